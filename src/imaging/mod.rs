@@ -1,0 +1,1 @@
+//! Pixels: probe, decode, orient, colour, resize, encode. No I/O, no clock, no async.

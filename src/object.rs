@@ -1,0 +1,183 @@
+//! Names of stored originals: buckets and object keys, parsed once at the edge.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// Longest object key in bytes: what S3 and Supabase Storage allow.
+pub const MAX_KEY_BYTES: usize = 1024;
+
+/// Why a name from outside was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    #[error("a bucket name is 1 to 100 of the characters A-Z a-z 0-9 . _ -, and does not begin with a dot")]
+    Bucket,
+    #[error(
+        "an object name is 1 to 1024 bytes of UTF-8 without control characters, backslashes, empty, `.` or `..` segments"
+    )]
+    Key,
+}
+
+/// A bucket's name: 1 to 100 bytes of `A-Za-z0-9._-`, not beginning with a dot.
+///
+/// Names that begin with `~` belong to us ([`BucketName::remote`]); no name from outside parses into one.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+pub struct BucketName(Arc<str>);
+
+impl BucketName {
+    /// Parses a name from a URL, a flag or the configuration.
+    ///
+    /// # Errors
+    /// [`NameError::Bucket`] for anything else than the characters above.
+    pub fn parse(text: &str) -> Result<Self, NameError> {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+        let fits = (1..=100).contains(&text.len()) && !text.starts_with('.') && text.bytes().all(plain);
+        if fits { Ok(Self(text.into())) } else { Err(NameError::Bucket) }
+    }
+
+    /// The bucket in which pictures from remote URLs are kept: the key is the URL.
+    pub fn remote() -> Self {
+        Self("~remote".into())
+    }
+
+    /// The hidden bucket of the `index`-th origin that `next.local` maps a path prefix to.
+    pub fn local_origin(index: usize) -> Self {
+        Self(format!("~local{index}").into())
+    }
+
+    /// Whether this is one of our own buckets, which no URL can name.
+    pub fn is_hidden(&self) -> bool {
+        self.0.starts_with('~')
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for BucketName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for BucketName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:?}", &*self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for BucketName {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).map_err(serde::de::Error::custom)
+    }
+}
+
+/// An object's key within its bucket, decoded.
+///
+/// Invariants: 1 to 1,024 bytes of UTF-8; no control characters and no backslash; segments are delimited by `/`, and none
+/// of them is empty, `.` or `..`. Keys of [`BucketName::remote`] are URLs instead and come from [`ObjectKey::from_url`].
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ObjectKey(Arc<str>);
+
+impl ObjectKey {
+    /// Parses a key that is already percent-decoded (exactly once).
+    ///
+    /// # Errors
+    /// [`NameError::Key`] where an invariant does not hold.
+    pub fn parse(text: &str) -> Result<Self, NameError> {
+        let legal_text =
+            (1..=MAX_KEY_BYTES).contains(&text.len()) && !text.chars().any(|c| c.is_control() || c == '\\');
+        let legal_segments = text.split('/').all(|segment| !matches!(segment, "" | "." | ".."));
+        if legal_text && legal_segments { Ok(Self(text.into())) } else { Err(NameError::Key) }
+    }
+
+    /// Decodes one level of percent-encoding, then parses: for the tail of a URL's path.
+    ///
+    /// # Errors
+    /// [`NameError::Key`] for broken UTF-8 or where an invariant does not hold.
+    pub fn decode(encoded: &str) -> Result<Self, NameError> {
+        let decoded = percent_encoding::percent_decode_str(encoded).decode_utf8().map_err(|_| NameError::Key)?;
+        Self::parse(&decoded)
+    }
+
+    /// The key under which the answer of a remote URL is kept (the fragment does not count).
+    pub fn from_url(url: &url::Url) -> Self {
+        let mut url = url.clone();
+        url.set_fragment(None);
+        Self(url.as_str().into())
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The last segment: `b.png` of `a/b.png`.
+    pub fn file_name(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or(&self.0)
+    }
+}
+
+impl fmt::Display for ObjectKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for ObjectKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:?}", &*self.0)
+    }
+}
+
+/// A stored original: which bucket, which object.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ObjectId {
+    pub bucket: BucketName,
+    pub key: ObjectKey,
+}
+
+impl ObjectId {
+    pub fn new(bucket: BucketName, key: ObjectKey) -> Self {
+        Self { bucket, key }
+    }
+}
+
+impl fmt::Display for ObjectId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/{}", self.bucket, self.key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn traversing_and_control_keys_are_refused() {
+        for bad in ["", "/a", "a/", "a//b", ".", "..", "a/../b", "a/./b", "a\\b", "a\0b", "a\nb", &"x".repeat(1025)] {
+            assert_eq!(ObjectKey::parse(bad), Err(NameError::Key), "{bad:?}");
+        }
+        for bad in ["%2e%2e/a", "a/%2E%2e/b", "a%00", "a%5cb", "%ff", "%2Fa", "a%2f%2fb"] {
+            assert_eq!(ObjectKey::decode(bad), Err(NameError::Key), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn keys_are_decoded_once() {
+        assert_eq!(ObjectKey::decode("a%20b/c%252e.png").unwrap().as_str(), "a b/c%2e.png");
+        assert_eq!(ObjectKey::decode("a%2Fb.png").unwrap().as_str(), "a/b.png");
+        assert_eq!(ObjectKey::parse("ünïcode/…/ok").unwrap().file_name(), "ok");
+    }
+
+    #[test]
+    fn bucket_names_from_outside_are_never_hidden() {
+        assert!(BucketName::parse("~remote").is_err());
+        assert!(BucketName::parse("a/b").is_err());
+        assert!(BucketName::parse(".git").is_err());
+        assert!(BucketName::remote().is_hidden());
+        assert!(!BucketName::parse("kinkster-avatars").unwrap().is_hidden());
+    }
+}

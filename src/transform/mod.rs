@@ -1,0 +1,198 @@
+//! What to do with a picture: parsed from a URL in one of three dialects, then resolved against the picture itself.
+//!
+//! Pure: no I/O, no clock. The order of things is
+//! [`dialect URL`](native) → [`ImageRequest`] → ([`Transform`] + [`FormatRequest`]) → [`Transform::resolve`] → [`Rendering`],
+//! and the cache key is made from the [`Rendering`], never from the raw URL.
+
+use crate::object::{BucketName, ObjectKey};
+
+/// Width × height in pixels, both at least 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Size {
+    pub width: u32,
+    pub height: u32,
+}
+
+/// Formats we write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    WebP,
+    Jpeg,
+    Png,
+}
+
+/// Formats we recognise in a source, by content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SourceFormat {
+    Jpeg,
+    Png,
+    WebP,
+    Gif,
+    Avif,
+    /// Never rendered; the Next dialect passes it through.
+    Ico,
+}
+
+/// Encoder quality, 1..=100 on WebP's scale.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Quality(u8);
+
+/// How a picture meets a box of two sides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Fit {
+    /// Crop to fill the box.
+    #[default]
+    Cover,
+    /// Inside the box, no padding. (`inside` parses to this too.)
+    Contain,
+    /// Stretch to the box.
+    Fill,
+    /// The smallest size that covers the box, nothing cropped.
+    Outside,
+}
+
+/// What to keep when cropping.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Gravity {
+    #[default]
+    Center,
+    North,
+    NorthEast,
+    East,
+    SouthEast,
+    South,
+    SouthWest,
+    West,
+    NorthWest,
+    /// The most eventful part.
+    Smart,
+    /// A focal point in hundredths of width and height, each 0..=100.
+    Focal {
+        x: u8,
+        y: u8,
+    },
+}
+
+/// An opaque colour, 8 bits a channel, sRGB.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Rgb(pub [u8; 3]);
+
+/// Blur in half steps of the Gaussian's sigma (output pixels): 3 is a sigma of 1.5; 0 is none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Blur(pub u8);
+
+/// Which frames of an animation are wanted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Frames {
+    #[default]
+    All,
+    First,
+}
+
+/// What a URL asked for, before the picture is known. `dpr` is already multiplied into the sides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Transform {
+    /// Side of the box in pixels; `None`: in proportion.
+    pub width: Option<u32>,
+    pub height: Option<u32>,
+    pub fit: Fit,
+    pub gravity: Gravity,
+    pub quality: Quality,
+    pub blur: Blur,
+    /// Flatten alpha on this colour.
+    pub background: Option<Rgb>,
+    pub frames: Frames,
+}
+
+/// Which format a request wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FormatRequest {
+    Named(Format),
+    /// Left open: WebP where the client accepts it by name, otherwise by rule.
+    Negotiated {
+        webp: bool,
+        otherwise: Otherwise,
+    },
+}
+
+/// The format where nothing better is accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Otherwise {
+    /// Native: JPEG, or PNG where the result has alpha.
+    Plain,
+    /// Supabase and Next: the source's own type (WebP, AVIF, GIF → JPEG, PNG with alpha).
+    SourceType,
+}
+
+/// What is known of a picture from its header, orientation applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub struct Natural {
+    pub width: u32,
+    pub height: u32,
+    pub format: SourceFormat,
+    pub alpha: bool,
+    /// 1 for a still picture.
+    pub frames: u32,
+}
+
+/// A transform resolved against a picture: everything the pixels depend on, and the variant's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Rendering {
+    /// Width × height of the result.
+    pub output: Size,
+    /// `None`: the whole picture is scaled to `output`. Otherwise the largest part of `output`'s ratio, placed by gravity.
+    pub crop: Option<Gravity>,
+    pub blur: Blur,
+    /// Set where the picture has alpha and the result has none.
+    pub background: Option<Rgb>,
+    pub format: Format,
+    /// `None` for PNG, which is lossless.
+    pub quality: Option<Quality>,
+    /// Whether all frames are kept; only WebP can.
+    pub animated: bool,
+}
+
+/// A family of image URLs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Dialect {
+    Native,
+    Supabase,
+    Next,
+}
+
+/// What a picture request points at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    Object {
+        bucket: BucketName,
+        key: ObjectKey,
+    },
+    /// A URL that a stranger supplied and a remote pattern allows.
+    Remote(url::Url),
+}
+
+/// What a picture request wants of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Want {
+    Original,
+    Variant { transform: Transform, format: FormatRequest },
+}
+
+/// `?download[=name]`: answer as an attachment, under this name if one is given (not yet sanitised).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Download(pub Option<String>);
+
+/// One parsed image URL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImageRequest {
+    pub dialect: Dialect,
+    pub target: Target,
+    pub want: Want,
+    pub download: Option<Download>,
+    /// Native `v`: the version the page believes in.
+    pub version: Option<String>,
+    /// Whether the request left the format open: the answer then varies by `Accept`, whatever came out.
+    pub varies_by_accept: bool,
+}
