@@ -3,8 +3,14 @@
 
 const LADDER = [16, 32, 48, 64, 96, 128, 256, 384, 640, 750, 828, 1080, 1200, 1920, 2048, 3840];
 
-// What Chromium sends for an <img>. Where another browser sends something else, its WebP support is named here too.
-const IMAGE_ACCEPT = 'image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8';
+// What browsers send for an <img>: Chromium with and without JPEG XL, Firefox (two ages of it), Safari.
+const IMAGE_ACCEPTS = [
+  'image/jxl,image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8',
+  'image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8',
+  'image/avif,image/webp,image/png,image/svg+xml,image/*;q=0.8,*/*;q=0.5',
+  'image/avif,image/webp,*/*',
+  'image/webp,image/avif,image/jxl,image/heic,image/heic-sequence,video/*;q=0.8,image/png,image/svg+xml,image/*;q=0.8,*/*;q=0.5',
+];
 
 const byId = (id) => document.getElementById(id);
 
@@ -60,11 +66,12 @@ function stagesOf(headers) {
   });
 }
 
-/** The newest resource timing of a URL, waited for shortly: an entry may appear after the load event. */
-async function timingOf(url, initiator) {
+/** The newest resource timing of a URL begun at `since` or later, waited for shortly: it may appear after the load event. */
+async function timingOf(url, initiator, since = 0) {
   for (const wait of [0, 60, 250]) {
     await new Promise((resolve) => setTimeout(resolve, wait));
-    const entry = performance.getEntriesByName(url, 'resource').findLast((one) => one.initiatorType === initiator);
+    const entry = performance.getEntriesByName(url, 'resource')
+      .findLast((one) => one.initiatorType === initiator && one.startTime >= since);
     if (entry) return entry;
   }
   return null;
@@ -79,28 +86,56 @@ const fromBrowser = (entry) => entry?.transferSize === 0 && entry.encodedBodySiz
 
 const measured = new Map();
 
+// Which of IMAGE_ACCEPTS this browser sends: a promise, settled by the first picture found in the browser's cache.
+let imageAccept = null;
+
+/** The stored answer to an <img>'s request, from the browser's cache and never from the network; null if it is not there. */
+async function storedAnswer(url, accept) {
+  try {
+    const answer = await fetch(url, { headers: { accept }, cache: 'only-if-cached', mode: 'same-origin' });
+    return answer.ok ? answer : null;
+  } catch {
+    return null;
+  }
+}
+
+/** A script cannot read what an <img> sends, but the stored answer (`Vary: Accept`) is found only by the same words. */
+async function findAccept(url) {
+  for (const accept of IMAGE_ACCEPTS) {
+    if (await storedAnswer(url, accept)) return accept;
+  }
+  return null;
+}
+
+async function acceptOf(url) {
+  const known = await imageAccept;
+  if (known) return known;
+  imageAccept = findAccept(url);
+  return imageAccept;
+}
+
 /**
- * Figures of the picture on screen. Bytes and time are those of the picture's own request (resource timing), not of a
- * second one. Cache-Status is in no timing entry, so the headers come from `force-cache`: with the Accept of the <img>,
- * the browser's own cache answers with the stored headers of that very response. A browser that sends another
- * Accept asks again, which tells of a second request; the card then says so.
+ * Figures of the picture on screen, told by its own request: bytes and time by its resource timing, type and
+ * Cache-Status (which no timing entry has) by the headers that the browser stored with that very answer. Where those
+ * are out of reach, the server is asked a second time, and the card says so: that answer's state is not the picture's.
  */
 async function measureCard(card) {
   const picture = card.querySelector('.picture');
   const url = picture.currentSrc;
-  const answer = await fetch(url, { headers: { accept: IMAGE_ACCEPT }, cache: 'force-cache' });
+  const painted = await timingOf(url, 'img');
+  const accept = await acceptOf(url);
+  const own = accept && await storedAnswer(url, accept);
+  const answer = own || await fetch(url, { headers: { accept: accept ?? IMAGE_ACCEPTS[1] } });
   const body = await answer.blob();
-  const [painted, read] = [await timingOf(url, 'img'), await timingOf(url, 'fetch')];
   if (picture.currentSrc !== url || !answer.ok) return;
-  let state = cacheState(answer.headers);
-  if (fromBrowser(painted)) state = 'browser';
-  else if (state && read && !fromBrowser(read)) state += ', asked twice';
+  const asked = !fromBrowser(painted);
+  const state = asked ? cacheState(answer.headers) : 'browser';
   showCard(card, {
     bytes: painted?.encodedBodySize || body.size,
     kind: kindText(answer.headers.get('content-type')),
     width: Math.min(Number(new URL(url).searchParams.get('w')), Number(card.dataset.width)),
-    state,
-    time: painted && !fromBrowser(painted) ? roundTrip(painted) : null,
+    state: own || !asked || !state ? state : `${state}, asked twice`,
+    time: painted && asked ? roundTrip(painted) : null,
   });
 }
 
@@ -143,7 +178,7 @@ function showTotals() {
   totals.replaceChildren(
     `${count}: `, element('b', '', bytesText(stored)), ' as stored, ', element('b', '', bytesText(shown)), ' as shown here.',
   );
-  totals.hidden = false;
+  totals.parentElement.hidden = false;
 }
 
 function storedText({ width, height, bytes, type }) {
@@ -250,9 +285,9 @@ const SNIPPETS = {
   img: ({ subject, url, size }) =>
     `<img src="${attribute(location.origin + url)}"\n  width="${size.width}" height="${size.height}" alt="${attribute(subject.title)}" loading="lazy">`,
 
-  next: ({ subject, dialect, wish }) => {
+  next: ({ subject, dialect, wish, size }) => {
     const source = `/${subject.bucket}/${subject.path}`;
-    const tag = `<Image src=${JSON.stringify(source)} width={${wish.width}} … />`;
+    const tag = `<Image src="${attribute(source)}" width={${size.width}} height={${size.height}} alt="${attribute(subject.title)}" />`;
     if (dialect === 'next') {
       return `// next.config.js: the default loader, asking here\nimages: { path: ${quoted(`${location.origin}/_next/image`)} }\n\n${tag}`;
     }
@@ -352,14 +387,15 @@ async function ask() {
   const url = `${bench.url}&timing=1`;
   byId('stage').setAttribute('aria-busy', 'true');
   try {
+    const accept = (await imageAccept) ?? IMAGE_ACCEPTS[1];
     const started = performance.now();
-    const answer = await fetch(url, { headers: { accept: IMAGE_ACCEPT }, cache: 'reload', signal: running.signal });
+    const answer = await fetch(url, { headers: { accept }, cache: 'reload', signal: running.signal });
     const body = await answer.blob();
     const waited = performance.now() - started;
     if (!answer.ok) throw new Error(await faultText(answer, body));
-    const entry = await timingOf(new URL(url, location).href, 'fetch');
+    const entry = await timingOf(new URL(url, location).href, 'fetch', started - 1);
     if (running.signal.aborted) return;
-    showAnswer(answer, body.size, entry && entry.startTime >= started - 1 ? roundTrip(entry) : waited);
+    showAnswer(answer, body.size, entry ? roundTrip(entry) : waited);
     await showVariant(url);
     showFault(null);
   } catch (fault) {
@@ -384,6 +420,11 @@ function showFault(reason) {
   byId('fault').textContent = reason ?? '';
   byId('fault').hidden = reason === null;
   byId('compare').hidden = reason !== null;
+  if (reason === null) return;
+  for (const id of ['answer-kind', 'answer-saved', 'stages-text', 'shown']) byId(id).textContent = '';
+  byId('answer-bytes').textContent = 'no picture';
+  fillBar(byId('answer-bar'), 0, 1);
+  byId('stages').hidden = true;
 }
 
 function showAnswer(answer, bytes, time) {
@@ -431,13 +472,14 @@ async function showVariant(url) {
 }
 
 function showScale() {
-  if (!bench.size) return;
+  if (!bench.size || byId('compare').hidden) return;
   const { width, height } = bench.size;
   const scale = (byId('compare').clientWidth * devicePixelRatio) / width;
   byId('shown').textContent = `${width} × ${height} px, shown at ${Math.round(100 * scale)} %`;
 }
 
 function showSnippet() {
+  if (!bench.size) return;
   const kind = document.querySelector('input[name=snippet]:checked').value;
   byId('snippet').textContent = SNIPPETS[kind]({
     subject: bench.card.dataset, dialect: bench.dialect, wish: bench.wish, url: bench.url, size: bench.size,
@@ -472,8 +514,7 @@ function openWorkbench(card) {
   byId('bench-stored').textContent = `${card.dataset.bucket}/${card.dataset.object}: ${storedText(card.dataset)}`;
   byId('variant').removeAttribute('src');
   byId('variant').alt = card.dataset.title;
-  const blank = card.dataset.width / card.dataset.height;
-  byId('compare').style.setProperty('--ratio', blank);
+  byId('compare').style.setProperty('--ratio', card.dataset.width / card.dataset.height);
   if (!byId('workbench').open) byId('workbench').showModal();
   loadOriginal(card);
   changed();
