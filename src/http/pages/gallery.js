@@ -372,6 +372,7 @@ function changed() {
   bench.url = url;
   byId('address').value = location.origin + url;
   byId('trail').replaceChildren();
+  bench.running?.abort();
   clearTimeout(bench.timer);
   bench.timer = setTimeout(ask, 140);
 }
@@ -424,7 +425,7 @@ function showFault(reason) {
   for (const id of ['answer-kind', 'answer-saved', 'stages-text', 'shown']) byId(id).textContent = '';
   byId('answer-bytes').textContent = 'no picture';
   fillBar(byId('answer-bar'), 0, 1);
-  byId('stages').hidden = true;
+  byId('stages').replaceChildren();
 }
 
 function showAnswer(answer, bytes, time) {
@@ -451,7 +452,6 @@ function showStages(stages, state) {
     part.style.flexGrow = duration / (sum || 1);
     return part;
   }));
-  strip.hidden = sum === 0;
   byId('stages-text').replaceChildren(...(sum
     ? stages.map(({ name, duration }) => element('span', `key key-${name}`, `${name} ${timeText(duration)}`))
     : [state === 'hit' ? 'No work: the variant was there.' : 'The server told no stages.']));
