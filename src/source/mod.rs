@@ -1,1 +1,107 @@
 //! Where original bytes come from: folders, HTTP origins, object stores, and guarded fetches of strangers' URLs.
+//!
+//! Every source answers the same question, [`Source::open`]: the bytes behind a key, unless they are still the ones that
+//! the caller knows. Nothing here writes, caches or decodes pictures. The one way out to HTTP is [`Fetcher::get`].
+
+mod addresses;
+mod body;
+mod cache_control;
+mod error;
+mod fetch;
+mod folder;
+mod guard;
+mod http_origin;
+mod remote;
+#[cfg(test)]
+#[path = "../../tests/support/origin.rs"]
+mod scripted_origin;
+mod validators;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use futures_util::stream::{self, BoxStream};
+
+pub use self::addresses::is_public;
+pub use self::cache_control::{INWARD_DEFAULT, inward};
+pub use self::error::{SetupError, SourceError};
+pub use self::fetch::{
+    ANY_TYPE, FetchRequest, Fetched, Fetcher, HopLimits, PICTURES_FIRST, Trust, VIA, is_own_request,
+};
+pub use self::folder::FolderSource;
+pub use self::guard::{HostPort, Refused, SystemResolver};
+pub use self::http_origin::HttpSource;
+pub use self::remote::RemoteSource;
+pub use self::validators::Validators;
+use crate::object::ObjectKey;
+
+/// An original as its source holds it now.
+#[derive(Clone, Debug)]
+pub struct Original {
+    /// The whole body, content-decoded; may be empty for a folder or a store.
+    pub bytes: Bytes,
+    pub validators: Validators,
+    /// As the source says it, unchecked: what the bytes are is decided from the bytes.
+    pub content_type: Option<String>,
+    /// The stored `Cache-Control`, verbatim.
+    pub cache_control: Option<String>,
+    /// How long to answer from what is known before asking the source again.
+    pub inward: Duration,
+    /// Whether the answer may be kept at all. False only for a remote URL that answers `no-store`, `private`, `Set-Cookie`
+    /// or `Vary: *`; what the operator configured is always kept.
+    pub keep: bool,
+}
+
+/// The answer to [`Source::open`].
+#[derive(Clone, Debug)]
+pub enum Opened {
+    /// The bytes are the ones that the caller's validators name.
+    Unchanged {
+        inward: Duration,
+        /// `None`: the source said nothing new; what was stored before still holds.
+        cache_control: Option<String>,
+        keep: bool,
+    },
+    Changed(Original),
+}
+
+/// A bucket's read side.
+#[derive(Clone, Debug)]
+pub enum Source {
+    Folder(FolderSource),
+    Http(HttpSource),
+    Remote(RemoteSource),
+}
+
+impl Source {
+    /// The original behind `key`, or [`Opened::Unchanged`] if it is still the one that `known` describes.
+    ///
+    /// `limit` is the largest number of bytes accepted, after content-decoding.
+    pub async fn open(&self, key: &ObjectKey, known: Option<&Validators>, limit: u64) -> Result<Opened, SourceError> {
+        match self {
+            Self::Folder(folder) => folder.open(key, known, limit).await,
+            Self::Http(origin) => origin.open(key, known, limit).await,
+            Self::Remote(remote) => remote.open(key, known, limit).await,
+        }
+    }
+
+    /// Every key that begins with `prefix` (a prefix of text, not of segments; empty: all), in no particular order.
+    ///
+    /// HTTP origins and remote URLs yield one [`SourceError::NoListing`].
+    pub fn list(&self, prefix: &str) -> BoxStream<'static, Result<ObjectKey, SourceError>> {
+        match self {
+            Self::Folder(folder) => folder.list(prefix),
+            Self::Http(_) | Self::Remote(_) => stream::iter([Err(SourceError::NoListing)]).boxed(),
+        }
+    }
+
+    /// Whether the source can be reached at all, for `doctor` and readiness. Says nothing about any single object.
+    pub async fn check(&self) -> Result<(), SourceError> {
+        match self {
+            Self::Folder(folder) => folder.check().await,
+            Self::Http(origin) => origin.check().await,
+            Self::Remote(_) => Ok(()),
+        }
+    }
+}

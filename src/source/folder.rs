@@ -1,0 +1,216 @@
+//! A bucket that is a local folder.
+
+use std::ffi::OsStr;
+use std::fmt::Debug;
+use std::io::{self, ErrorKind, Read};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cap_std::ambient_authority;
+use cap_std::fs::{Dir, DirEntry, Metadata, MetadataExt, OpenOptions, OpenOptionsExt};
+use futures_util::StreamExt;
+use futures_util::stream::{self, BoxStream};
+use rustix::fs::OFlags;
+use tokio::sync::mpsc;
+
+use super::error::{SetupError, SourceError};
+use super::validators::Validators;
+use super::{Opened, Original};
+use crate::object::ObjectKey;
+
+/// How soon a replaced file is noticed: asking costs one `stat`.
+const INWARD: Duration = Duration::from_secs(5);
+/// Time for one open and read. A dead network mount must not hold its readers for ever.
+const READ_TIMEOUT: Duration = Duration::from_secs(7);
+/// Keys that wait between the walk and its reader.
+const LISTED_AHEAD: usize = 256;
+
+/// Regular files below one folder; links that lead out of it and names with a leading dot do not exist.
+#[derive(Clone, Debug)]
+pub struct FolderSource {
+    root: Arc<Dir>,
+}
+
+impl FolderSource {
+    /// Opens the folder. It stays the same folder if it is renamed or replaced afterwards.
+    pub fn new(path: &Path) -> Result<Self, SetupError> {
+        let root = Dir::open_ambient_dir(path, ambient_authority()).and_then(|root| root.entries().map(|_| root));
+        let path = path.to_owned();
+        match root {
+            Ok(root) => Ok(Self { root: Arc::new(root) }),
+            Err(error) => Err(match error.kind() {
+                ErrorKind::NotFound => SetupError::NoSuchFolder { path },
+                ErrorKind::NotADirectory => SetupError::NotAFolder { path },
+                ErrorKind::PermissionDenied => SetupError::FolderDenied { path },
+                _ => SetupError::Folder { path, source: error },
+            }),
+        }
+    }
+
+    pub(super) async fn open(
+        &self,
+        key: &ObjectKey,
+        known: Option<&Validators>,
+        limit: u64,
+    ) -> Result<Opened, SourceError> {
+        let (root, key, known) = (Arc::clone(&self.root), key.clone(), known.cloned());
+        off_thread(move || open(&root, &key, known.as_ref(), limit)).await
+    }
+
+    pub(super) fn list(&self, prefix: &str) -> BoxStream<'static, Result<ObjectKey, SourceError>> {
+        let (sender, mut receiver) = mpsc::channel(LISTED_AHEAD);
+        let (root, prefix) = (Arc::clone(&self.root), prefix.to_owned());
+        tokio::task::spawn_blocking(move || walk(&root, &prefix, &sender));
+        stream::poll_fn(move |context| receiver.poll_recv(context)).boxed()
+    }
+
+    pub(super) async fn check(&self) -> Result<(), SourceError> {
+        let root = Arc::clone(&self.root);
+        off_thread(move || root.entries().map(drop).map_err(|error| SourceError::Unreachable(error.to_string()))).await
+    }
+}
+
+async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, SourceError> + Send + 'static,
+) -> Result<T, SourceError> {
+    match tokio::time::timeout(READ_TIMEOUT, tokio::task::spawn_blocking(work)).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(failed)) => Err(SourceError::Internal(failed.to_string())),
+        Err(_) => Err(SourceError::Slow),
+    }
+}
+
+fn open(root: &Dir, key: &ObjectKey, known: Option<&Validators>, limit: u64) -> Result<Opened, SourceError> {
+    if is_hidden(key.as_str()) {
+        return Err(SourceError::Missing);
+    }
+    if let Some(known) = known {
+        let metadata = root.metadata(key.as_str()).map_err(absent)?;
+        if metadata.is_file() && validators(&metadata).etag == known.etag {
+            return Ok(Opened::Unchanged { inward: INWARD, cache_control: None, keep: true });
+        }
+    }
+    // A file that is being written is given one more chance, then it is an error: never half a picture.
+    match read(root, key, limit) {
+        Err(SourceError::Incomplete(_)) => read(root, key, limit),
+        result => result,
+    }
+}
+
+fn read(root: &Dir, key: &ObjectKey, limit: u64) -> Result<Opened, SourceError> {
+    let mut options = OpenOptions::new();
+    // Opening a FIFO would otherwise wait for its writer, and a terminal could become ours.
+    options.read(true).custom_flags((OFlags::NONBLOCK | OFlags::NOCTTY).bits() as i32);
+    let mut file = root.open_with(key.as_str(), &options).map_err(absent)?;
+    let before = file.metadata().map_err(absent)?;
+    if !before.is_file() {
+        return Err(SourceError::Missing);
+    }
+    if before.len() > limit {
+        return Err(SourceError::TooManyBytes { limit });
+    }
+    let mut bytes = Vec::with_capacity(before.len() as usize);
+    (&mut file).take(before.len() + 1).read_to_end(&mut bytes).map_err(absent)?;
+    let validators = validators(&before);
+    let unchanged = file.metadata().is_ok_and(|after| self::validators(&after) == validators);
+    if !unchanged || bytes.len() as u64 != before.len() {
+        return Err(SourceError::Incomplete("the file changed while it was read".into()));
+    }
+    bytes.shrink_to_fit();
+    let (content_type, cache_control) = (None, None);
+    Ok(Opened::Changed(Original {
+        bytes: bytes.into(),
+        validators,
+        content_type,
+        cache_control,
+        inward: INWARD,
+        keep: true,
+    }))
+}
+
+/// The inode tells a file that was moved into place, the change time one that was overwritten with its date set back.
+fn validators(metadata: &Metadata) -> Validators {
+    let etag = format!(
+        "{:x}.{:x}-{:x}.{:x}-{:x}-{:x}",
+        metadata.mtime(),
+        metadata.mtime_nsec(),
+        metadata.ctime(),
+        metadata.ctime_nsec(),
+        metadata.len(),
+        metadata.ino()
+    );
+    let last_modified = metadata.modified().ok().map(cap_std::time::SystemTime::into_std);
+    Validators { etag: Some(etag), last_modified, size: Some(metadata.len()) }
+}
+
+/// What a failed open means. Only a refusal by the system itself is the folder's fault; a path that cannot name an object
+/// (a link that leads out, a file used as a folder, a name that is too long) names nothing.
+fn absent(error: io::Error) -> SourceError {
+    use rustix::io::Errno;
+    let unreadable = [Errno::ACCESS, Errno::PERM, Errno::IO, Errno::STALE, Errno::MFILE, Errno::NFILE, Errno::NOMEM];
+    match error.raw_os_error() {
+        Some(code) if unreadable.iter().any(|errno| errno.raw_os_error() == code) => {
+            SourceError::Unreachable(error.to_string())
+        }
+        _ => SourceError::Missing,
+    }
+}
+
+fn is_hidden(key: &str) -> bool {
+    key.split('/').any(|segment| segment.starts_with('.'))
+}
+
+/// Sends every key; ends early when the reader is gone. Folders that are links are not entered: they may form a loop.
+fn walk(root: &Dir, prefix: &str, keys: &mpsc::Sender<Result<ObjectKey, SourceError>>) {
+    let mut folders = vec![String::new()];
+    while let Some(folder) = folders.pop() {
+        let entries = if folder.is_empty() { root.entries() } else { root.read_dir(&folder) };
+        let entries = match entries {
+            Ok(entries) => entries,
+            // Removed since it was seen.
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            Err(error) => {
+                let _ = keys.blocking_send(Err(SourceError::Unreachable(error.to_string())));
+                return;
+            }
+        };
+        for entry in entries.flatten() {
+            match found(root, &folder, &entry) {
+                Found::Folder(path) if leads_to(&path, prefix) => folders.push(path),
+                Found::Object(key) if key.as_str().starts_with(prefix) => {
+                    if keys.blocking_send(Ok(key)).is_err() {
+                        return;
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+enum Found {
+    Folder(String),
+    Object(ObjectKey),
+    Nothing,
+}
+
+fn found(root: &Dir, folder: &str, entry: &DirEntry) -> Found {
+    let name = entry.file_name();
+    let Some(name) = OsStr::to_str(&name).filter(|name| !name.starts_with('.')) else { return Found::Nothing };
+    let path = if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
+    let Ok(kind) = entry.file_type() else { return Found::Nothing };
+    if kind.is_dir() {
+        return Found::Folder(path);
+    }
+    let regular = kind.is_file() || (kind.is_symlink() && root.metadata(&path).is_ok_and(|target| target.is_file()));
+    match ObjectKey::parse(&path) {
+        Ok(key) if regular => Found::Object(key),
+        _ => Found::Nothing,
+    }
+}
+
+/// Whether keys below `folder` can begin with `prefix`.
+fn leads_to(folder: &str, prefix: &str) -> bool {
+    folder.starts_with(prefix) || prefix.starts_with(&format!("{folder}/"))
+}

@@ -1,0 +1,94 @@
+//! A bucket behind an HTTP prefix: `https://host:port/path/` + key. A public Supabase bucket is fronted this way.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use url::Url;
+
+use super::error::{SetupError, SourceError};
+use super::fetch::{FetchRequest, Fetched, Fetcher, HopLimits, PICTURES_FIRST, Trust};
+use super::validators::Validators;
+use super::{Opened, Original, cache_control};
+use crate::object::ObjectKey;
+
+/// Everything but RFC 3986's unreserved characters and the delimiter of segments.
+const KEY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+
+/// Objects below a URL prefix that the operator configured.
+#[derive(Clone, Debug)]
+pub struct HttpSource {
+    /// Ends with a slash.
+    prefix: Url,
+    trust: Trust,
+    hops: HopLimits,
+    fetcher: Fetcher,
+}
+
+impl HttpSource {
+    /// `headers` (an `apikey`, say) are sent to the prefix's own scheme, host and port only.
+    pub fn new<'a>(
+        prefix: &Url,
+        headers: impl IntoIterator<Item = (&'a str, &'a str)>,
+        hops: HopLimits,
+        fetcher: Fetcher,
+    ) -> Result<Self, SetupError> {
+        let web = matches!(prefix.scheme(), "http" | "https") && prefix.has_host();
+        let bare = prefix.username().is_empty() && prefix.password().is_none();
+        if !web || !bare || prefix.query().is_some() || prefix.fragment().is_some() {
+            return Err(SetupError::OriginUrl);
+        }
+        let mut prefix = prefix.clone();
+        if !prefix.path().ends_with('/') {
+            prefix.set_path(&format!("{}/", prefix.path()));
+        }
+        Ok(Self { trust: Trust::new(&prefix, headers)?, prefix, hops, fetcher })
+    }
+
+    /// The configured prefix, with a slash at its end.
+    pub fn prefix(&self) -> &Url {
+        &self.prefix
+    }
+
+    pub(super) async fn open(
+        &self,
+        key: &ObjectKey,
+        known: Option<&Validators>,
+        limit: u64,
+    ) -> Result<Opened, SourceError> {
+        let trust = Some(&self.trust);
+        let accept = PICTURES_FIRST;
+        let request = FetchRequest { url: self.url_of(key)?, trust, known, accept, limit, hops: self.hops };
+        Ok(opened(self.fetcher.get(request).await?, |_| true))
+    }
+
+    pub(super) async fn check(&self) -> Result<(), SourceError> {
+        self.fetcher.reach(self.prefix.clone(), &self.trust, self.hops.hop_timeout).await
+    }
+
+    fn url_of(&self, key: &ObjectKey) -> Result<Url, SourceError> {
+        let text = format!("{}{}", self.prefix, utf8_percent_encode(key.as_str(), KEY));
+        let url = Url::parse(&text).map_err(|_| SourceError::Missing)?;
+        // The parser collapses dot segments. Keys have none, so this holds; were it ever not to, the key names nothing.
+        if url.as_str() == text { Ok(url) } else { Err(SourceError::Missing) }
+    }
+}
+
+/// Reads an HTTP answer's headers into what is known of the original.
+pub(super) fn opened(fetched: Fetched, keep: impl Fn(&http::HeaderMap) -> bool) -> Opened {
+    match fetched {
+        Fetched::NotModified { headers } => Opened::Unchanged {
+            inward: cache_control::inward_of(&headers),
+            cache_control: cache_control::combined(&headers),
+            keep: keep(&headers),
+        },
+        Fetched::Body { headers, bytes, .. } => Opened::Changed(Original {
+            validators: Validators::from_headers(&headers, Some(bytes.len() as u64)),
+            content_type: headers
+                .get(http::header::CONTENT_TYPE)
+                .and_then(|value| value.to_str().ok())
+                .map(str::to_owned),
+            cache_control: cache_control::combined(&headers),
+            inward: cache_control::inward_of(&headers),
+            keep: keep(&headers),
+            bytes,
+        }),
+    }
+}
