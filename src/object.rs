@@ -151,6 +151,36 @@ impl fmt::Display for ObjectId {
     }
 }
 
+/// Which bytes of an object: 64 bits of a hash over what the source says of them (ETag, time, size) or over the bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct VersionId(u64);
+
+impl VersionId {
+    /// The version that these facts stand for.
+    pub fn of(facts: &[&[u8]]) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        for fact in facts {
+            hasher.update(&(fact.len() as u64).to_le_bytes());
+            hasher.update(fact);
+        }
+        let mut first = [0; 8];
+        first.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
+        Self(u64::from_le_bytes(first))
+    }
+}
+
+impl fmt::Display for VersionId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:016x}", self.0)
+    }
+}
+
+impl fmt::Debug for VersionId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{self}")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,1 +1,53 @@
-//! Pixels: probe, decode, orient, colour, resize, encode. No I/O, no clock, no async.
+//! Pixels: probe, decode, colour, orient, resize, blur, flatten, encode. No I/O, no clock, no async.
+//!
+//! Each step is a function of its own, so that a caller can time every one and share one decode among many renderings:
+//! [`probe`] → [`Probe::admit`] → [`decode`] → [`colour`] → [`orient`] → [`Picture`], then for each rendering
+//! [`resize`] → [`blur`] → [`flatten`] → [`encode`].
+//!
+//! The bytes are a stranger's: a picture over a [`Limits`] is refused from its header, before memory is taken for it,
+//! and a truncated or corrupt one is an error, never half a picture.
+
+mod blur;
+mod colour;
+mod decode;
+mod encode;
+mod error;
+mod exif;
+mod geometry;
+mod orient;
+mod passthrough;
+mod probe;
+mod raster;
+mod resize;
+mod smart;
+mod srgb;
+
+pub use blur::blur;
+pub use colour::{Coloured, colour};
+pub use decode::{Decoded, decode};
+pub use encode::{Effort, encode};
+pub use error::{ImagingError, RefusedKind};
+pub use geometry::{Window, window};
+pub use orient::{Orientation, orient};
+pub use passthrough::passthrough;
+pub use probe::{Probe, probe};
+pub use raster::{Animation, Channels, Frame, Picture, Raster, flatten};
+pub use resize::resize;
+
+/// Part of every variant's key; raised whenever the pixels or bytes of a rendering would change.
+pub const REVISION: u32 = 1;
+
+/// What a source may be. Both are read from the header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Width × height × frames. Default 50,000,000.
+    pub pixels: u64,
+    /// Frames of an animation. Default 100.
+    pub frames: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { pixels: 50_000_000, frames: 100 }
+    }
+}

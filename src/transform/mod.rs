@@ -1,10 +1,26 @@
 //! What to do with a picture: parsed from a URL in one of three dialects, then resolved against the picture itself.
 //!
 //! Pure: no I/O, no clock. The order of things is
-//! [`dialect URL`](native) → [`ImageRequest`] → ([`Transform`] + [`FormatRequest`]) → [`Transform::resolve`] → [`Rendering`],
-//! and the cache key is made from the [`Rendering`], never from the raw URL.
+//! dialect URL ([`native`], [`supabase`], [`next`]) → [`ImageRequest`] → ([`Transform`] +
+//! [`FormatRequest`]) → [`Transform::resolve`] → [`Rendering`], and the cache key is made from the [`Rendering`], never
+//! from the raw URL.
+
+pub mod native;
+pub mod negotiate;
+
+mod canonical;
+mod query;
+mod resolve;
+mod values;
 
 use crate::object::{BucketName, ObjectKey};
+
+pub use canonical::RenderingError;
+pub use query::ParameterError;
+pub use resolve::Resolved;
+
+/// Longest side in pixels that a URL may ask for, after `dpr`.
+pub const MAX_SIDE: u32 = 8192;
 
 /// Width × height in pixels, both at least 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -110,7 +126,7 @@ pub struct Transform {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FormatRequest {
     Named(Format),
-    /// Left open: WebP where the client accepts it by name, otherwise by rule.
+    /// Not named: WebP where the client accepts it by name (never for `f=origin`), otherwise by rule.
     Negotiated {
         webp: bool,
         otherwise: Otherwise,
@@ -145,7 +161,7 @@ pub struct Rendering {
     /// `None`: the whole picture is scaled to `output`. Otherwise the largest part of `output`'s ratio, placed by gravity.
     pub crop: Option<Gravity>,
     pub blur: Blur,
-    /// Set where the picture has alpha and the result has none.
+    /// Set where the picture has alpha and the result has none: white for JPEG unless the request says otherwise.
     pub background: Option<Rgb>,
     pub format: Format,
     /// `None` for PNG, which is lossless.
@@ -195,4 +211,10 @@ pub struct ImageRequest {
     pub version: Option<String>,
     /// Whether the request left the format open: the answer then varies by `Accept`, whatever came out.
     pub varies_by_accept: bool,
+    /// Native `preset`: [`policy::admit`] puts its transform in place of the one here.
+    pub preset: Option<String>,
+    /// Supabase: the value of the `X-Transformations` header; `None` where nothing was asked.
+    pub x_transformations: Option<Box<str>>,
+    /// Seconds until a verified signature expires; [`policy::admit`] wants it in signed mode. Parsers leave it empty.
+    pub signed_for: Option<u64>,
 }

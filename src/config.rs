@@ -1,0 +1,326 @@
+//! One TOML file, `TINTYPE_…` variables over it, flags over both. Every mistake is found before any port opens.
+
+mod load;
+mod reference;
+mod values;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+pub use load::{Mistake, Mistakes, Overrides, load};
+pub use reference::{commented_default, markdown_table};
+pub use values::{ByteSize, Location, Secret, TextList};
+
+use crate::object::BucketName;
+use crate::transform::next::{LocalPattern, RemotePattern};
+use crate::transform::policy::Policy;
+
+/// The effective configuration.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Config {
+    /// Address and port to listen on.
+    pub listen: SocketAddr,
+    /// Folder for variants, version records and the secret. Made if missing.
+    pub data: PathBuf,
+    /// Our own URLs as clients see them; the first is canonical. The only source of absolute URLs that we write. Default: `http://{listen}`.
+    pub public_url: TextList,
+    /// Networks (CIDR) whose `X-Forwarded-For` names the client.
+    pub trusted_proxies: TextList,
+    /// HS256 secret, at least 32 bytes. Made and kept in the data folder if unset.
+    pub jwt_secret: Option<Secret>,
+    /// Buckets to read from, by name.
+    pub buckets: BTreeMap<String, BucketConfig>,
+    pub limits: Limits,
+    pub cache: CacheConfig,
+    pub next: NextConfig,
+    pub signing: Signing,
+    pub tls: Tls,
+    pub admin: Admin,
+    pub log: Log,
+}
+
+/// One bucket to read from.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct BucketConfig {
+    /// A folder, `http(s)://…/` prefix, `s3://bucket/prefix`, `gs://bucket/prefix` or `az://container/prefix`.
+    pub url: Option<Location>,
+    /// Who may read: `public` or `private`.
+    pub access: Access,
+    /// What a stranger may ask: `open`, `ladder`, `presets`, `signed` or `off`.
+    pub transforms: Policy,
+    /// With `ladder`: round widths up to the next step instead of refusing them.
+    pub snap: bool,
+    /// Named transforms, each a native query such as `w=128&h=128&fit=cover`.
+    pub presets: BTreeMap<String, String>,
+    /// Largest original, if lower than `limits.source_bytes`.
+    pub source_bytes: Option<ByteSize>,
+    /// Options of the object store: endpoint, region, access keys, … (s3, gs and az only).
+    pub options: BTreeMap<String, Secret>,
+    /// Request headers sent to this origin and nowhere else (http only).
+    pub headers: BTreeMap<String, Secret>,
+}
+
+/// Who may read a bucket.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Access {
+    #[default]
+    Public,
+    /// Indistinguishable from a missing bucket in every public dialect.
+    Private,
+}
+
+/// What strangers may make us do.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Limits {
+    /// Pixels of a source, all frames summed.
+    pub pixels: u64,
+    /// Frames of a source.
+    pub frames: u32,
+    /// Bytes of a source after content-decoding.
+    pub source_bytes: ByteSize,
+    /// Longest side of a variant in pixels, after `dpr`.
+    pub output_side: u32,
+    /// Redirects followed for one fetch.
+    pub redirects: u8,
+    /// Seconds for one hop of a fetch: connecting, headers and body.
+    pub hop_seconds: u64,
+    /// Milliseconds a picture may be expected to wait for a processor; beyond it 503.
+    pub queue_ms: u64,
+    /// Pictures waiting for a processor; beyond it 503.
+    pub queue_entries: usize,
+    /// Threads that decode and encode. Default: the number of cores.
+    pub render_threads: Option<usize>,
+    /// Fills one client may have waiting; beyond it 429. Loopback and trusted proxies are exempt.
+    pub client_waiting: u32,
+    /// Fills one client may start a second.
+    pub client_per_second: u32,
+    /// Fills one client may start at once after a pause.
+    pub client_burst: u32,
+    /// Open connections.
+    pub connections: usize,
+    /// Bytes of a request's headers.
+    pub header_bytes: ByteSize,
+    /// Seconds to send a request's headers.
+    pub header_seconds: u64,
+    /// Seconds to send a request's body.
+    pub body_seconds: u64,
+    /// Seconds that open requests get after SIGTERM.
+    pub drain_seconds: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            pixels: 50_000_000,
+            frames: 100,
+            source_bytes: ByteSize(50_000_000),
+            output_side: 8192,
+            redirects: 3,
+            hop_seconds: 7,
+            queue_ms: 1500,
+            queue_entries: 1024,
+            render_threads: None,
+            client_waiting: 128,
+            client_per_second: 50,
+            client_burst: 300,
+            connections: 8192,
+            header_bytes: ByteSize(16_384),
+            header_seconds: 10,
+            body_seconds: 30,
+            drain_seconds: 20,
+        }
+    }
+}
+
+/// What is kept, where and how long.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct CacheConfig {
+    /// Bytes of variants kept in memory.
+    pub memory: ByteSize,
+    /// Bytes of variants kept on disk or in `variants_url`.
+    pub variants: ByteSize,
+    /// Where variants are kept: an `s3://`, `gs://` or `az://` prefix. Default: the data folder.
+    pub variants_url: Option<Location>,
+    /// Options of that object store.
+    pub variants_options: BTreeMap<String, Secret>,
+    /// Seconds of `Cache-Control: max-age` where the object has no value of its own.
+    pub max_age: u64,
+    /// Seconds for which a stale variant is served while its source is asked again.
+    pub stale_seconds: u64,
+    /// Seconds for which a stale variant is served while its source is down.
+    pub stale_if_error_seconds: u64,
+    /// Seconds for which a missing object is remembered, 5 at most.
+    pub missing_seconds: u64,
+    /// Seconds after which a file of a folder bucket is looked at again.
+    pub folder_seconds: u64,
+}
+
+impl Default for CacheConfig {
+    fn default() -> Self {
+        Self {
+            memory: ByteSize(256_000_000),
+            variants: ByteSize(10_000_000_000),
+            variants_url: None,
+            variants_options: BTreeMap::new(),
+            max_age: 3600,
+            stale_seconds: 86_400,
+            stale_if_error_seconds: 7 * 86_400,
+            missing_seconds: 5,
+            folder_seconds: 5,
+        }
+    }
+}
+
+/// The `/_next/image` dialect: what `images` in `next.config` says, said here.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct NextConfig {
+    pub device_sizes: Vec<u32>,
+    pub image_sizes: Vec<u32>,
+    /// Allowed values of `q`.
+    pub qualities: Vec<u8>,
+    /// Remote URLs that may be fetched. None by default.
+    pub remote_patterns: Vec<RemotePattern>,
+    /// Local URLs that may be asked. Unset: all.
+    pub local_patterns: Option<Vec<LocalPattern>>,
+    /// Path prefixes of local URLs, each to a bucket's name or an origin's URL; the longest wins. Default: the first segment is the bucket.
+    pub local: BTreeMap<String, String>,
+    /// Smallest `max-age` in seconds.
+    pub minimum_cache_ttl: u64,
+    /// `refuse` answers 400 for a corrupt source; `original` passes it through as Next does.
+    pub on_corrupt: OnCorrupt,
+    /// `host:port` pairs of remote patterns that may have internal addresses.
+    pub internal_hosts: TextList,
+}
+
+/// What the Next dialect answers for a corrupt source.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OnCorrupt {
+    #[default]
+    Refuse,
+    Original,
+}
+
+impl Default for NextConfig {
+    fn default() -> Self {
+        Self {
+            device_sizes: vec![640, 750, 828, 1080, 1200, 1920, 2048, 3840],
+            image_sizes: vec![16, 32, 48, 64, 96, 128, 256, 384],
+            qualities: vec![75],
+            remote_patterns: Vec::new(),
+            local_patterns: None,
+            local: BTreeMap::new(),
+            minimum_cache_ttl: 3600,
+            on_corrupt: OnCorrupt::Refuse,
+            internal_hosts: TextList::default(),
+        }
+    }
+}
+
+/// Keys for buckets with `transforms = "signed"`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Signing {
+    /// Key id to secret; several for rotation.
+    pub keys: BTreeMap<String, Secret>,
+}
+
+/// TLS on the listening port; both files or neither. Changed files are picked up within 10 s.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Tls {
+    /// PEM file with the certificate chain.
+    pub certificate: Option<PathBuf>,
+    /// PEM file with the private key.
+    pub key: Option<PathBuf>,
+}
+
+/// The operator's side.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Admin {
+    /// A second address on which `/metrics` and `/admin` answer without a key. Keep it internal.
+    pub listen: Option<SocketAddr>,
+}
+
+/// Logging.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Log {
+    /// `human` or `json`.
+    pub format: LogFormat,
+    /// A level (`info`) or a `tracing` filter (`info,tintype::source=debug`).
+    pub level: String,
+}
+
+/// Shape of log lines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    #[default]
+    Human,
+    Json,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { format: LogFormat::Human, level: "info".to_owned() }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8787)),
+            data: PathBuf::from("./tintype-data"),
+            public_url: TextList::default(),
+            trusted_proxies: TextList::default(),
+            jwt_secret: None,
+            buckets: BTreeMap::new(),
+            limits: Limits::default(),
+            cache: CacheConfig::default(),
+            next: NextConfig::default(),
+            signing: Signing::default(),
+            tls: Tls::default(),
+            admin: Admin::default(),
+            log: Log::default(),
+        }
+    }
+}
+
+impl Config {
+    /// Our URLs as clients see them, canonical first.
+    pub fn public_urls(&self) -> Vec<Url> {
+        let configured: Vec<Url> = self.public_url.0.iter().filter_map(|text| Url::parse(text).ok()).collect();
+        if !configured.is_empty() {
+            return configured;
+        }
+        Url::parse(&format!("http://{}/", self.listen)).into_iter().collect()
+    }
+
+    /// Networks whose `X-Forwarded-For` is believed.
+    pub fn trusted_networks(&self) -> Vec<ipnet::IpNet> {
+        self.trusted_proxies.0.iter().filter_map(|text| values::parse_network(text)).collect()
+    }
+
+    /// Whether only this machine can reach the listening port.
+    pub fn is_loopback_only(&self) -> bool {
+        self.listen.ip().is_loopback()
+    }
+
+    /// The configured buckets with their names parsed (they were checked by [`load`]).
+    pub fn named_buckets(&self) -> impl Iterator<Item = (BucketName, &BucketConfig)> {
+        self.buckets.iter().filter_map(|(name, bucket)| Some((BucketName::parse(name).ok()?, bucket)))
+    }
+}

@@ -1,0 +1,397 @@
+//! File, variables and flags into one checked [`Config`].
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use toml::{Table, Value};
+
+use super::{Config, Location, values};
+use crate::object::BucketName;
+
+/// Prefix of every environment variable; `__` separates nested keys.
+const PREFIX: &str = "TINTYPE_";
+
+/// Variables that are not configuration keys: the file's own path.
+const NOT_KEYS: [&str; 1] = ["TINTYPE_CONFIG"];
+
+/// One thing that is wrong, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    /// The key (`limits.pixels`), with the variable or file it came from where known.
+    pub key: String,
+    pub message: String,
+}
+
+/// Everything that is wrong with a configuration.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct Mistakes(pub Vec<Mistake>);
+
+impl fmt::Display for Mistakes {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = if self.0.len() == 1 { "mistake" } else { "mistakes" };
+        writeln!(formatter, "the configuration has {} {plural}:", self.0.len())?;
+        for Mistake { key, message } in &self.0 {
+            writeln!(formatter, "  {key}: {message}")?;
+        }
+        write!(formatter, "`tintype config --default` prints every key with its default")
+    }
+}
+
+/// What the command line sets, over file and environment.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    pub listen: Option<String>,
+    pub data: Option<PathBuf>,
+    pub public_url: Vec<String>,
+    /// `NAME=FOLDER_OR_URL` as given.
+    pub buckets: Vec<String>,
+}
+
+/// Reads the file (if any), the variables and the overrides, and checks the whole.
+///
+/// # Errors
+/// Every mistake at once, each naming its key.
+pub fn load(
+    file: Option<&Path>,
+    variables: impl IntoIterator<Item = (String, String)>,
+    overrides: &Overrides,
+) -> Result<Config, Mistakes> {
+    let mut mistakes = Vec::new();
+    let mut table = file.map_or_else(Table::new, |path| read_file(path, &mut mistakes));
+    let from_environment = apply_variables(&mut table, variables, &mut mistakes);
+    apply_overrides(&mut table, overrides, &mut mistakes);
+    let config = deserialize(table, &from_environment, &mut mistakes);
+    check(&config, &mut mistakes);
+    if mistakes.is_empty() { Ok(config) } else { Err(Mistakes(mistakes)) }
+}
+
+fn read_file(path: &Path, mistakes: &mut Vec<Mistake>) -> Table {
+    let parsed = std::fs::read_to_string(path).map_err(|error| error.to_string()).and_then(|text| {
+        text.parse::<Table>().map_err(|error| error.to_string().replace('\n', " ").trim().to_owned())
+    });
+    parsed.unwrap_or_else(|message| {
+        mistakes.push(Mistake { key: path.display().to_string(), message });
+        Table::new()
+    })
+}
+
+/// Puts each variable at its key, and returns the keys that came from variables.
+fn apply_variables(
+    table: &mut Table,
+    variables: impl IntoIterator<Item = (String, String)>,
+    mistakes: &mut Vec<Mistake>,
+) -> Vec<String> {
+    let mut keys = Vec::new();
+    for (variable, text) in variables {
+        let Some(name) = variable.strip_prefix(PREFIX).filter(|_| !NOT_KEYS.contains(&variable.as_str())) else { continue };
+        let path: Vec<String> = name.split("__").map(str::to_ascii_lowercase).collect();
+        if put(table, &path, Value::String(text)) {
+            keys.push(path.join("."));
+        } else {
+            mistakes.push(Mistake { key: variable, message: "this key is not a table".to_owned() });
+        }
+    }
+    keys
+}
+
+fn apply_overrides(table: &mut Table, overrides: &Overrides, mistakes: &mut Vec<Mistake>) {
+    let mut set = |path: &[String], value: Value| {
+        if !put(table, path, value) {
+            mistakes.push(Mistake { key: path.join("."), message: "this key is not a table".to_owned() });
+        }
+    };
+    if let Some(listen) = &overrides.listen {
+        set(&["listen".to_owned()], Value::String(listen.clone()));
+    }
+    if let Some(data) = &overrides.data {
+        set(&["data".to_owned()], Value::String(data.display().to_string()));
+    }
+    if !overrides.public_url.is_empty() {
+        let urls = overrides.public_url.iter().cloned().map(Value::String).collect();
+        set(&["public_url".to_owned()], Value::Array(urls));
+    }
+    for bucket in &overrides.buckets {
+        let (name, url) = bucket.split_once('=').unwrap_or((bucket, ""));
+        set(&["buckets".to_owned(), name.to_owned(), "url".to_owned()], Value::String(url.to_owned()));
+    }
+}
+
+/// Sets the value at a path, making tables on the way; false where something else is in the way.
+fn put(table: &mut Table, path: &[String], value: Value) -> bool {
+    let Some((last, parents)) = path.split_last() else { return false };
+    let mut at = table;
+    for key in parents {
+        let Some(next) = at.entry(key.clone()).or_insert_with(|| Value::Table(Table::new())).as_table_mut() else {
+            return false;
+        };
+        at = next;
+    }
+    at.insert(last.clone(), value);
+    true
+}
+
+/// Deserializes, and on a mistake notes it, drops the offending key and goes on, so that all of them are found.
+///
+/// A variable is a text first; where the key wants something else, the text is read as a TOML value.
+fn deserialize(mut table: Table, from_environment: &[String], mistakes: &mut Vec<Mistake>) -> Config {
+    let mut reread = std::collections::HashSet::new();
+    loop {
+        let mut unknown = Vec::new();
+        let mut note = |path: serde_ignored::Path<'_>| unknown.push(path.to_string());
+        let value = Value::Table(table.clone());
+        let ignoring = serde_ignored::Deserializer::new(value, &mut note);
+        match serde_path_to_error::deserialize::<_, Config>(ignoring) {
+            Ok(config) => {
+                mistakes.extend(unknown.into_iter().map(|key| unknown_key(&key, from_environment)));
+                return config;
+            }
+            Err(error) => {
+                let path = error.path().to_string();
+                let keys: Vec<String> = path.split('.').map(ToOwned::to_owned).collect();
+                let typed = from_environment.contains(&path).then(|| typed_value(&table, &keys)).flatten();
+                match typed.filter(|_| reread.insert(path.clone())) {
+                    Some(value) => drop(put(&mut table, &keys, value)),
+                    None => {
+                        let message = error.inner().to_string().trim().replace('\n', " ");
+                        mistakes.push(Mistake { key: named(&path, from_environment), message });
+                        if mistakes.len() > 100 || !remove(&mut table, &keys) {
+                            return Config::default();
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn unknown_key(key: &str, from_environment: &[String]) -> Mistake {
+    Mistake { key: named(key, from_environment), message: "there is no such key".to_owned() }
+}
+
+/// The key, with its variable where it came from one.
+fn named(path: &str, from_environment: &[String]) -> String {
+    if from_environment.iter().any(|key| key == path) {
+        format!("{path} ({PREFIX}{})", path.to_ascii_uppercase().replace('.', "__"))
+    } else {
+        path.to_owned()
+    }
+}
+
+fn typed_value(table: &Table, keys: &[String]) -> Option<Value> {
+    let mut at = table;
+    let (last, parents) = keys.split_last()?;
+    for key in parents {
+        at = at.get(key)?.as_table()?;
+    }
+    let text = at.get(last)?.as_str()?;
+    let mut parsed: Table = format!("value = {text}").parse().ok()?;
+    parsed.remove("value")
+}
+
+/// Removes the deepest existing value on the path; false where there is none.
+fn remove(table: &mut Table, keys: &[String]) -> bool {
+    let Some((first, rest)) = keys.split_first() else { return false };
+    match table.get_mut(first) {
+        Some(Value::Table(inner)) if !rest.is_empty() && remove(inner, rest) => true,
+        Some(_) => table.remove(first).is_some(),
+        None => false,
+    }
+}
+
+/// Rules that span keys or that a type alone cannot say.
+fn check(config: &Config, mistakes: &mut Vec<Mistake>) {
+    let mut wrong = |key: &str, message: String| mistakes.push(Mistake { key: key.to_owned(), message });
+    for (name, bucket) in &config.buckets {
+        if let Err(error) = BucketName::parse(name) {
+            wrong(&format!("buckets.{name}"), error.to_string());
+        }
+        match &bucket.url {
+            None => wrong(&format!("buckets.{name}.url"), "is missing: name a folder or a URL".to_owned()),
+            Some(Location::Folder(folder)) if overlaps(folder, &config.data) => wrong(
+                &format!("buckets.{name}.url"),
+                format!("`{}` and the data folder `{}` overlap; keep them apart", folder.display(), config.data.display()),
+            ),
+            Some(_) => {}
+        }
+    }
+    for url in &config.public_url.0 {
+        let fits = url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.host().is_some());
+        if !fits {
+            wrong("public_url", format!("`{url}` is not an http(s) URL"));
+        }
+    }
+    for network in &config.trusted_proxies.0 {
+        if values::parse_network(network).is_none() {
+            wrong("trusted_proxies", format!("`{network}` is not a network such as 10.0.0.0/8"));
+        }
+    }
+    if config.jwt_secret.as_ref().is_some_and(|secret| secret.reveal().len() < 32) {
+        wrong("jwt_secret", "must be at least 32 bytes".to_owned());
+    }
+    if config.tls.certificate.is_some() != config.tls.key.is_some() {
+        wrong("tls", "needs both `certificate` and `key`".to_owned());
+    }
+    if matches!(config.cache.variants_url, Some(Location::Folder(_) | Location::Http(_))) {
+        wrong("cache.variants_url", "must be an s3://, gs:// or az:// prefix; the data folder is the default".to_owned());
+    }
+    if config.cache.missing_seconds > 5 {
+        wrong("cache.missing_seconds", "must be at most 5".to_owned());
+    }
+    check_numbers(config, &mut wrong);
+    check_next(config, &mut wrong);
+}
+
+fn check_numbers(config: &Config, wrong: &mut impl FnMut(&str, String)) {
+    let limits = &config.limits;
+    let positive = [
+        ("limits.pixels", limits.pixels),
+        ("limits.frames", u64::from(limits.frames)),
+        ("limits.source_bytes", limits.source_bytes.0),
+        ("limits.hop_seconds", limits.hop_seconds),
+        ("limits.queue_ms", limits.queue_ms),
+        ("limits.queue_entries", limits.queue_entries as u64),
+        ("limits.connections", limits.connections as u64),
+        ("limits.header_seconds", limits.header_seconds),
+        ("limits.body_seconds", limits.body_seconds),
+        ("limits.client_waiting", u64::from(limits.client_waiting)),
+        ("limits.client_per_second", u64::from(limits.client_per_second)),
+        ("limits.client_burst", u64::from(limits.client_burst)),
+    ];
+    for (key, _) in positive.into_iter().filter(|(_, value)| *value == 0) {
+        wrong(key, "must be at least 1".to_owned());
+    }
+    if !(1..=16_383).contains(&limits.output_side) {
+        wrong("limits.output_side", "must be 1 to 16383, WebP's own limit".to_owned());
+    }
+    if limits.header_bytes.0 < 8192 {
+        wrong("limits.header_bytes", "must be at least 8192".to_owned());
+    }
+    if limits.render_threads == Some(0) {
+        wrong("limits.render_threads", "must be at least 1".to_owned());
+    }
+}
+
+/// The bounds that Next's own schema sets on `images`.
+fn check_next(config: &Config, wrong: &mut impl FnMut(&str, String)) {
+    let next = &config.next;
+    for (key, sizes) in [("next.device_sizes", &next.device_sizes), ("next.image_sizes", &next.image_sizes)] {
+        if sizes.len() > 25 || sizes.iter().any(|size| !(1..=10_000).contains(size)) {
+            wrong(key, "must be at most 25 widths of 1 to 10000".to_owned());
+        }
+    }
+    if next.qualities.is_empty() || next.qualities.len() > 20 || next.qualities.iter().any(|q| !(1..=100).contains(q)) {
+        wrong("next.qualities", "must be 1 to 20 values of 1 to 100".to_owned());
+    }
+    if next.remote_patterns.len() > 50 {
+        wrong("next.remote_patterns", "must be at most 50".to_owned());
+    }
+    if next.local_patterns.as_ref().is_some_and(|patterns| patterns.len() > 25) {
+        wrong("next.local_patterns", "must be at most 25".to_owned());
+    }
+    for (prefix, target) in &next.local {
+        if !prefix.starts_with('/') {
+            wrong("next.local", format!("`{prefix}` must begin with /"));
+        }
+        let is_bucket = config.buckets.contains_key(target);
+        let is_origin = matches!(target.parse(), Ok(Location::Http(_)));
+        if !is_bucket && !is_origin {
+            wrong("next.local", format!("`{target}` is neither a configured bucket nor an http(s) URL"));
+        }
+    }
+}
+
+/// Whether one folder lies within the other, links resolved as far as the folders exist.
+fn overlaps(one: &Path, other: &Path) -> bool {
+    let (one, other) = (resolved(one), resolved(other));
+    one.starts_with(&other) || other.starts_with(&one)
+}
+
+fn resolved(path: &Path) -> PathBuf {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let mut tail = Vec::new();
+    let mut head = absolute.as_path();
+    loop {
+        if let Ok(real) = head.canonicalize() {
+            return tail.iter().rev().fold(real, |path, part| path.join(part));
+        }
+        let (Some(parent), Some(name)) = (head.parent(), head.file_name()) else { return absolute };
+        tail.push(name.to_owned());
+        head = parent;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(variables: &[(&str, &str)]) -> Result<Config, Mistakes> {
+        let owned = variables.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        load(None, owned, &Overrides::default())
+    }
+
+    #[test]
+    fn variables_reach_nested_keys_of_every_type() {
+        let config = with(&[
+            ("TINTYPE_LISTEN", "0.0.0.0:9000"),
+            ("TINTYPE_BUCKETS__PHOTOS__URL", "https://a.example/x"),
+            ("TINTYPE_LIMITS__PIXELS", "1000"),
+            ("TINTYPE_CACHE__MEMORY", "1MB"),
+            ("TINTYPE_NEXT__QUALITIES", "[50, 75]"),
+            ("TINTYPE_JWT_SECRET", "12345678901234567890123456789012"),
+            ("TINTYPE_TRUSTED_PROXIES", "10.0.0.0/8, 192.168.0.1"),
+            ("PATH", "/bin"),
+        ])
+        .unwrap();
+        assert_eq!(config.listen.port(), 9000);
+        assert_eq!(config.limits.pixels, 1000);
+        assert_eq!(config.cache.memory.0, 1_000_000);
+        assert_eq!(config.next.qualities, [50, 75]);
+        assert_eq!(config.jwt_secret.unwrap().reveal().len(), 32);
+        assert_eq!(config.trusted_proxies.0.len(), 2);
+        assert_eq!(config.buckets["photos"].url.as_ref().unwrap().to_string(), "https://a.example/x/");
+    }
+
+    #[test]
+    fn all_mistakes_are_reported_together_each_with_its_key() {
+        let mistakes = with(&[
+            ("TINTYPE_LISTEN", "nonsense"),
+            ("TINTYPE_LIMITS__PIXELS", "many"),
+            ("TINTYPE_LIMITS__FRAMES", "0"),
+            ("TINTYPE_COLOUR", "red"),
+            ("TINTYPE_BUCKETS__PHOTOS__URL", "ftp://x"),
+            ("TINTYPE_JWT_SECRET", "short"),
+            ("TINTYPE_PUBLIC_URL", "javascript:x"),
+        ])
+        .unwrap_err();
+        let keys: Vec<&str> = mistakes.0.iter().map(|mistake| mistake.key.as_str()).collect();
+        for key in ["listen", "limits.pixels", "limits.frames", "colour", "buckets.photos.url", "jwt_secret", "public_url"] {
+            assert!(keys.iter().any(|found| found.starts_with(key)), "{key} is missing from {keys:?}");
+        }
+        assert!(!mistakes.to_string().contains("short"), "a secret was printed");
+    }
+
+    #[test]
+    fn a_bucket_inside_the_data_folder_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let inside = folder.path().join("data/photos");
+        let overrides = Overrides {
+            data: Some(folder.path().join("data")),
+            buckets: vec![format!("photos={}", inside.display())],
+            ..Overrides::default()
+        };
+        let mistakes = load(None, [], &overrides).unwrap_err();
+        assert_eq!(mistakes.0[0].key, "buckets.photos.url");
+    }
+
+    #[test]
+    fn flags_win_over_variables_and_variables_over_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("tintype.toml");
+        std::fs::write(&file, "listen = '127.0.0.1:1'\ndata = 'a'\n[cache]\nmax_age = 5\n").unwrap();
+        let variables = [("TINTYPE_LISTEN", "127.0.0.1:2"), ("TINTYPE_DATA", "b")];
+        let overrides = Overrides { data: Some("c".into()), ..Overrides::default() };
+        let owned = variables.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let config = load(Some(&file), owned, &overrides).unwrap();
+        assert_eq!((config.listen.port(), config.data, config.cache.max_age), (2, PathBuf::from("c"), 5));
+    }
+}

@@ -1,0 +1,110 @@
+//! The configuration described from its own types: the README's table and the commented default file.
+
+use std::fmt::Write;
+
+use serde_json::Value;
+
+use super::Config;
+
+/// One key of the configuration.
+struct Entry {
+    key: String,
+    default: Value,
+    meaning: String,
+}
+
+/// Every key as a Markdown table: key, default, meaning. The README holds exactly this text.
+pub fn markdown_table() -> String {
+    let mut text = "| key | default | meaning |\n|---|---|---|\n".to_owned();
+    for Entry { key, default, meaning } in entries() {
+        let default = if default.is_null() { String::new() } else { format!("`{}`", toml_text(&default)) };
+        let _ = writeln!(text, "| `{key}` | {default} | {meaning} |");
+    }
+    text
+}
+
+/// A TOML file with every key at its default, commented out.
+pub fn commented_default() -> String {
+    let mut text = "# tintype.toml: every key with its default. Uncomment what you change.\n\
+                    # A variable TINTYPE_<KEY> (nested keys joined by __) and the flags of `tintype serve` win over this file.\n"
+        .to_owned();
+    let mut section = "";
+    let all = entries();
+    for Entry { key, default, meaning } in &all {
+        let (table, name) = key.rsplit_once('.').unwrap_or(("", key));
+        if table != section {
+            let _ = write!(text, "\n# [{table}]\n", table = table.replace("<name>", "photos"));
+            section = table;
+        }
+        let shown = if default.is_null() { "…".to_owned() } else { toml_text(default) };
+        let _ = write!(text, "# {meaning}\n# {name} = {shown}\n");
+    }
+    text
+}
+
+/// Keys in the order of the types: plain keys first, then one table after the other.
+fn entries() -> Vec<Entry> {
+    let schema = schemars::schema_for!(Config).to_value();
+    let defaults = serde_json::to_value(Config::default()).unwrap_or_default();
+    let mut found = Vec::new();
+    walk(&schema, &schema, &defaults, "", &mut found);
+    let depth = |entry: &Entry| usize::from(entry.key.contains('.'));
+    found.sort_by_key(depth);
+    found
+}
+
+fn walk(root: &Value, schema: &Value, defaults: &Value, prefix: &str, found: &mut Vec<Entry>) {
+    let Some(properties) = schema["properties"].as_object() else { return };
+    for (name, property) in properties {
+        let key = format!("{prefix}{name}");
+        let target = referenced(root, property);
+        let default = &defaults[name];
+        if target["properties"].is_object() {
+            walk(root, target, default, &format!("{key}."), found);
+        } else if name == "buckets" {
+            let bucket = referenced(root, &property["additionalProperties"]);
+            let defaults = serde_json::to_value(super::BucketConfig::default()).unwrap_or_default();
+            walk(root, bucket, &defaults, "buckets.<name>.", found);
+        } else {
+            let described = property["description"].as_str().or_else(|| target["description"].as_str());
+            let meaning = described.unwrap_or_default().replace('\n', " ").replace('|', "\\|");
+            found.push(Entry { key, default: default.clone(), meaning });
+        }
+    }
+}
+
+/// Follows `$ref` (also inside `allOf` or `anyOf`, as optional fields have it) to its definition.
+fn referenced<'a>(root: &'a Value, property: &'a Value) -> &'a Value {
+    let direct = property["$ref"].as_str();
+    let nested = || ["allOf", "anyOf"].iter().find_map(|key| property[key][0]["$ref"].as_str());
+    let Some(name) = direct.or_else(nested).and_then(|path| path.strip_prefix("#/$defs/")) else { return property };
+    &root["$defs"][name]
+}
+
+fn toml_text(value: &Value) -> String {
+    match value {
+        Value::Object(map) if map.is_empty() => "{}".to_owned(),
+        Value::Array(items) => format!("[{}]", items.iter().map(toml_text).collect::<Vec<_>>().join(", ")),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_has_a_meaning() {
+        for Entry { key, meaning, .. } in entries() {
+            assert!(!meaning.is_empty() || key.ends_with("_sizes"), "{key} has no doc comment");
+        }
+    }
+
+    #[test]
+    fn the_default_file_is_toml_and_names_nested_keys() {
+        let text = commented_default();
+        assert!(text.parse::<toml::Table>().is_ok());
+        assert!(text.contains("# [limits]") && text.contains("# pixels = 50000000"), "{text}");
+        assert!(text.contains("# [buckets.photos]"), "{text}");
+    }
+}

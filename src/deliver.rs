@@ -1,0 +1,297 @@
+//! Walk A's order of things: version record, memory, variant store, fill. Knows no HTTP.
+
+mod confirm;
+mod error;
+mod fill;
+mod purge;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio_util::task::TaskTracker;
+
+pub use error::DeliverError;
+
+use crate::cache::{CacheStatus, Memory};
+use crate::clients::{Client, Clients, Turn};
+use crate::fills::{Fills, Part};
+use crate::imaging::{self, Effort};
+use crate::object::{BucketName, ObjectId};
+use crate::pictures::{OpenPicture, Pictures};
+use crate::purge::PurgeLog;
+use crate::render::{Gate, Priority, Timings};
+use crate::source::Source;
+use crate::transform::{Dialect, Rendering, Resolved, Want, policy};
+use crate::variants::{Made, Variant, VariantKey, VariantStore};
+use crate::versions::{Clocks, Record, Standing, Versions, judge};
+
+use confirm::{Confirmed, Question};
+use fill::Filled;
+
+/// A bucket's read side as `deliver` sees it.
+#[derive(Debug)]
+pub struct Origin {
+    pub source: Source,
+    /// Largest original in bytes, after content-decoding.
+    pub source_bytes: u64,
+    pub clocks: Clocks,
+    /// A folder on this machine: asking is one stat, only pictures are served, and nothing needs an `Age`.
+    pub is_folder: bool,
+}
+
+/// Bounds of what is made.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    pub imaging: imaging::Limits,
+    /// Longest side of a variant in pixels.
+    pub output_side: u32,
+}
+
+/// What is asked for, by whom.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    pub object: ObjectId,
+    pub want: Want,
+    pub dialect: Dialect,
+    /// Who is limited; `None` is exempt.
+    pub client: Option<Client>,
+    pub purpose: Purpose,
+}
+
+/// Why a variant is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Someone waits for it.
+    Request,
+    /// It is made before anyone asks: in the background, small, and kept at once.
+    Warm,
+}
+
+impl Purpose {
+    const fn priority(self) -> Priority {
+        match self {
+            Self::Request => Priority::Request,
+            Self::Warm => Priority::Background,
+        }
+    }
+
+    const fn effort(self) -> Effort {
+        match self {
+            Self::Request => Effort::Fast,
+            Self::Warm => Effort::Small,
+        }
+    }
+}
+
+/// A variant, and what is known of its original.
+#[derive(Clone, Debug)]
+pub struct Delivered {
+    pub variant: Arc<Variant>,
+    pub record: Arc<Record>,
+    pub made: Made,
+    pub status: CacheStatus,
+    /// Time since the version was confirmed with its source; zero for folders.
+    pub age: Duration,
+    /// Set where this request had the work done.
+    pub timings: Option<Timings>,
+}
+
+/// A shared result or error of confirming a version.
+type Confirming = Fills<(ObjectId, Question), Result<Confirmed, DeliverError>>;
+/// A shared result or error of making a variant.
+type Filling = Fills<VariantKey, Result<Filled, DeliverError>>;
+
+/// Everything a walk needs, shared by all of them.
+#[derive(Debug)]
+pub struct Deliver {
+    pub(crate) origins: HashMap<BucketName, Origin>,
+    pub(crate) bounds: Bounds,
+    pub(crate) versions: Versions,
+    pub(crate) memory: Memory,
+    pub(crate) variants: Arc<VariantStore>,
+    pub(crate) pictures: Pictures,
+    pub(crate) gate: Gate,
+    pub(crate) clients: Clients,
+    purges: PurgeLog,
+    confirming: Confirming,
+    filling: Filling,
+    /// Variants off the ladder that were asked for once.
+    asked_once: moka::sync::Cache<VariantKey, ()>,
+    tasks: TaskTracker,
+}
+
+/// Variants off the ladder of which the first request is remembered.
+const ASKED_ONCE: u64 = 100_000;
+/// Attempts to serve one version while its source changes.
+const ATTEMPTS: usize = 3;
+
+/// The parts that [`Deliver`] is built from.
+#[derive(Debug)]
+pub struct Parts {
+    pub origins: HashMap<BucketName, Origin>,
+    pub bounds: Bounds,
+    pub versions: Versions,
+    pub memory: Memory,
+    pub variants: Arc<VariantStore>,
+    pub gate: Gate,
+    pub clients: Clients,
+    /// Owned tasks, waited for at shutdown.
+    pub tasks: TaskTracker,
+}
+
+impl Deliver {
+    pub fn new(parts: Parts) -> Arc<Self> {
+        let Parts { origins, bounds, versions, memory, variants, gate, clients, tasks } = parts;
+        let asked_once = moka::sync::Cache::builder()
+            .max_capacity(ASKED_ONCE)
+            .time_to_live(Duration::from_secs(86_400))
+            .build();
+        Arc::new(Self {
+            confirming: Fills::new(tasks.clone()),
+            filling: Fills::new(tasks.clone()),
+            purges: PurgeLog::default(),
+            pictures: Pictures::default(),
+            origins,
+            bounds,
+            versions,
+            memory,
+            variants,
+            gate,
+            clients,
+            asked_once,
+            tasks,
+        })
+    }
+
+    /// Serves what is asked: from memory, from the store, or made now, once for all who ask.
+    pub async fn deliver(self: &Arc<Self>, ask: &Ask) -> Result<Delivered, DeliverError> {
+        let origin = self.origins.get(&ask.object.bucket).ok_or(DeliverError::Missing)?;
+        let mut turn = None;
+        let (mut confirmed, stale) = self.current_version(ask, origin, &mut turn).await?;
+        for _ in 0..ATTEMPTS {
+            let key = self.key(ask, origin, &confirmed.record)?;
+            if let Some(variant) = self.memory.get(&key) {
+                self.keep_on_second_request(&key, &variant);
+                return Ok(delivered(origin, confirmed.record, key.made, variant, met(CacheStatus::Hit, stale), None));
+            }
+            if turn.is_none() && !self.variants.knows(&key) {
+                turn = Some(self.clients.enter(ask.client)?);
+            }
+            let (part, landing) = self.fill(&key, &confirmed, ask.purpose);
+            match landing.await.map_err(DeliverError::from)?? {
+                Filled::Found(variant) => {
+                    let status = met(CacheStatus::Hit, stale);
+                    return Ok(delivered(origin, confirmed.record, key.made, variant, status, None));
+                }
+                Filled::Made { variant, timings, kept } => {
+                    let status = match (part, kept) {
+                        (Part::Follower, _) => CacheStatus::Collapsed,
+                        (Part::Leader, true) => CacheStatus::Stored,
+                        (Part::Leader, false) => CacheStatus::Unstored,
+                    };
+                    let timings = (part == Part::Leader).then_some(timings);
+                    return Ok(delivered(origin, confirmed.record, key.made, variant, met(status, stale), timings));
+                }
+                Filled::Replaced(newer) => confirmed = newer,
+            }
+        }
+        Err(DeliverError::Internal("the original changes faster than it can be read"))
+    }
+
+    /// The version to serve, and by how much it is past its time. Asks the source where the record says so.
+    async fn current_version(
+        self: &Arc<Self>,
+        ask: &Ask,
+        origin: &Origin,
+        turn: &mut Option<Turn>,
+    ) -> Result<(Confirmed, Option<Duration>), DeliverError> {
+        let object = &ask.object;
+        let known = match self.versions.get(object) {
+            Some(record) => Some(record),
+            None if self.versions.is_missing(object) => return Err(DeliverError::Missing),
+            None => self.versions.load(object).await,
+        };
+        let standing = known.as_ref().map(|record| judge(record, origin.clocks, SystemTime::now()));
+        match (known, standing) {
+            (Some(record), Some(Standing::Fresh)) => Ok((record.into(), None)),
+            (Some(record), Some(Standing::Stale { over, ask })) => {
+                if ask {
+                    // Nobody waits for it: the task is owned, and a failure is noted in the record.
+                    drop(self.confirm(object, Some(Arc::clone(&record))));
+                }
+                Ok((record.into(), Some(over)))
+            }
+            (Some(record), Some(Standing::Expired { over, or_serve })) => {
+                match self.confirm(object, Some(Arc::clone(&record))).await.map_err(DeliverError::from)? {
+                    Ok(confirmed) => Ok((confirmed, None)),
+                    Err(error) if or_serve && error.is_outage() => Ok((record.into(), Some(over))),
+                    Err(error) => Err(error),
+                }
+            }
+            _ => {
+                *turn = Some(self.clients.enter(ask.client)?);
+                let confirmed = self.confirm(object, None).await.map_err(DeliverError::from)??;
+                Ok((confirmed, None))
+            }
+        }
+    }
+
+    /// Names the variant of this version that answers the request.
+    fn key(&self, ask: &Ask, origin: &Origin, record: &Record) -> Result<VariantKey, DeliverError> {
+        let natural = record.seen.ok_or_else(|| DeliverError::not_a_picture(record));
+        let made = match ask.want {
+            Want::Original if origin.is_folder => natural.map(|_| Made::Original)?,
+            Want::Original => Made::Original,
+            Want::Variant { transform, format } => match transform.resolve(&natural?, format, ask.dialect) {
+                Resolved::Passthrough => Made::Stripped,
+                Resolved::Render(rendering) => Made::Rendered(rendering.bounded(self.bounds.output_side)),
+            },
+        };
+        Ok(VariantKey { object: ask.object.clone(), version: record.version, made })
+    }
+
+    /// A variant off the ladder reaches the store at its second request, so that a stranger's one-off costs no disk.
+    fn keep_on_second_request(self: &Arc<Self>, key: &VariantKey, variant: &Arc<Variant>) {
+        if variant.claim_persisting() {
+            let (deliver, key, variant) = (Arc::clone(self), key.clone(), Arc::clone(variant));
+            let began = self.purges.now();
+            self.tasks.spawn(async move { deliver.store(&key, &variant, began).await });
+        }
+    }
+}
+
+/// Whether a variant is one of those that pages ask for again and again.
+fn is_usual(made: Made, purpose: Purpose) -> bool {
+    match made {
+        Made::Original | Made::Stripped => true,
+        Made::Rendered(rendering) => purpose == Purpose::Warm || is_on_ladder(&rendering),
+    }
+}
+
+fn is_on_ladder(rendering: &Rendering) -> bool {
+    let step = |side: u32| policy::LADDER.contains(&side);
+    step(rendering.output.width) && (rendering.crop.is_none() || step(rendering.output.height))
+}
+
+fn met(status: CacheStatus, stale: Option<Duration>) -> CacheStatus {
+    match (status, stale) {
+        (CacheStatus::Hit, Some(over)) => CacheStatus::Stale(over.as_secs()),
+        (status, _) => status,
+    }
+}
+
+fn delivered(
+    origin: &Origin,
+    record: Arc<Record>,
+    made: Made,
+    variant: Arc<Variant>,
+    status: CacheStatus,
+    timings: Option<Timings>,
+) -> Delivered {
+    let age = if origin.is_folder { Duration::ZERO } else { record.confirmed_at.elapsed().unwrap_or_default() };
+    Delivered { variant, record, made, status, age, timings }
+}
+
+/// An open picture that a fill may use without asking the source again.
+type Handed = Option<Arc<OpenPicture>>;

@@ -1,0 +1,144 @@
+//! Asking the source which version is the current one, once for everyone who wants to know.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use super::{Deliver, DeliverError, Handed, Origin};
+use crate::fills::Aborted;
+use crate::imaging;
+use crate::object::ObjectId;
+use crate::pictures::OpenPicture;
+use crate::purge::{Moment, Scope};
+use crate::source::{Opened, Original, SourceError};
+use crate::versions::Record;
+
+/// What is asked of a source; each is asked once at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Question {
+    StillCurrent,
+    Bytes,
+}
+
+/// The current version, with its bytes where they were just read.
+#[derive(Clone, Debug)]
+pub(super) struct Confirmed {
+    pub record: Arc<Record>,
+    pub picture: Handed,
+}
+
+impl From<Arc<Record>> for Confirmed {
+    fn from(record: Arc<Record>) -> Self {
+        Self { record, picture: None }
+    }
+}
+
+impl Deliver {
+    /// Asks the source in an owned task: conditionally where a version is known.
+    pub(super) fn confirm(
+        self: &Arc<Self>,
+        object: &ObjectId,
+        known: Option<Arc<Record>>,
+    ) -> impl Future<Output = Result<Result<Confirmed, DeliverError>, Aborted>> + use<> {
+        let (deliver, asked) = (Arc::clone(self), object.clone());
+        let question = (object.clone(), Question::StillCurrent);
+        let (_, landing) = self.confirming.join(&question, || async move { deliver.ask_source(asked, known).await });
+        landing
+    }
+
+    /// Reads the object's bytes in an owned task, whatever is known.
+    pub(super) fn open(
+        self: &Arc<Self>,
+        object: &ObjectId,
+    ) -> impl Future<Output = Result<Result<Confirmed, DeliverError>, Aborted>> + use<> {
+        let (deliver, asked) = (Arc::clone(self), object.clone());
+        let question = (object.clone(), Question::Bytes);
+        let (_, landing) = self.confirming.join(&question, || async move { deliver.ask_source(asked, None).await });
+        landing
+    }
+
+    async fn ask_source(&self, object: ObjectId, known: Option<Arc<Record>>) -> Result<Confirmed, DeliverError> {
+        let began = self.purges.now();
+        let origin = self.origins.get(&object.bucket).ok_or(DeliverError::Missing)?;
+        let clock = Instant::now();
+        let validators = known.as_ref().map(|record| &record.validators).filter(|validators| validators.can_ask());
+        let opened = origin.source.open(&object.key, validators, origin.source_bytes).await;
+        match (opened, known) {
+            (Ok(Opened::Changed(original)), _) => Ok(self.admit(origin, object, original, began, clock).await),
+            (Ok(Opened::Unchanged { inward, cache_control, .. }), Some(record)) => {
+                let record = Arc::new(record.confirmed(SystemTime::now(), inward, cache_control));
+                self.remember(&record, began);
+                if !origin.is_folder {
+                    self.persist_record(&record, began).await;
+                }
+                Ok(record.into())
+            }
+            (Ok(Opened::Unchanged { .. }), None) => Err(SourceError::Status(304).into()),
+            (Err(SourceError::Missing), known) => {
+                self.forget_missing(&object, known.is_some(), began).await;
+                Err(DeliverError::Missing)
+            }
+            (Err(error), known) => {
+                tracing::info!(%object, %error, "a source could not be asked");
+                if let Some(record) = known {
+                    self.remember(&Arc::new(record.unconfirmed(SystemTime::now())), began);
+                }
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Looks at an original that was just read, and keeps what is known of it.
+    async fn admit(
+        &self,
+        origin: &Origin,
+        object: ObjectId,
+        original: Original,
+        began: Moment,
+        clock: Instant,
+    ) -> Confirmed {
+        let fetched_in = clock.elapsed();
+        let seen = imaging::probe(&original.bytes).and_then(|probe| probe.admit(&self.bounds.imaging).map(|()| probe));
+        let natural = seen.clone().map(|probe| probe.natural);
+        let record = Arc::new(Record::of(object.clone(), &original, natural, SystemTime::now()));
+        let picture = Arc::new(OpenPicture::new(original.bytes, seen.ok(), fetched_in));
+        if record.keep {
+            self.remember(&record, began);
+            self.pictures.insert(&object, record.version, Arc::clone(&picture));
+            if record.seen.is_some() && !origin.is_folder {
+                self.persist_record(&record, began).await;
+            }
+        }
+        Confirmed { record, picture: Some(picture) }
+    }
+
+    fn remember(&self, record: &Arc<Record>, began: Moment) {
+        self.purges.unless_purged(began, &record.object, || self.versions.insert(Arc::clone(record)));
+    }
+
+    async fn persist_record(&self, record: &Record, began: Moment) {
+        if !self.purges.purged_since(began, &record.object) {
+            self.versions.persist(record).await;
+        }
+        if self.purges.purged_since(began, &record.object) {
+            self.remove_stored(&record.object).await;
+        }
+    }
+
+    /// The source says that the object is gone: so is everything made of it.
+    async fn forget_missing(&self, object: &ObjectId, was_known: bool, began: Moment) {
+        self.purges.unless_purged(began, object, || self.versions.insert_missing(object));
+        if was_known {
+            let gone = object.clone();
+            self.memory.remove_where(move |held| *held == gone);
+            self.remove_stored(object).await;
+        }
+    }
+
+    async fn remove_stored(&self, object: &ObjectId) {
+        let scope = Scope::Object(object.bucket.clone(), object.key.clone());
+        if let Err(error) = self.variants.purge(&scope, crate::versions::Versions::object_of).await {
+            tracing::warn!(%object, %error, "stored variants could not be removed");
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Making a missing variant: once, in an owned task.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::HeaderValue;
+
+use super::confirm::Confirmed;
+use super::{Deliver, DeliverError, Purpose, is_usual};
+use crate::fills::Part;
+use crate::imaging::{self, Effort, ImagingError, Picture};
+use crate::pictures::OpenPicture;
+use crate::purge::Moment;
+use crate::render::{Cost, Timings, timed};
+use crate::transform::{Frames, Rendering};
+use crate::variants::{Made, Variant, VariantKey, content_type_of, content_type_of_output};
+use crate::versions::Record;
+
+/// How a fill ended.
+#[derive(Clone, Debug)]
+pub(super) enum Filled {
+    /// It was in the store.
+    Found(Arc<Variant>),
+    Made { variant: Arc<Variant>, timings: Timings, kept: bool },
+    /// The source has another version by now.
+    Replaced(Confirmed),
+}
+
+type Landing = futures_util::future::Shared<
+    futures_util::future::BoxFuture<'static, Result<Result<Filled, DeliverError>, crate::fills::Aborted>>,
+>;
+
+impl Deliver {
+    /// Joins or begins the fill of this key.
+    pub(super) fn fill(self: &Arc<Self>, key: &VariantKey, confirmed: &Confirmed, purpose: Purpose) -> (Part, Landing) {
+        let (deliver, wanted, confirmed) = (Arc::clone(self), key.clone(), confirmed.clone());
+        self.filling.join(key, || async move { deliver.find_or_make(wanted, confirmed, purpose).await })
+    }
+
+    async fn find_or_make(
+        self: Arc<Self>,
+        key: VariantKey,
+        confirmed: Confirmed,
+        purpose: Purpose,
+    ) -> Result<Filled, DeliverError> {
+        let began = self.purges.now();
+        if let Some(variant) = self.variants.get(&key).await {
+            self.remember_variant(&key, &variant, began);
+            return Ok(Filled::Found(variant));
+        }
+        let opened = match confirmed.picture.or_else(|| self.pictures.get(&key.object, key.version)) {
+            Some(picture) => Confirmed { record: confirmed.record, picture: Some(picture) },
+            None => self.open(&key.object).await.map_err(DeliverError::from)??,
+        };
+        if opened.record.version != key.version {
+            return Ok(Filled::Replaced(opened));
+        }
+        let picture = opened.picture.ok_or(DeliverError::Internal("an opened original has no bytes"))?;
+        let mut timings = Timings { fetch: picture.fetched_in, ..Timings::default() };
+        let (body, content_type) = self.make(key.made, &picture, &opened.record, purpose, &mut timings).await?;
+        let kept = self.keep(key, body, content_type, &opened.record, purpose, began).await;
+        let (variant, kept) = kept;
+        Ok(Filled::Made { variant, timings, kept })
+    }
+
+    /// Keeps what was made: in memory, and in the store where it is one of the usual ones.
+    async fn keep(
+        &self,
+        key: VariantKey,
+        body: Bytes,
+        content_type: HeaderValue,
+        record: &Record,
+        purpose: Purpose,
+        began: Moment,
+    ) -> (Arc<Variant>, bool) {
+        // The bytes of a folder's original are on this disk already.
+        let storable = record.keep && !(key.made == Made::Original && self.is_folder(&key));
+        let persist = storable && (is_usual(key.made, purpose) || self.asked_once.contains_key(&key));
+        let variant = Arc::new(Variant::new(body, content_type, persist || !storable));
+        let kept = record.keep && self.remember_variant(&key, &variant, began);
+        if kept && persist {
+            self.store(&key, &variant, began).await;
+        } else if kept && storable {
+            self.asked_once.insert(key, ());
+        }
+        (variant, kept)
+    }
+
+    /// Writes to the store, unless a purge named the object since `began`; a purge that came meanwhile wins.
+    pub(super) async fn store(&self, key: &VariantKey, variant: &Variant, began: Moment) {
+        if self.purges.purged_since(began, &key.object) {
+            return;
+        }
+        self.variants.put(key, variant).await;
+        if self.purges.purged_since(began, &key.object) {
+            self.variants.remove(key).await;
+        }
+    }
+
+    fn remember_variant(&self, key: &VariantKey, variant: &Arc<Variant>, began: Moment) -> bool {
+        let insert = || self.memory.insert(key.clone(), Arc::clone(variant));
+        self.purges.unless_purged(began, &key.object, insert).is_some()
+    }
+
+    fn is_folder(&self, key: &VariantKey) -> bool {
+        self.origins.get(&key.object.bucket).is_some_and(|origin| origin.is_folder)
+    }
+
+    async fn make(
+        &self,
+        made: Made,
+        picture: &OpenPicture,
+        record: &Record,
+        purpose: Purpose,
+        timings: &mut Timings,
+    ) -> Result<(Bytes, HeaderValue), DeliverError> {
+        match made {
+            Made::Original => Ok((picture.bytes.clone(), original_type(record))),
+            Made::Stripped => {
+                let probe = picture.probe.ok_or_else(|| DeliverError::not_a_picture(record))?;
+                let stripped = imaging::passthrough(&picture.bytes, &probe);
+                Ok((stripped.into(), content_type_of(probe.natural.format)))
+            }
+            Made::Rendered(rendering) => {
+                let body = self.render(&rendering, picture, purpose, timings).await?;
+                Ok((body, content_type_of_output(rendering.format)))
+            }
+        }
+    }
+
+    async fn render(
+        &self,
+        rendering: &Rendering,
+        picture: &OpenPicture,
+        purpose: Purpose,
+        timings: &mut Timings,
+    ) -> Result<Bytes, DeliverError> {
+        let frames = if rendering.animated { Frames::All } else { Frames::First };
+        let priority = purpose.priority();
+        let decoded = picture.decoded(frames, self.bounds.imaging, &self.gate, priority, timings).await?;
+        let output = u64::from(rendering.output.width) * u64::from(rendering.output.height);
+        let cost = Cost::of_encoding(output * decoded.frames() as u64);
+        let (rendering, effort, mut spent) = (*rendering, purpose.effort(), *timings);
+        let work = move || render(&decoded, &rendering, effort, &mut spent).map(|bytes| (bytes, spent));
+        let (bytes, spent) = self.gate.run(cost, priority, work).await??;
+        *timings = spent;
+        Ok(bytes.into())
+    }
+}
+
+/// Decoded pixels to a variant's bytes.
+fn render(
+    picture: &Picture,
+    rendering: &Rendering,
+    effort: Effort,
+    timings: &mut Timings,
+) -> Result<Vec<u8>, ImagingError> {
+    let resized = timed(&mut timings.resize, || {
+        let resized = imaging::resize(picture, rendering.output, rendering.crop)?;
+        let blurred = imaging::blur(resized, rendering.blur)?;
+        match rendering.background {
+            Some(background) => imaging::flatten(blurred.into_owned(), background).map(std::borrow::Cow::Owned),
+            None => Ok(blurred),
+        }
+    })?;
+    timed(&mut timings.encode, || imaging::encode(&resized, rendering, effort))
+}
+
+/// The type of an original: what its bytes are, else what its source says.
+fn original_type(record: &Record) -> HeaderValue {
+    let said = record.content_type.as_deref().and_then(|text| HeaderValue::from_str(text).ok());
+    let seen = record.seen.map(|natural| content_type_of(natural.format));
+    seen.or(said).unwrap_or(HeaderValue::from_static("application/octet-stream"))
+}

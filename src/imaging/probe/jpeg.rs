@@ -1,0 +1,100 @@
+//! JPEG's marker segments up to the first scan (ITU-T T.81 annex B).
+
+use crate::transform::{Size, SourceFormat};
+
+use super::{Numbers, Probe};
+use crate::imaging::{ImagingError, Orientation, RefusedKind, exif};
+
+const APP1: u8 = 0xe1;
+const APP2: u8 = 0xe2;
+const APP14: u8 = 0xee;
+const START_OF_SCAN: u8 = 0xda;
+const END_OF_IMAGE: u8 = 0xd9;
+
+/// A marker's code and its payload, without the length.
+struct Segments<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Iterator for Segments<'a> {
+    type Item = (u8, &'a [u8]);
+
+    /// Ends at the first scan, at the end of the image, and where the structure breaks.
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if *self.bytes.get(self.at)? != 0xff {
+                return None;
+            }
+            // Any number of fill bytes may come before a marker.
+            while *self.bytes.get(self.at)? == 0xff {
+                self.at += 1;
+            }
+            let marker = *self.bytes.get(self.at)?;
+            self.at += 1;
+            match marker {
+                START_OF_SCAN | END_OF_IMAGE | 0 => return None,
+                0x01 | 0xd0..=0xd8 => {}
+                _ => {
+                    let length = usize::from(self.bytes.big16(self.at)?);
+                    let payload = self.bytes.get(self.at + 2..self.at + length)?;
+                    self.at += length;
+                    return Some((marker, payload));
+                }
+            }
+        }
+    }
+}
+
+fn segments(bytes: &[u8]) -> Segments<'_> {
+    Segments { bytes, at: 0 }
+}
+
+pub(super) fn probe(bytes: &[u8]) -> Result<Probe, ImagingError> {
+    let corrupt = |reason| ImagingError::corrupt(SourceFormat::Jpeg, reason);
+    let (mut frame, mut orientation) = (None, None);
+    for (marker, payload) in segments(bytes) {
+        match marker {
+            APP1 if payload.starts_with(b"Exif\0\0") => orientation = orientation.or(Some(exif::orientation(payload))),
+            // Every start of frame; c4, c8 and cc are tables and reserved.
+            0xc0..=0xcf if !matches!(marker, 0xc4 | 0xc8 | 0xcc) => frame = frame.or(Some(payload)),
+            _ => {}
+        }
+    }
+    let frame = frame.ok_or_else(|| corrupt("there is no frame header"))?;
+    let &[depth, high, low, wide, narrow, components, ..] = frame else {
+        return Err(corrupt("the frame header is cut off"));
+    };
+    let stored = Size {
+        width: u32::from(u16::from_be_bytes([wide, narrow])),
+        height: u32::from(u16::from_be_bytes([high, low])),
+    };
+    match (depth, components) {
+        (8, 1 | 3 | 4) if stored.width > 0 && stored.height > 0 => {
+            Ok(Probe::still(SourceFormat::Jpeg, stored, false, orientation.unwrap_or(Orientation::Upright)))
+        }
+        (8, 1 | 3 | 4) => Err(corrupt("a side is 0")),
+        (9..=16, _) => Err(ImagingError::KindRefused { kind: RefusedKind::DeepJpeg }),
+        _ => Err(corrupt("the frame header makes no sense")),
+    }
+}
+
+/// Whether Adobe's marker is there: CMYK is then stored inverted (Adobe technical note 5116).
+pub(in crate::imaging) fn has_adobe_marker(bytes: &[u8]) -> bool {
+    segments(bytes).any(|(marker, payload)| marker == APP14 && payload.starts_with(b"Adobe"))
+}
+
+/// The colour profile, put together from its numbered parts (ICC.1 annex B.4); `None` if there is none or parts are missing.
+pub(in crate::imaging) fn profile(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut parts: Vec<(u8, &[u8])> = Vec::new();
+    let mut expected = None;
+    for (marker, payload) in segments(bytes) {
+        if let (APP2, Some([number, count, data @ ..])) = (marker, payload.strip_prefix(b"ICC_PROFILE\0")) {
+            expected.get_or_insert(usize::from(*count));
+            parts.push((*number, data));
+        }
+    }
+    parts.sort_by_key(|(number, _)| *number);
+    let complete = parts.iter().enumerate().all(|(index, (number, _))| usize::from(*number) == index + 1);
+    (complete && expected == Some(parts.len())).then(|| parts.iter().flat_map(|(_, data)| *data).copied().collect())
+}

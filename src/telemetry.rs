@@ -1,0 +1,184 @@
+//! Logs and metrics. Every metric is a field whose comment is its help text.
+
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{Log, LogFormat};
+use crate::deliver::Deliver;
+use crate::render::Timings;
+
+/// Starts logging to standard error. A second call changes nothing.
+pub fn start_logs(log: &Log) {
+    let filter = EnvFilter::try_new(&log.level).unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let started = match log.format {
+        LogFormat::Human => builder.try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+    };
+    // Tests in one process start logs more than once; the first one stays.
+    drop(started);
+}
+
+/// Names that are masked in logged URLs: their values open doors.
+const MASKED: [&str; 3] = ["token", "apikey", "sig"];
+
+/// A path with its query in which the values of `token`, `apikey` and `sig` are hidden.
+pub fn masked(path: &str, query: Option<&str>) -> String {
+    let Some(query) = query else { return path.to_owned() };
+    let parts = query.split('&').map(|pair| match pair.split_once('=') {
+        Some((name, _)) if MASKED.contains(&name.to_ascii_lowercase().as_str()) => format!("{name}=***"),
+        _ => pair.to_owned(),
+    });
+    format!("{path}?{}", parts.collect::<Vec<_>>().join("&"))
+}
+
+/// Labels of a picture request.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct RequestLabels {
+    pub dialect: &'static str,
+    pub status: u16,
+    pub cache: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StageLabels {
+    stage: &'static str,
+}
+
+/// Counts of this process.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    /// Picture requests by dialect, status and cache state.
+    requests: Family<RequestLabels, Counter>,
+    /// Seconds that the stages of a fill took.
+    stages: Family<StageLabels, Histogram>,
+    /// Bytes of pictures sent.
+    sent: Counter,
+    /// Bytes of variants in memory.
+    memory_bytes: Gauge,
+    /// Variants in memory.
+    memory_entries: Gauge,
+    /// Bytes in the variant store.
+    store_bytes: Gauge,
+    /// Files in the variant store.
+    store_files: Gauge,
+    /// Writes to the variant store that failed.
+    store_failures: Gauge<u64, AtomicU64>,
+    /// Requests waiting for a render thread.
+    queue_requests: Gauge,
+    /// Background work waiting for a render thread.
+    queue_background: Gauge,
+    /// Requests refused because too much was waiting.
+    shed: Gauge<u64, AtomicU64>,
+    /// Open connections.
+    pub connections: Gauge,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let stages = Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.0005, 2.0, 16)));
+        let mut metrics = Self {
+            registry: Registry::with_prefix("tintype"),
+            requests: Family::default(),
+            stages,
+            sent: Counter::default(),
+            memory_bytes: Gauge::default(),
+            memory_entries: Gauge::default(),
+            store_bytes: Gauge::default(),
+            store_files: Gauge::default(),
+            store_failures: Gauge::default(),
+            queue_requests: Gauge::default(),
+            queue_background: Gauge::default(),
+            shed: Gauge::default(),
+            connections: Gauge::default(),
+        };
+        metrics.register();
+        metrics
+    }
+}
+
+impl Metrics {
+    fn register(&mut self) {
+        let registry = &mut self.registry;
+        registry.register("requests", "Picture requests by dialect, status and cache state", self.requests.clone());
+        registry.register_with_unit(
+            "stage",
+            "Seconds that the stages of a fill took",
+            Unit::Seconds,
+            self.stages.clone(),
+        );
+        registry.register_with_unit("sent", "Bytes of pictures sent", Unit::Bytes, self.sent.clone());
+        registry.register_with_unit("memory", "Bytes of variants in memory", Unit::Bytes, self.memory_bytes.clone());
+        registry.register("memory_entries", "Variants in memory", self.memory_entries.clone());
+        registry.register_with_unit("store", "Bytes in the variant store", Unit::Bytes, self.store_bytes.clone());
+        registry.register("store_files", "Files in the variant store", self.store_files.clone());
+        registry.register("store_failures", "Writes to the variant store that failed", self.store_failures.clone());
+        registry.register("queue_requests", "Requests waiting for a render thread", self.queue_requests.clone());
+        registry.register(
+            "queue_background",
+            "Background work waiting for a render thread",
+            self.queue_background.clone(),
+        );
+        registry.register("shed", "Requests refused because too much was waiting", self.shed.clone());
+        registry.register("connections", "Open connections", self.connections.clone());
+    }
+
+    /// Counts one answered picture request.
+    pub fn count_request(&self, labels: &RequestLabels, bytes: u64) {
+        self.requests.get_or_create(labels).inc();
+        self.sent.inc_by(bytes);
+    }
+
+    /// Records the stages of one fill.
+    pub fn record_fill(&self, timings: &Timings) {
+        for (stage, spent) in stages(timings) {
+            self.stages.get_or_create(&StageLabels { stage }).observe(spent.as_secs_f64());
+        }
+    }
+
+    /// The Prometheus text format, with the gauges read now.
+    pub fn render(&self, deliver: &Deliver) -> String {
+        let (bytes, entries) = deliver.memory.usage();
+        self.memory_bytes.set(bytes.cast_signed());
+        self.memory_entries.set(entries.cast_signed());
+        let (bytes, files, failures) = deliver.variants.usage();
+        self.store_bytes.set(bytes.cast_signed());
+        self.store_files.set(files.cast_signed());
+        self.store_failures.set(failures);
+        let (requests, background) = deliver.gate.waiting();
+        self.queue_requests.set(requests as i64);
+        self.queue_background.set(background as i64);
+        self.shed.set(deliver.gate.shed());
+        let mut out = String::new();
+        // Writing into a String fails only where a metric itself does.
+        if text::encode(&mut out, &self.registry).is_err() {
+            tracing::warn!("metrics could not be written");
+        }
+        out
+    }
+}
+
+/// The stages of a fill by name, in order.
+pub fn stages(timings: &Timings) -> [(&'static str, Duration); 4] {
+    [("fetch", timings.fetch), ("decode", timings.decode), ("resize", timings.resize), ("encode", timings.encode)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_and_signatures_are_masked() {
+        assert_eq!(masked("/a", None), "/a");
+        assert_eq!(masked("/a", Some("w=1&token=s&SIG=x&apikey")), "/a?w=1&token=***&SIG=***&apikey");
+    }
+}
