@@ -1,14 +1,13 @@
 //! A bucket that is a local folder.
 
 use std::ffi::OsStr;
-use std::fmt::Debug;
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use cap_std::ambient_authority;
-use cap_std::fs::{Dir, DirEntry, Metadata, MetadataExt, OpenOptions, OpenOptionsExt};
+use cap_std::fs::{Dir, DirEntry, Metadata, MetadataExt, OpenOptions, OpenOptionsExt, ReadDir};
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 use rustix::fs::OFlags;
@@ -17,12 +16,14 @@ use tokio::sync::mpsc;
 use super::error::{SetupError, SourceError};
 use super::validators::Validators;
 use super::{Opened, Original};
-use crate::object::ObjectKey;
+use crate::object::{MAX_KEY_BYTES, ObjectKey};
 
 /// How soon a replaced file is noticed: asking costs one `stat`.
 const INWARD: Duration = Duration::from_secs(5);
 /// Time for one open and read. A dead network mount must not hold its readers for ever.
 const READ_TIMEOUT: Duration = Duration::from_secs(7);
+/// How long a file that changed under the first read is left to settle.
+const SETTLING: Duration = Duration::from_millis(50);
 /// Keys that wait between the walk and its reader.
 const LISTED_AHEAD: usize = 256;
 
@@ -86,14 +87,17 @@ fn open(root: &Dir, key: &ObjectKey, known: Option<&Validators>, limit: u64) -> 
         return Err(SourceError::Missing);
     }
     if let Some(known) = known {
-        let metadata = root.metadata(key.as_str()).map_err(absent)?;
+        let metadata = root.metadata(key.as_str()).map_err(|error| absent(&error))?;
         if metadata.is_file() && validators(&metadata).etag == known.etag {
             return Ok(Opened::Unchanged { inward: INWARD, cache_control: None, keep: true });
         }
     }
     // A file that is being written is given one more chance, then it is an error: never half a picture.
     match read(root, key, limit) {
-        Err(SourceError::Incomplete(_)) => read(root, key, limit),
+        Err(SourceError::Incomplete(_)) => {
+            std::thread::sleep(SETTLING);
+            read(root, key, limit)
+        }
         result => result,
     }
 }
@@ -102,8 +106,8 @@ fn read(root: &Dir, key: &ObjectKey, limit: u64) -> Result<Opened, SourceError> 
     let mut options = OpenOptions::new();
     // Opening a FIFO would otherwise wait for its writer, and a terminal could become ours.
     options.read(true).custom_flags((OFlags::NONBLOCK | OFlags::NOCTTY).bits() as i32);
-    let mut file = root.open_with(key.as_str(), &options).map_err(absent)?;
-    let before = file.metadata().map_err(absent)?;
+    let mut file = root.open_with(key.as_str(), &options).map_err(|error| absent(&error))?;
+    let before = file.metadata().map_err(|error| absent(&error))?;
     if !before.is_file() {
         return Err(SourceError::Missing);
     }
@@ -111,7 +115,7 @@ fn read(root: &Dir, key: &ObjectKey, limit: u64) -> Result<Opened, SourceError> 
         return Err(SourceError::TooManyBytes { limit });
     }
     let mut bytes = Vec::with_capacity(before.len() as usize);
-    (&mut file).take(before.len() + 1).read_to_end(&mut bytes).map_err(absent)?;
+    (&mut file).take(before.len() + 1).read_to_end(&mut bytes).map_err(|error| absent(&error))?;
     let validators = validators(&before);
     let unchanged = file.metadata().is_ok_and(|after| self::validators(&after) == validators);
     if !unchanged || bytes.len() as u64 != before.len() {
@@ -146,7 +150,7 @@ fn validators(metadata: &Metadata) -> Validators {
 
 /// What a failed open means. Only a refusal by the system itself is the folder's fault; a path that cannot name an object
 /// (a link that leads out, a file used as a folder, a name that is too long) names nothing.
-fn absent(error: io::Error) -> SourceError {
+fn absent(error: &io::Error) -> SourceError {
     use rustix::io::Errno;
     let unreadable = [Errno::ACCESS, Errno::PERM, Errno::IO, Errno::STALE, Errno::MFILE, Errno::NFILE, Errno::NOMEM];
     match error.raw_os_error() {
@@ -161,31 +165,36 @@ fn is_hidden(key: &str) -> bool {
     key.split('/').any(|segment| segment.starts_with('.'))
 }
 
-/// Sends every key; ends early when the reader is gone. Folders that are links are not entered: they may form a loop.
+/// Sends every key below `prefix`; ends early when the reader is gone.
 fn walk(root: &Dir, prefix: &str, keys: &mpsc::Sender<Result<ObjectKey, SourceError>>) {
+    if let Err(error) = visit(root, prefix, |key| keys.blocking_send(Ok(key)).is_ok()) {
+        // Nobody is left to hear it where this fails.
+        let _ = keys.blocking_send(Err(error));
+    }
+}
+
+/// Folders that are links are not entered: they may form a loop.
+fn visit(root: &Dir, prefix: &str, mut take: impl FnMut(ObjectKey) -> bool) -> Result<(), SourceError> {
     let mut folders = vec![String::new()];
     while let Some(folder) = folders.pop() {
-        let entries = if folder.is_empty() { root.entries() } else { root.read_dir(&folder) };
-        let entries = match entries {
-            Ok(entries) => entries,
-            // Removed since it was seen.
-            Err(error) if error.kind() == ErrorKind::NotFound => continue,
-            Err(error) => {
-                let _ = keys.blocking_send(Err(SourceError::Unreachable(error.to_string())));
-                return;
-            }
-        };
-        for entry in entries.flatten() {
+        for entry in entries(root, &folder)?.into_iter().flatten().flatten() {
             match found(root, &folder, &entry) {
                 Found::Folder(path) if leads_to(&path, prefix) => folders.push(path),
-                Found::Object(key) if key.as_str().starts_with(prefix) => {
-                    if keys.blocking_send(Ok(key)).is_err() {
-                        return;
-                    }
-                }
+                Found::Object(key) if key.as_str().starts_with(prefix) && !take(key.clone()) => return Ok(()),
                 _ => {}
             }
         }
+    }
+    Ok(())
+}
+
+/// `None` for a folder that was removed since it was seen.
+fn entries(root: &Dir, folder: &str) -> Result<Option<ReadDir>, SourceError> {
+    let entries = if folder.is_empty() { root.entries() } else { root.read_dir(folder) };
+    match entries {
+        Ok(entries) => Ok(Some(entries)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(SourceError::Unreachable(error.to_string())),
     }
 }
 
@@ -201,7 +210,8 @@ fn found(root: &Dir, folder: &str, entry: &DirEntry) -> Found {
     let path = if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
     let Ok(kind) = entry.file_type() else { return Found::Nothing };
     if kind.is_dir() {
-        return Found::Folder(path);
+        // Below a longer path there is no key.
+        return if path.len() < MAX_KEY_BYTES { Found::Folder(path) } else { Found::Nothing };
     }
     let regular = kind.is_file() || (kind.is_symlink() && root.metadata(&path).is_ok_and(|target| target.is_file()));
     match ObjectKey::parse(&path) {

@@ -1,5 +1,7 @@
 //! A bucket behind an HTTP prefix: `https://host:port/path/` + key. A public Supabase bucket is fronted this way.
 
+use std::sync::Arc;
+
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::Url;
 
@@ -16,8 +18,8 @@ const KEY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').
 #[derive(Clone, Debug)]
 pub struct HttpSource {
     /// Ends with a slash.
-    prefix: Url,
-    trust: Trust,
+    prefix: Arc<Url>,
+    trust: Arc<Trust>,
     hops: HopLimits,
     fetcher: Fetcher,
 }
@@ -39,7 +41,7 @@ impl HttpSource {
         if !prefix.path().ends_with('/') {
             prefix.set_path(&format!("{}/", prefix.path()));
         }
-        Ok(Self { trust: Trust::new(&prefix, headers)?, prefix, hops, fetcher })
+        Ok(Self { trust: Arc::new(Trust::new(&prefix, headers)?), prefix: Arc::new(prefix), hops, fetcher })
     }
 
     /// The configured prefix, with a slash at its end.
@@ -53,14 +55,14 @@ impl HttpSource {
         known: Option<&Validators>,
         limit: u64,
     ) -> Result<Opened, SourceError> {
-        let trust = Some(&self.trust);
+        let trust = Some(&*self.trust);
         let accept = PICTURES_FIRST;
         let request = FetchRequest { url: self.url_of(key)?, trust, known, accept, limit, hops: self.hops };
         Ok(opened(self.fetcher.get(request).await?, |_| true))
     }
 
     pub(super) async fn check(&self) -> Result<(), SourceError> {
-        self.fetcher.reach(self.prefix.clone(), &self.trust, self.hops.hop_timeout).await
+        self.fetcher.reach(Url::clone(&self.prefix), &self.trust, self.hops.hop_timeout).await
     }
 
     fn url_of(&self, key: &ObjectKey) -> Result<Url, SourceError> {
