@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cap_std::ambient_authority;
-use cap_std::fs::{Dir, DirEntry, Metadata, MetadataExt, OpenOptions, OpenOptionsExt, ReadDir};
+use cap_std::fs::{Dir, DirEntry, File, Metadata, MetadataExt, OpenOptions, OpenOptionsExt, ReadDir};
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 use rustix::fs::OFlags;
@@ -114,20 +114,24 @@ fn read(root: &Dir, key: &ObjectKey, limit: u64) -> Result<Opened, SourceError> 
     if before.len() > limit {
         return Err(SourceError::TooManyBytes { limit });
     }
+    read_as(&mut file, &before)
+}
+
+/// Reads a file that has to be what `before` says, from its first byte to its last.
+fn read_as(file: &mut File, before: &Metadata) -> Result<Opened, SourceError> {
     let mut bytes = Vec::with_capacity(before.len() as usize);
-    (&mut file).take(before.len() + 1).read_to_end(&mut bytes).map_err(|error| absent(&error))?;
-    let validators = validators(&before);
+    file.take(before.len() + 1).read_to_end(&mut bytes).map_err(|error| absent(&error))?;
+    let validators = validators(before);
     let unchanged = file.metadata().is_ok_and(|after| self::validators(&after) == validators);
     if !unchanged || bytes.len() as u64 != before.len() {
         return Err(SourceError::Incomplete("the file changed while it was read".into()));
     }
     bytes.shrink_to_fit();
-    let (content_type, cache_control) = (None, None);
     Ok(Opened::Changed(Original {
         bytes: bytes.into(),
         validators,
-        content_type,
-        cache_control,
+        content_type: None,
+        cache_control: None,
         inward: INWARD,
         keep: true,
     }))
@@ -223,4 +227,23 @@ fn found(root: &Dir, folder: &str, entry: &DirEntry) -> Found {
 /// Whether keys below `folder` can begin with `prefix`.
 fn leads_to(folder: &str, prefix: &str) -> bool {
     folder.starts_with(prefix) || prefix.starts_with(&format!("{folder}/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_changes_under_the_read_is_never_half_a_picture() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("a.png");
+        for length_meanwhile in [0, 9, 11, 5000] {
+            std::fs::write(&path, b"ten bytes.").unwrap();
+            let mut file = File::from_std(std::fs::File::open(&path).unwrap());
+            let before = file.metadata().unwrap();
+            std::fs::File::options().write(true).open(&path).unwrap().set_len(length_meanwhile).unwrap();
+            let error = read_as(&mut file, &before).unwrap_err();
+            assert!(matches!(error, SourceError::Incomplete(_)), "{length_meanwhile}: {error}");
+        }
+    }
 }

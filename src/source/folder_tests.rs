@@ -3,8 +3,6 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
@@ -161,37 +159,4 @@ async fn unreadable_folders_and_files_are_the_folders_fault() {
     fs::set_permissions(root.path(), fs::Permissions::from_mode(0o000)).unwrap();
     assert!(matches!(FolderSource::new(root.path()), Err(SetupError::FolderDenied { .. })));
     fs::set_permissions(root.path(), fs::Permissions::from_mode(0o700)).unwrap();
-}
-
-#[tokio::test]
-async fn a_file_that_is_being_rewritten_is_never_half_a_picture() {
-    let root = TempDir::new().unwrap();
-    let path = root.path().join("a.png");
-    fs::write(&path, b"").unwrap();
-    let stop = Arc::new(AtomicBool::new(false));
-    let stopped = Arc::clone(&stop);
-    let writer = std::thread::spawn(move || {
-        let file = fs::File::options().write(true).open(path).unwrap();
-        for turn in 0_u64.. {
-            if stopped.load(Ordering::Relaxed) {
-                return;
-            }
-            // Grows in small steps, then starts again from nothing.
-            file.set_len(turn % 1000 * 64).unwrap();
-        }
-    });
-    let source = source(root.path());
-    let mut incomplete = 0;
-    for _ in 0..20 {
-        match source.open(&ObjectKey::parse("a.png").unwrap(), None, 1 << 20).await {
-            Ok(Opened::Changed(original)) => {
-                assert_eq!(original.validators.size, Some(original.bytes.len() as u64));
-            }
-            Err(SourceError::Incomplete(_)) => incomplete += 1,
-            other => panic!("{other:?}"),
-        }
-    }
-    stop.store(true, Ordering::Relaxed);
-    writer.join().unwrap();
-    assert!(incomplete > 0, "no read met the writer");
 }
