@@ -19,7 +19,7 @@ const LEFT_TO_LANCZOS: u32 = 2;
 const LARGEST_BOX: u32 = 256;
 
 /// The part of `picture` that `crop` chooses, scaled to `output`. Without `crop` all of it, stretched if the ratios differ.
-pub fn resize<'a>(picture: &'a Picture, output: Size, crop: Option<Gravity>) -> Result<Cow<'a, Picture>, ImagingError> {
+pub fn resize(picture: &Picture, output: Size, crop: Option<Gravity>) -> Result<Cow<'_, Picture>, ImagingError> {
     let window = window(picture, output, crop);
     if window.size == picture.size() && window.size == output {
         return Ok(Cow::Borrowed(picture));

@@ -263,14 +263,18 @@ fn view(raster: &Raster) -> PixelSlice<'_> {
 
 /// Texture at several scales, so that a resizer has something to lose.
 fn textured(side: u32) -> Raster {
-    let wave =
-        |x: u32, y: u32, period: f64| ((f64::from(x) / period).sin() * (f64::from(y) / period * 1.3).cos() + 1.0) / 2.0;
-    let value = move |x, y, phase: f64| {
-        let sum = wave(x, y, 5.0 + phase) * 0.3 + wave(x, y, 21.0 + phase) * 0.4 + wave(x, y, 90.0) * 0.3;
-        (sum * 255.0) as u8
+    let wave = |x: u32, y: u32, period: f64| (f64::from(x) / period).sin() * (f64::from(y) / period * 1.3).cos();
+    let value = |x, y| {
+        let sum = wave(x, y, 5.0) * 0.3 + wave(x, y, 21.0) * 0.4 + wave(x, y, 90.0) * 0.3;
+        (sum * 127.0 + 128.0) as u8
     };
     let pixels = (0..side).flat_map(|y| (0..side).map(move |x| (x, y)));
-    let data = pixels.flat_map(|(x, y)| [value(x, y, 0.0), value(x, y, 1.0), value(x, y, 2.5)]).collect();
+    let data = pixels
+        .flat_map(|(x, y)| {
+            let grey = value(x, y);
+            [grey, grey / 8 * 7, grey / 8 * 6]
+        })
+        .collect();
     Raster::new(side, side, Channels::Rgb, data).expect("sizes match")
 }
 
