@@ -1,7 +1,54 @@
 //! tintype: one binary in front of an image bucket.
+//!
+//! It speaks the image URLs that Next.js and Supabase apps already use, makes each variant once, serves it from memory,
+//! keeps it on disk or in a bucket, and refreshes it when the original changes.
+//!
+//! # The walk of a picture
+//!
+//! `GET /image/photos/cat.jpg?w=640` arrives in [`server::run`], whose connections hand it to [`http::Site::handle`].
+//! [`http::Route`] names the dialect, and [`http::Images::serve`] walks:
+//!
+//! 1. parse the URL into an [`transform::ImageRequest`] ([`transform::native`], [`transform::supabase`],
+//!    [`transform::next`]) and hold it against the bucket's rules ([`transform::policy::admit`]); 4xx end here;
+//! 2. [`deliver::Deliver::deliver`]: is the version record fresh ([`versions::judge`])? else ask the source
+//!    ([`source::Source::open`]), once for everyone;
+//! 3. [`transform::Transform::resolve`] names the variant; [`cache::Memory`], then [`variants::VariantStore`];
+//! 4. else one fill ([`fills::Fills`]) in an owned task: decode once ([`pictures::OpenPicture::decoded`]), resize and
+//!    encode ([`imaging`]) behind the gate ([`render::Gate`]), keep it unless a purge came ([`purge::PurgeLog`]);
+//! 5. respond: 200, 206, 304 with every header of the contract, or an error in the dialect's envelope
+//!    ([`http::Problem`]).
+//!
+//! Warming is the same walk begun by the command line or the API instead of a request.
+//!
+//! # The rooms, top to bottom
+//!
+//! A room imports only from rooms below it.
+
+pub mod cli;
+
+pub mod app;
+pub mod config;
+pub mod server;
+
+pub mod auth;
+pub mod http;
+
+pub mod deliver;
+
+pub mod cache;
+pub mod clients;
+pub mod fills;
+pub mod pictures;
+pub mod purge;
+pub mod render;
+pub mod versions;
+
+pub mod source;
+pub mod variants;
+
+pub mod imaging;
+pub mod telemetry;
+pub mod transform;
 
 pub mod error;
-pub mod imaging;
 pub mod object;
-pub mod source;
-pub mod transform;

@@ -17,6 +17,9 @@ pub enum SourceError {
     /// Any status that is no picture, no redirect and no "missing": 206 to a full GET and an unasked-for 304 too.
     #[error("the origin answered with status {0}")]
     Status(u16),
+    /// A store's answer that is no object and names no status.
+    #[error("the origin's answer is of no use: {0}")]
+    BadAnswer(String),
     #[error("the origin answered without a single byte")]
     Empty,
     /// No address, no connection, no TLS, no readable HTTP; or a folder that cannot be read.
@@ -47,7 +50,9 @@ impl SourceError {
         match self {
             Self::Missing => Code::Missing,
             Self::TooManyBytes { .. } => Code::TooManyBytes,
-            Self::Status(_) | Self::Empty | Self::Incomplete(_) | Self::Coding(_) => Code::OriginFailed,
+            Self::Status(_) | Self::BadAnswer(_) | Self::Empty | Self::Incomplete(_) | Self::Coding(_) => {
+                Code::OriginFailed
+            }
             Self::Unreachable(_) => Code::OriginUnreachable,
             Self::Redirects => Code::OriginRedirects,
             Self::Slow => Code::OriginSlow,
@@ -61,7 +66,9 @@ impl SourceError {
         match self {
             Self::Missing => "there is no such picture",
             Self::TooManyBytes { .. } => "the original has more bytes than are accepted",
-            Self::Status(_) | Self::Empty | Self::Coding(_) => "the origin did not answer with a picture",
+            Self::Status(_) | Self::BadAnswer(_) | Self::Empty | Self::Coding(_) => {
+                "the origin did not answer with a picture"
+            }
             Self::Incomplete(_) => "the origin's answer is incomplete",
             Self::Unreachable(_) => "the origin could not be reached",
             Self::Redirects => "the origin redirects too often",

@@ -15,6 +15,8 @@ mod remote;
 #[cfg(test)]
 #[path = "../../tests/support/origin.rs"]
 mod scripted_origin;
+mod store;
+mod store_setup;
 mod validators;
 
 use std::time::Duration;
@@ -33,6 +35,8 @@ pub use self::folder::FolderSource;
 pub use self::guard::{HostPort, Refused, SystemResolver};
 pub use self::http_origin::HttpSource;
 pub use self::remote::RemoteSource;
+pub use self::store::StoreSource;
+pub use self::store_setup::store_from_url;
 pub use self::validators::Validators;
 use crate::object::ObjectKey;
 
@@ -71,6 +75,7 @@ pub enum Opened {
 pub enum Source {
     Folder(FolderSource),
     Http(HttpSource),
+    Store(StoreSource),
     Remote(RemoteSource),
 }
 
@@ -82,6 +87,7 @@ impl Source {
         match self {
             Self::Folder(folder) => folder.open(key, known, limit).await,
             Self::Http(origin) => origin.open(key, known, limit).await,
+            Self::Store(store) => store.open(key, known, limit).await,
             Self::Remote(remote) => remote.open(key, known, limit).await,
         }
     }
@@ -92,6 +98,7 @@ impl Source {
     pub fn list(&self, prefix: &str) -> BoxStream<'static, Result<ObjectKey, SourceError>> {
         match self {
             Self::Folder(folder) => folder.list(prefix),
+            Self::Store(store) => store.list(prefix),
             Self::Http(_) | Self::Remote(_) => stream::iter([Err(SourceError::NoListing)]).boxed(),
         }
     }
@@ -101,6 +108,7 @@ impl Source {
         match self {
             Self::Folder(folder) => folder.check().await,
             Self::Http(origin) => origin.check().await,
+            Self::Store(store) => store.check().await,
             Self::Remote(_) => Ok(()),
         }
     }

@@ -55,17 +55,6 @@ pub enum SourceFormat {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Quality(u8);
 
-impl Quality {
-    /// `None` outside 1..=100.
-    pub const fn new(value: u8) -> Option<Self> {
-        if value >= 1 && value <= 100 { Some(Self(value)) } else { None }
-    }
-
-    pub const fn get(self) -> u8 {
-        self.0
-    }
-}
-
 /// How a picture meets a box of two sides.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Fit {

@@ -1,0 +1,134 @@
+//! The commands, each a short file.
+
+mod config;
+mod demo;
+mod keys;
+mod serve;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{Config, Mistakes, Overrides, load};
+
+/// Resized WebP and JPEG in front of an image bucket, through the URLs that apps already use.
+#[derive(Debug, Parser)]
+#[command(name = "tintype", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the configured buckets.
+    Serve(Common),
+    /// Serve a gallery of example pictures, or of your own with --bucket.
+    Demo(demo::Options),
+    /// Print the effective configuration, or a commented default file.
+    Config(config::Options),
+    /// Print a service key for the purge and warm routes.
+    Keys(keys::Options),
+}
+
+/// Options that every command with a configuration has.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Common {
+    /// Configuration file. Without it ./tintype.toml is read if it is there.
+    #[arg(long, env = "TINTYPE_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Address to listen on [default: 127.0.0.1:8787]
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<String>,
+    /// Folder for variants, version records and the secret [default: ./tintype-data]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// A bucket to read from: NAME=./folder, NAME=https://host/prefix/, NAME=s3://bucket/prefix. Repeatable.
+    #[arg(long = "bucket", value_name = "NAME=FOLDER_OR_URL")]
+    buckets: Vec<String>,
+    /// Our URL as clients see it; the first is canonical. Repeatable [default: http://ADDR]
+    #[arg(long, value_name = "URL")]
+    public_url: Vec<String>,
+}
+
+impl Common {
+    /// The configuration from file, variables and these options.
+    fn load(&self) -> Result<Config, Mistakes> {
+        let beside = PathBuf::from("tintype.toml");
+        let file = self.config.clone().or_else(|| beside.is_file().then_some(beside));
+        let overrides = Overrides {
+            listen: self.listen.clone(),
+            data: self.data.clone(),
+            public_url: self.public_url.clone(),
+            buckets: self.buckets.clone(),
+        };
+        load(file.as_deref(), std::env::vars(), &overrides)
+    }
+}
+
+/// The exit code for mistakes in the configuration or on the command line.
+const USAGE: u8 = 2;
+
+/// Runs one command.
+pub fn run(cli: Cli) -> ExitCode {
+    let done = match cli.command {
+        Command::Serve(common) => serve::run(&common),
+        Command::Demo(options) => demo::run(options),
+        Command::Config(options) => config::run(&options),
+        Command::Keys(options) => keys::run(&options),
+    };
+    match done {
+        Ok(code) => code,
+        Err(failure) => failure.report(),
+    }
+}
+
+/// Why a command ended early.
+#[derive(Debug)]
+enum Failure {
+    Mistakes(Mistakes),
+    /// Anything else, in one line with what to do.
+    Other(String),
+}
+
+impl Failure {
+    fn report(self) -> ExitCode {
+        match self {
+            Self::Mistakes(mistakes) => {
+                eprintln!("tintype: {mistakes}");
+                ExitCode::from(USAGE)
+            }
+            Self::Other(message) => {
+                eprintln!("tintype: {message}");
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+impl From<Mistakes> for Failure {
+    fn from(mistakes: Mistakes) -> Self {
+        Self::Mistakes(mistakes)
+    }
+}
+
+impl From<crate::app::AppError> for Failure {
+    fn from(error: crate::app::AppError) -> Self {
+        Self::Other(error.to_string())
+    }
+}
+
+type Done = Result<ExitCode, Failure>;
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

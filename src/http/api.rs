@@ -1,0 +1,195 @@
+//! The API side: pages, readiness, metrics, purging, warming. Routed by axum, on the same port as the pictures.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use axum::extract::{Extension, Path, Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get, post};
+use axum::{Json, Router};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::pages::Page;
+use crate::auth::ServiceKeys;
+use crate::deliver::Deliver;
+use crate::object::{BucketName, ObjectKey};
+use crate::purge::Scope;
+use crate::telemetry::Metrics;
+
+/// The address at which a request arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    Public,
+    /// `admin.listen`: no key is asked for.
+    Admin,
+}
+
+/// What the API side needs.
+#[derive(Debug)]
+pub struct Api {
+    pub deliver: Arc<Deliver>,
+    pub metrics: Arc<Metrics>,
+    pub keys: ServiceKeys,
+    pub page: Page,
+    /// Whether only this machine can reach the public door.
+    pub loopback_only: bool,
+    pub draining: AtomicBool,
+    pub started: Instant,
+    /// Longest time for a request's body.
+    pub body_timeout: Duration,
+}
+
+/// Largest body of an API request in bytes.
+const BODY_BYTES: usize = 4_000_000;
+
+pub(super) fn router(api: Arc<Api>) -> Router {
+    let admin = Router::new()
+        .route("/admin/purge", post(purge))
+        .route_layer(middleware::from_fn_with_state(Arc::clone(&api), admit_service));
+    let cdn = Router::new()
+        .route("/storage/v1/cdn", delete(purge_all))
+        .route("/storage/v1/cdn/", delete(purge_all))
+        .route("/storage/v1/cdn/{bucket}", delete(purge_bucket))
+        .route("/storage/v1/cdn/{bucket}/{*object}", delete(purge_object))
+        .route_layer(middleware::from_fn_with_state(Arc::clone(&api), admit_service));
+    Router::new()
+        .route("/", get(super::pages::index))
+        .route("/assets/{name}", get(super::pages::asset))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .merge(admin)
+        .merge(cdn)
+        .fallback(not_found)
+        .layer(axum::extract::DefaultBodyLimit::max(BODY_BYTES))
+        .with_state(api)
+}
+
+async fn ready(State(api): State<Arc<Api>>) -> Response {
+    if api.draining.load(Ordering::Relaxed) {
+        return (StatusCode::SERVICE_UNAVAILABLE, "draining\n").into_response();
+    }
+    "ready\n".into_response()
+}
+
+async fn metrics(State(api): State<Arc<Api>>, Extension(door): Extension<Door>, headers: HeaderMap) -> Response {
+    if !api.loopback_only && door != Door::Admin && !api.keys.admit(&headers) {
+        return forbidden();
+    }
+    let kind = [(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")];
+    (kind, api.metrics.render(&api.deliver)).into_response()
+}
+
+/// Lets service keys and the admin door through.
+async fn admit_service(
+    State(api): State<Arc<Api>>,
+    Extension(door): Extension<Door>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if door != Door::Admin && !api.keys.admit(request.headers()) {
+        return forbidden();
+    }
+    tokio::time::timeout(api.body_timeout, next.run(request)).await.unwrap_or_else(|_| {
+        let problem = json!({"statusCode": "408", "error": "Timeout", "message": "the body took too long"});
+        (StatusCode::REQUEST_TIMEOUT, Json(problem)).into_response()
+    })
+}
+
+/// What to purge: everything, a bucket, a prefix of it, or one object.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PurgeBody {
+    #[serde(default)]
+    all: bool,
+    bucket: Option<String>,
+    prefix: Option<String>,
+    object: Option<String>,
+}
+
+impl PurgeBody {
+    fn scope(self) -> Result<Scope, String> {
+        let bucket = match &self.bucket {
+            Some(name) => Some(BucketName::parse(name).map_err(|error| format!("bucket: {error}"))?),
+            None => None,
+        };
+        match (self.all, bucket, self.prefix, self.object) {
+            (true, None, None, None) => Ok(Scope::All),
+            (false, Some(bucket), None, None) => Ok(Scope::Bucket(bucket)),
+            (false, Some(bucket), Some(prefix), None) => Ok(Scope::Prefix(bucket, prefix)),
+            (false, Some(bucket), None, Some(object)) => {
+                let key = ObjectKey::parse(&object).map_err(|error| format!("object: {error}"))?;
+                Ok(Scope::Object(bucket, key))
+            }
+            _ => Err("name {\"all\": true}, or a \"bucket\" with at most one of \"prefix\" and \"object\"".to_owned()),
+        }
+    }
+}
+
+async fn purge(State(api): State<Arc<Api>>, body: Result<Json<PurgeBody>, axum::extract::rejection::JsonRejection>) -> Response {
+    let scope = match body {
+        Ok(Json(body)) => body.scope(),
+        Err(rejection) => Err(rejection.body_text()),
+    };
+    match scope {
+        Ok(scope) => purged(&api, scope, |removed| json!({"removed": removed})).await,
+        Err(message) => (StatusCode::BAD_REQUEST, Json(json!({"message": message}))).into_response(),
+    }
+}
+
+async fn purge_all(State(api): State<Arc<Api>>) -> Response {
+    purged(&api, Scope::All, success).await
+}
+
+async fn purge_bucket(State(api): State<Arc<Api>>, Path(bucket): Path<String>) -> Response {
+    match BucketName::parse(&bucket) {
+        Ok(bucket) => purged(&api, Scope::Bucket(bucket), success).await,
+        Err(error) => invalid_key(&error.to_string()),
+    }
+}
+
+async fn purge_object(State(api): State<Arc<Api>>, Path((bucket, object)): Path<(String, String)>) -> Response {
+    match (BucketName::parse(&bucket), ObjectKey::parse(&object)) {
+        (Ok(bucket), Ok(key)) => purged(&api, Scope::Object(bucket, key), success).await,
+        (Err(error), _) | (_, Err(error)) => invalid_key(&error.to_string()),
+    }
+}
+
+/// What storage-js expects of `purgeCache`.
+fn success(_: u64) -> serde_json::Value {
+    json!({"message": "success", "statusCode": "200"})
+}
+
+async fn purged(api: &Api, scope: Scope, answer: impl Fn(u64) -> serde_json::Value) -> Response {
+    tracing::info!(?scope, "purge");
+    match api.deliver.purge(scope).await {
+        Ok(removed) => Json(answer(removed)).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "a purge could not remove every stored variant");
+            let problem = json!({"statusCode": "500", "error": "Internal", "message": "Internal Server Error", "code": "InternalError"});
+            (StatusCode::INTERNAL_SERVER_ERROR, Json(problem)).into_response()
+        }
+    }
+}
+
+fn invalid_key(message: &str) -> Response {
+    let problem = json!({"statusCode": "400", "error": "InvalidKey", "message": message, "code": "InvalidKey"});
+    (StatusCode::BAD_REQUEST, Json(problem)).into_response()
+}
+
+fn forbidden() -> Response {
+    let message = "this needs a service key: `tintype keys` prints one; send it as `Authorization: Bearer …`";
+    let problem = json!({"statusCode": "403", "error": "Unauthorized", "message": message, "code": "AccessDenied"});
+    (StatusCode::FORBIDDEN, Json(problem)).into_response()
+}
+
+async fn not_found(request: Request) -> Response {
+    let message = format!("Route {}:{} not found", request.method(), request.uri().path());
+    let problem = json!({"statusCode": "404", "error": "Not Found", "message": message, "code": "InvalidRequest"});
+    let mut response = (StatusCode::NOT_FOUND, Json(problem)).into_response();
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

@@ -1,0 +1,188 @@
+//! The accept loop: HTTP/1.1 and h2c on one port, TLS where configured, limits, graceful drain.
+
+mod tls;
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+pub use tls::{TlsError, TlsFiles};
+
+use crate::app::App;
+use crate::http::Door;
+
+/// Limits of connections.
+#[derive(Clone, Copy, Debug)]
+pub struct ConnectionLimits {
+    pub connections: usize,
+    /// Bytes of a request's headers.
+    pub header_bytes: usize,
+    /// Longest time from an open connection, or the end of a request, to the end of the next request's headers.
+    pub header_timeout: Duration,
+    /// What open requests get after the signal.
+    pub drain: Duration,
+}
+
+/// First bytes of an HTTP/2 connection (RFC 9113 section 3.4).
+const H2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// Streams of one HTTP/2 connection.
+const H2_STREAMS: u32 = 256;
+
+/// A listener with its door, and TLS if it has some.
+#[derive(Debug)]
+pub struct Entrance {
+    pub listener: TcpListener,
+    pub door: Door,
+    pub tls: Option<TlsFiles>,
+}
+
+/// Serves until `shutdown` resolves, then drains. Every listener is bound by the caller.
+pub async fn run(app: Arc<App>, entrances: Vec<Entrance>, shutdown: impl Future<Output = ()>) {
+    let limits = app.connection_limits;
+    let graceful = GracefulShutdown::new();
+    let permits = Arc::new(Semaphore::new(limits.connections));
+    let accepting: Vec<_> = entrances
+        .into_iter()
+        .map(|entrance| {
+            let (app, permits, watcher) = (Arc::clone(&app), Arc::clone(&permits), graceful.watcher());
+            tokio::spawn(accept(app, entrance, permits, watcher))
+        })
+        .collect();
+    pin!(shutdown).await;
+    for task in accepting {
+        task.abort();
+    }
+    drain(&app, graceful, limits.drain).await;
+}
+
+async fn drain(app: &App, graceful: GracefulShutdown, patience: Duration) {
+    app.api.draining.store(true, Ordering::Relaxed);
+    tracing::info!(connections = graceful.count(), "draining");
+    match tokio::time::timeout(patience, graceful.shutdown()).await {
+        Ok(()) => tracing::info!("every connection ended"),
+        Err(_) => tracing::warn!(seconds = patience.as_secs(), "connections were cut: they did not end in time"),
+    }
+    app.tasks.close();
+    match tokio::time::timeout(patience, app.tasks.wait()).await {
+        Ok(()) => tracing::info!("every task ended"),
+        Err(_) => tracing::warn!(tasks = app.tasks.len(), "tasks were cut: they did not end in time"),
+    }
+}
+
+async fn accept(app: Arc<App>, entrance: Entrance, permits: Arc<Semaphore>, watcher: Watcher) {
+    let Entrance { listener, door, tls } = entrance;
+    let tls = tls.map(TlsFiles::into_acceptor);
+    loop {
+        // Beyond the limit connections wait in the listener's backlog.
+        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                // Out of descriptors: closing connections will help, spinning will not.
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        let connection = Connection { app: Arc::clone(&app), peer, door, _permit: permit };
+        let (tls, watcher) = (tls.clone(), watcher.clone());
+        tokio::spawn(async move { connection.serve(stream, tls, watcher).await });
+    }
+}
+
+struct Connection {
+    app: Arc<App>,
+    peer: SocketAddr,
+    door: Door,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Connection {
+    async fn serve(self, stream: TcpStream, tls: Option<tls::Acceptor>, watcher: Watcher) {
+        // Answers are written whole: waiting to fill a packet only adds latency.
+        let _ = stream.set_nodelay(true);
+        self.app.metrics.connections.inc();
+        let patience = self.app.connection_limits.header_timeout;
+        match tls {
+            None => {
+                if let Ok(Some(protocol)) = tokio::time::timeout(patience, spoken(&stream)).await {
+                    self.speak(protocol, stream, watcher).await;
+                }
+            }
+            Some(acceptor) => {
+                if let Ok(Some((protocol, stream))) = tokio::time::timeout(patience, acceptor.accept(stream)).await {
+                    self.speak(protocol, stream, watcher).await;
+                }
+            }
+        }
+        self.app.metrics.connections.dec();
+    }
+
+    async fn speak<S>(&self, protocol: Protocol, stream: S, watcher: Watcher)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let limits = self.app.connection_limits;
+        let (app, peer, door) = (Arc::clone(&self.app), self.peer, self.door);
+        let service = service_fn(move |request| {
+            let app = Arc::clone(&app);
+            async move { app.site.handle(request, peer, door).await }
+        });
+        let stream = TokioIo::new(stream);
+        let ended = match protocol {
+            Protocol::Http1 => {
+                let mut builder = hyper::server::conn::http1::Builder::new();
+                builder.timer(TokioTimer::new()).header_read_timeout(limits.header_timeout).max_buf_size(limits.header_bytes);
+                watcher.watch(builder.serve_connection(stream, service)).await
+            }
+            Protocol::Http2 => {
+                let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+                builder
+                    .timer(TokioTimer::new())
+                    .max_concurrent_streams(H2_STREAMS)
+                    .max_header_list_size(limits.header_bytes as u32)
+                    .keep_alive_interval(Duration::from_secs(20))
+                    .keep_alive_timeout(limits.header_timeout);
+                watcher.watch(builder.serve_connection(stream, service)).await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(peer = %self.peer, %error, "a connection broke off");
+        }
+    }
+}
+
+/// What a connection speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Protocol {
+    Http1,
+    Http2,
+}
+
+/// Looks at the first bytes without taking them: the HTTP/2 preface or anything else. `None`: the peer went away.
+///
+/// The caller bounds the time, so that a client that connects and says nothing, or half a preface, is let go.
+async fn spoken(stream: &TcpStream) -> Option<Protocol> {
+    let mut first = [0; H2_PREFACE.len()];
+    loop {
+        let seen = stream.peek(&mut first).await.ok().filter(|seen| *seen > 0)?;
+        if first[..seen] != H2_PREFACE[..seen] {
+            return Some(Protocol::Http1);
+        }
+        if seen == H2_PREFACE.len() {
+            return Some(Protocol::Http2);
+        }
+        // Bytes that were seen make the socket readable at once: waiting for it again would spin.
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
