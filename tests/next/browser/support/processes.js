@@ -2,12 +2,16 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 /** Milliseconds. */
 const START = 60_000;
 const DRAIN = 5_000;
 
 const running = new Set();
+const folders = new Set();
 
 /** A process of ours leads a group, so that what it started itself ends with it. */
 function signal(child, name) {
@@ -16,8 +20,24 @@ function signal(child, name) {
   } catch { /* ended already */ }
 }
 
-process.on('exit', () => running.forEach((child) => signal(child, 'SIGKILL')));
+process.on('exit', () => {
+  running.forEach((child) => signal(child, 'SIGKILL'));
+  folders.forEach(removeFolder);
+});
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(name, () => process.exit(1));
+
+/** A new folder under the system's temporary one; it goes at the latest when the tests end. */
+export function makeFolder() {
+  const folder = mkdtempSync(join(tmpdir(), 'tintype-browser-'));
+  folders.add(folder);
+  return folder;
+}
+
+export function removeFolder(folder) {
+  // A server just killed may still be writing: a few tries.
+  rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  folders.delete(folder);
+}
 
 /** This process's environment without what would configure tintype or Next from outside. */
 function cleanEnvironment() {

@@ -1,7 +1,5 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { startServer } from './processes.js';
+import { makeFolder, removeFolder, startServer } from './processes.js';
 
 const repository = resolve(import.meta.dirname, '../../../..');
 const LISTENING = /listening on (http:\/\/[^\s/]+)/;
@@ -10,25 +8,20 @@ const LISTENING = /listening on (http:\/\/[^\s/]+)/;
 export async function startTintype(command, ...args) {
   const binary = process.env.TINTYPE_BIN;
   if (!binary) throw new Error('TINTYPE_BIN names no tintype binary. deploy/test builds one and sets it.');
-  const folder = await mkdtemp(join(tmpdir(), 'tintype-browser-'));
+  const folder = makeFolder();
   const listen = process.env.TINTYPE_LISTEN ?? '127.0.0.1:0';
-  try {
-    const server = await startServer(
-      resolve(binary),
-      [command, '--listen', listen, '--data', join(folder, 'data'), ...args],
-      { listening: LISTENING, folder },
-    );
-    return {
-      ...server,
-      stop: async () => {
-        await server.stop();
-        await rm(folder, { recursive: true, force: true });
-      },
-    };
-  } catch (fault) {
-    await rm(folder, { recursive: true, force: true });
-    throw fault;
-  }
+  const server = await startServer(
+    resolve(binary),
+    [command, '--listen', listen, '--data', join(folder, 'data'), ...args],
+    { listening: LISTENING, folder },
+  );
+  return {
+    ...server,
+    stop: async () => {
+      await server.stop();
+      removeFolder(folder);
+    },
+  };
 }
 
 /** `serve` in front of the photographs among the fixtures, as bucket `photos`. */
