@@ -51,7 +51,7 @@ install_packages() {
     # shellcheck disable=SC2086 # $as_root is one word or none.
     case "$manager" in
         apt-get)
-            $as_root apt-get update -qq
+            $as_root apt-get update -qq || say "Package lists could not be renewed; going on with those that are here."
             $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
             ;;
         dnf) $as_root dnf install -y -q "$@" ;;
