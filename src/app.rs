@@ -1,6 +1,6 @@
 //! Owns every part; the only place where concrete backends are named and parts are wired.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,8 +21,8 @@ use crate::object::BucketName;
 use crate::render::Gate;
 use crate::server::{ConnectionLimits, TlsError, TlsFiles};
 use crate::source::{
-    Fetcher, FolderSource, HopLimits, HostPort, HttpSource, RemoteSource, SetupError, Source, StoreSource,
-    SystemResolver,
+    Fetcher, FolderSource, HopLimits, HostPort, HttpSource, RemoteSource, SetupError, Source, SystemResolver,
+    store_from_url,
 };
 use crate::telemetry::Metrics;
 use crate::transform::policy::{PolicyRules, Presets};
@@ -149,10 +149,9 @@ fn variant_store(config: &Config, tasks: &TaskTracker) -> Result<Arc<VariantStor
         return Ok(VariantStore::on_disk(&config.data.join("variants"), capacity, tasks)?);
     };
     let options = revealed(&config.cache.variants_options);
-    let (store, prefix) = crate::source::object_store(url, options)
+    let store = store_from_url(url, options, Duration::from_secs(config.limits.hop_seconds))
         .map_err(|error| AppError::Key { key: "cache.variants_url".to_owned(), message: error.to_string() })?;
-    let store = Arc::new(object_store::prefix::PrefixStore::new(store, prefix));
-    Ok(VariantStore::over(store, None, capacity, tasks))
+    Ok(VariantStore::over(store.into_store(), None, capacity, tasks))
 }
 
 /// Every read side by bucket: the configured ones, the origins of `next.local`, and remote URLs.
@@ -163,17 +162,17 @@ fn origins(config: &Config) -> Result<HashMap<BucketName, Origin>, AppError> {
         let in_bucket = |error| AppError::Bucket { bucket: name.to_string(), error };
         let limit = bucket.source_bytes.map_or(config.limits.source_bytes.0, |own| own.0.min(config.limits.source_bytes.0));
         let source = match &bucket.url {
-            Some(Location::Folder(path)) => Source::Folder(
-                FolderSource::new(path, Duration::from_secs(config.cache.folder_seconds)).map_err(in_bucket)?,
-            ),
+            Some(Location::Folder(path)) => {
+                let inward = Duration::from_secs(config.cache.folder_seconds);
+                Source::Folder(FolderSource::new(path).map_err(in_bucket)?.with_inward(inward))
+            }
             Some(Location::Http(url)) => {
                 let headers = bucket.headers.iter().map(|(name, value)| (name.as_str(), value.reveal()));
                 Source::Http(HttpSource::new(url, headers, hops(config), fetcher.clone()).map_err(in_bucket)?)
             }
             Some(Location::Store(url)) => {
                 let timeout = Duration::from_secs(config.limits.hop_seconds);
-                let source = StoreSource::from_url(url, revealed(&bucket.options), timeout).map_err(in_bucket)?;
-                Source::Store(source)
+                Source::Store(store_from_url(url, revealed(&bucket.options), timeout).map_err(in_bucket)?)
             }
             None => continue,
         };
@@ -207,8 +206,8 @@ fn hops(config: &Config) -> HopLimits {
     HopLimits { redirects: config.limits.redirects, hop_timeout: Duration::from_secs(config.limits.hop_seconds) }
 }
 
-fn revealed<'a>(options: impl IntoIterator<Item = (&'a String, &'a Secret)>) -> Vec<(String, String)> {
-    options.into_iter().map(|(name, value)| (name.clone(), value.reveal().to_owned())).collect()
+fn revealed(options: &BTreeMap<String, Secret>) -> impl Iterator<Item = (&str, &str)> {
+    options.iter().map(|(name, value)| (name.as_str(), value.reveal()))
 }
 
 /// The origins of `next.local`, numbered in the order of their prefixes.

@@ -17,8 +17,8 @@ pub use reference::{commented_default, markdown_table};
 pub use values::{ByteSize, Location, Secret, TextList};
 
 use crate::object::BucketName;
-use crate::transform::next::{LocalPattern, RemotePattern};
 use crate::transform::policy::Policy;
+use crate::transform::{LocalPattern, RemotePattern};
 
 /// The effective configuration.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]

@@ -4,11 +4,11 @@ mod tls;
 
 use std::future::Future;
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
@@ -51,16 +51,10 @@ pub async fn run(app: Arc<App>, entrances: Vec<Entrance>, shutdown: impl Future<
     let limits = app.connection_limits;
     let graceful = GracefulShutdown::new();
     let permits = Arc::new(Semaphore::new(limits.connections));
-    let accepting: Vec<_> = entrances
-        .into_iter()
-        .map(|entrance| {
-            let (app, permits, watcher) = (Arc::clone(&app), Arc::clone(&permits), graceful.watcher());
-            tokio::spawn(accept(app, entrance, permits, watcher))
-        })
-        .collect();
-    pin!(shutdown).await;
-    for task in accepting {
-        task.abort();
+    let accepting = entrances.into_iter().map(|entrance| accept(&app, entrance, &permits, &graceful));
+    tokio::select! {
+        _ = join_all(accepting) => {}
+        () = shutdown => {}
     }
     drain(&app, graceful, limits.drain).await;
 }
@@ -79,12 +73,12 @@ async fn drain(app: &App, graceful: GracefulShutdown, patience: Duration) {
     }
 }
 
-async fn accept(app: Arc<App>, entrance: Entrance, permits: Arc<Semaphore>, watcher: Watcher) {
+async fn accept(app: &Arc<App>, entrance: Entrance, permits: &Arc<Semaphore>, graceful: &GracefulShutdown) {
     let Entrance { listener, door, tls } = entrance;
     let tls = tls.map(TlsFiles::into_acceptor);
     loop {
         // Beyond the limit connections wait in the listener's backlog.
-        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
+        let Ok(permit) = Arc::clone(permits).acquire_owned().await else { return };
         let (stream, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
@@ -94,8 +88,8 @@ async fn accept(app: Arc<App>, entrance: Entrance, permits: Arc<Semaphore>, watc
                 continue;
             }
         };
-        let connection = Connection { app: Arc::clone(&app), peer, door, _permit: permit };
-        let (tls, watcher) = (tls.clone(), watcher.clone());
+        let connection = Connection { app: Arc::clone(app), peer, door, _permit: permit };
+        let (tls, watcher) = (tls.clone(), graceful.watcher());
         tokio::spawn(async move { connection.serve(stream, tls, watcher).await });
     }
 }

@@ -60,7 +60,7 @@ pub struct Metrics {
     /// Picture requests by dialect, status and cache state.
     requests: Family<RequestLabels, Counter>,
     /// Seconds that the stages of a fill took.
-    stages: Family<StageLabels, Histogram>,
+    stages: Family<StageLabels, Histogram, fn() -> Histogram>,
     /// Bytes of pictures sent.
     sent: Counter,
     /// Bytes of variants in memory.
@@ -85,11 +85,10 @@ pub struct Metrics {
 
 impl Default for Metrics {
     fn default() -> Self {
-        let stages = Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.0005, 2.0, 16)));
         let mut metrics = Self {
             registry: Registry::with_prefix("tintype"),
             requests: Family::default(),
-            stages,
+            stages: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.0005, 2.0, 16))),
             sent: Counter::default(),
             memory_bytes: Gauge::default(),
             memory_entries: Gauge::default(),

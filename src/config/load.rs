@@ -191,11 +191,13 @@ fn typed_value(table: &Table, keys: &[String]) -> Option<Value> {
 /// Removes the deepest existing value on the path; false where there is none.
 fn remove(table: &mut Table, keys: &[String]) -> bool {
     let Some((first, rest)) = keys.split_first() else { return false };
-    match table.get_mut(first) {
-        Some(Value::Table(inner)) if !rest.is_empty() && remove(inner, rest) => true,
-        Some(_) => table.remove(first).is_some(),
-        None => false,
+    if let Some(Value::Table(inner)) = table.get_mut(first)
+        && !rest.is_empty()
+        && remove(inner, rest)
+    {
+        return true;
     }
+    table.remove(first).is_some()
 }
 
 /// Rules that span keys or that a type alone cannot say.

@@ -1,5 +1,6 @@
 //! Making a missing variant: once, in an owned task.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -12,7 +13,7 @@ use crate::imaging::{self, Effort, ImagingError, Picture};
 use crate::pictures::OpenPicture;
 use crate::purge::Moment;
 use crate::render::{Cost, Timings, timed};
-use crate::transform::{Frames, Rendering};
+use crate::transform::{Blur, Frames, Rendering};
 use crate::variants::{Made, Variant, VariantKey, content_type_of, content_type_of_output};
 use crate::versions::Record;
 
@@ -157,9 +158,12 @@ fn render(
 ) -> Result<Vec<u8>, ImagingError> {
     let resized = timed(&mut timings.resize, || {
         let resized = imaging::resize(picture, rendering.output, rendering.crop)?;
-        let blurred = imaging::blur(resized, rendering.blur)?;
+        let blurred = match rendering.blur {
+            Blur(0) => resized,
+            blur => Cow::Owned(imaging::blur(resized.into_owned(), blur)?),
+        };
         match rendering.background {
-            Some(background) => imaging::flatten(blurred.into_owned(), background).map(std::borrow::Cow::Owned),
+            Some(background) => imaging::flatten(blurred.into_owned(), background).map(Cow::Owned),
             None => Ok(blurred),
         }
     })?;

@@ -136,6 +136,7 @@ impl Problem {
         let side = if self.about == About::Local { "internal" } else { "upstream" };
         let invalid_response = format!("\"url\" parameter is valid but {side} response is invalid");
         let (status, text) = match self.code {
+            Code::Missing if self.about == About::Exact => (StatusCode::NOT_FOUND, self.detail.clone()),
             _ if self.about == About::Exact => (StatusCode::BAD_REQUEST, self.detail.clone()),
             Code::BadParameter => (StatusCode::BAD_REQUEST, self.detail.clone()),
             Code::Forbidden => (StatusCode::BAD_REQUEST, "\"url\" parameter is not allowed".to_owned()),

@@ -18,10 +18,9 @@ use crate::deliver::{Ask, Deliver, DeliverError, Delivered, Purpose};
 use crate::error::{Code, Fault};
 use crate::object::{BucketName, ObjectId, ObjectKey};
 use crate::telemetry::{Metrics, RequestLabels, masked};
-use crate::transform::next::{self, NextRules};
 use crate::transform::policy::{self, Policy, PolicyRefusal, PolicyRules};
 use crate::transform::signature::SigningKeys;
-use crate::transform::{Dialect, ImageRequest, Target, Want, native, supabase};
+use crate::transform::{Dialect, ImageRequest, NextRules, Target, Want, native, next, supabase};
 
 /// A bucket as strangers meet it.
 #[derive(Debug)]
@@ -280,6 +279,19 @@ impl From<DeliverError> for Problem {
 impl From<crate::transform::ParameterError> for Problem {
     fn from(error: crate::transform::ParameterError) -> Self {
         Self { parameter: Some(error.parameter.clone()), ..Self::new(error.code(), error.to_string()) }
+    }
+}
+
+impl From<supabase::SupabaseRefusal> for Problem {
+    fn from(refusal: supabase::SupabaseRefusal) -> Self {
+        let about = if matches!(refusal, supabase::SupabaseRefusal::Bucket) { About::Bucket } else { About::Object };
+        Self::new(refusal.code(), refusal.to_string()).about(about)
+    }
+}
+
+impl From<next::NextRefusal> for Problem {
+    fn from(refusal: next::NextRefusal) -> Self {
+        Self::new(refusal.code(), refusal.to_string()).about(About::Exact)
     }
 }
 

@@ -17,6 +17,11 @@ pub fn inward(cache_control: Option<&str>) -> Duration {
     inward_at_age(cache_control, 0)
 }
 
+/// `s-maxage`, else `max-age`, of a stored `Cache-Control`, in seconds.
+pub fn max_age(cache_control: Option<&str>) -> Option<u64> {
+    cache_control.and_then(|text| value(text, "s-maxage").or_else(|| value(text, "max-age")))
+}
+
 /// The same for an HTTP answer, whose `Age` has already been spent in caches on the way.
 pub(super) fn inward_of(headers: &HeaderMap) -> Duration {
     let age = headers.get(AGE).and_then(|age| age.to_str().ok()?.trim().parse().ok()).unwrap_or(0);
@@ -28,8 +33,7 @@ fn inward_at_age(cache_control: Option<&str>, age: u64) -> Duration {
     if has(text, "no-cache") {
         return INWARD_DEFAULT;
     }
-    let seconds = value(text, "s-maxage").or_else(|| value(text, "max-age"));
-    seconds.map_or(INWARD_DEFAULT, |seconds| {
+    max_age(Some(text)).map_or(INWARD_DEFAULT, |seconds| {
         Duration::from_secs(seconds.saturating_sub(age).clamp(1, INWARD_LONGEST_SECONDS))
     })
 }

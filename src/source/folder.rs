@@ -30,6 +30,7 @@ const LISTED_AHEAD: usize = 256;
 #[derive(Clone, Debug)]
 pub struct FolderSource {
     root: Arc<Dir>,
+    inward: Duration,
 }
 
 impl FolderSource {
@@ -38,7 +39,7 @@ impl FolderSource {
         let root = Dir::open_ambient_dir(path, ambient_authority()).and_then(|root| root.entries().map(|_| root));
         let path = path.to_owned();
         match root {
-            Ok(root) => Ok(Self { root: Arc::new(root) }),
+            Ok(root) => Ok(Self { root: Arc::new(root), inward: INWARD }),
             Err(error) => Err(match error.kind() {
                 ErrorKind::NotFound => SetupError::NoSuchFolder { path },
                 ErrorKind::NotADirectory => SetupError::NotAFolder { path },
@@ -48,6 +49,11 @@ impl FolderSource {
         }
     }
 
+    /// Answers from what is known for so long before a file is looked at again. Default 5 s.
+    pub fn with_inward(self, inward: Duration) -> Self {
+        Self { inward, ..self }
+    }
+
     pub(super) async fn open(
         &self,
         key: &ObjectKey,
@@ -55,7 +61,8 @@ impl FolderSource {
         limit: u64,
     ) -> Result<Opened, SourceError> {
         let (root, key, known) = (Arc::clone(&self.root), key.clone(), known.cloned());
-        off_thread(move || open(&root, &key, known.as_ref(), limit)).await
+        let opened = off_thread(move || open(&root, &key, known.as_ref(), limit)).await?;
+        Ok(opened.with_inward(self.inward))
     }
 
     pub(super) fn list(&self, prefix: &str) -> BoxStream<'static, Result<ObjectKey, SourceError>> {

@@ -12,11 +12,21 @@ use crate::object::ObjectKey;
 /// Everything but RFC 3986's unreserved characters and the delimiter of segments.
 const KEY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
+/// How a key becomes the rest of a URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Spelling {
+    /// Percent-encoded, segment by segment.
+    Encoded,
+    /// As it stands.
+    Verbatim,
+}
+
 /// Objects below a URL prefix that the operator configured.
 #[derive(Clone, Debug)]
 pub struct HttpSource {
     /// Ends with a slash.
     prefix: Url,
+    spelling: Spelling,
     trust: Trust,
     hops: HopLimits,
     fetcher: Fetcher,
@@ -39,7 +49,12 @@ impl HttpSource {
         if !prefix.path().ends_with('/') {
             prefix.set_path(&format!("{}/", prefix.path()));
         }
-        Ok(Self { trust: Trust::new(&prefix, headers)?, prefix, hops, fetcher })
+        Ok(Self { trust: Trust::new(&prefix, headers)?, prefix, spelling: Spelling::Encoded, hops, fetcher })
+    }
+
+    /// An origin whose keys are URL text already, with a query if there is one: they are appended as they stand.
+    pub fn verbatim(prefix: &Url, hops: HopLimits, fetcher: Fetcher) -> Result<Self, SetupError> {
+        Ok(Self { spelling: Spelling::Verbatim, ..Self::new(prefix, [], hops, fetcher)? })
     }
 
     /// The configured prefix, with a slash at its end.

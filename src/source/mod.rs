@@ -26,7 +26,7 @@ use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 
 pub use self::addresses::is_public;
-pub use self::cache_control::{INWARD_DEFAULT, inward};
+pub use self::cache_control::{INWARD_DEFAULT, inward, max_age};
 pub use self::error::{SetupError, SourceError};
 pub use self::fetch::{
     ANY_TYPE, FetchRequest, Fetched, Fetcher, HopLimits, PICTURES_FIRST, Trust, VIA, is_own_request,
@@ -68,6 +68,16 @@ pub enum Opened {
         keep: bool,
     },
     Changed(Original),
+}
+
+impl Opened {
+    /// The same answer with another time until the source is asked again.
+    pub(super) fn with_inward(self, inward: Duration) -> Self {
+        match self {
+            Self::Unchanged { cache_control, keep, .. } => Self::Unchanged { inward, cache_control, keep },
+            Self::Changed(original) => Self::Changed(Original { inward, ..original }),
+        }
+    }
 }
 
 /// A bucket's read side.

@@ -8,6 +8,7 @@ use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
 use object_store::client::HttpError;
 use object_store::path::Path;
+use object_store::prefix::PrefixStore;
 use object_store::{Attribute, Error, GetOptions, GetResult, ObjectStore, ObjectStoreExt as _};
 
 use super::error::SourceError;
@@ -31,6 +32,11 @@ impl StoreSource {
     /// Reads objects of `store` below `prefix` (empty: the whole of it). [`super::store_from_url`] makes one from a URL.
     pub fn new(store: Arc<dyn ObjectStore>, prefix: Path, timeout: Duration) -> Self {
         Self { store, prefix, timeout }
+    }
+
+    /// The objects below the prefix as a store of their own, for writing too.
+    pub fn into_store(self) -> Arc<dyn ObjectStore> {
+        Arc::new(PrefixStore::new(self.store, self.prefix))
     }
 
     pub(super) async fn open(

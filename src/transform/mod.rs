@@ -1,14 +1,20 @@
 //! What to do with a picture: parsed from a URL in one of three dialects, then resolved against the picture itself.
 //!
 //! Pure: no I/O, no clock. The order of things is
-//! dialect URL ([`native`], [`supabase`], [`next`]) → [`ImageRequest`] → ([`Transform`] +
-//! [`FormatRequest`]) → [`Transform::resolve`] → [`Rendering`], and the cache key is made from the [`Rendering`], never
-//! from the raw URL.
+//! dialect URL ([`native`], [`supabase`], [`next`]) → [`ImageRequest`] → [`policy::admit`] → [`Transform::resolve`]
+//! against the picture's header → [`Rendering`], and the cache key is made from the [`Rendering`], never from the raw URL.
 
 pub mod native;
 pub mod negotiate;
+pub mod next;
+pub mod policy;
+pub mod signature;
+pub mod supabase;
 
 mod canonical;
+mod next_rules;
+mod own;
+mod patterns;
 mod query;
 mod resolve;
 mod values;
@@ -16,6 +22,9 @@ mod values;
 use crate::object::{BucketName, ObjectKey};
 
 pub use canonical::RenderingError;
+pub use next_rules::{LocalTarget, NextFormat, NextRules, NextSettingError, NextSettings};
+pub use own::{Own, OwnOrigins};
+pub use patterns::{LocalPattern, PatternError, RemotePattern};
 pub use query::ParameterError;
 pub use resolve::Resolved;
 

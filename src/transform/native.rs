@@ -298,3 +298,7 @@ fn refuse_misspelling(name: &str) -> Result<(), ParameterError> {
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+#[path = "native_tests.rs"]
+mod tests;

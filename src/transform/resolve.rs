@@ -105,3 +105,7 @@ fn choose(request: FormatRequest, natural: &Natural, keeps_alpha: bool) -> Forma
         FormatRequest::Negotiated { .. } => Format::Jpeg,
     }
 }
+
+#[cfg(test)]
+#[path = "resolve_tests.rs"]
+mod tests;

@@ -1,13 +1,6 @@
 //! Constructors and texts of the small value types.
 
-use super::{Blur, Fit, Format, FormatRequest, Gravity, Otherwise, Quality, Rgb, Size, SourceFormat, Transform};
-
-impl Size {
-    /// Pixels in all.
-    pub fn pixels(self) -> u64 {
-        u64::from(self.width) * u64::from(self.height)
-    }
-}
+use super::{Blur, Fit, Format, FormatRequest, Gravity, Otherwise, Quality, Rgb, SourceFormat, Transform};
 
 impl Format {
     pub const ALL: [Self; 3] = [Self::WebP, Self::Jpeg, Self::Png];
