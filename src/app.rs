@@ -160,7 +160,8 @@ fn origins(config: &Config) -> Result<HashMap<BucketName, Origin>, AppError> {
     let mut origins = HashMap::new();
     for (name, bucket) in config.named_buckets() {
         let in_bucket = |error| AppError::Bucket { bucket: name.to_string(), error };
-        let limit = bucket.source_bytes.map_or(config.limits.source_bytes.0, |own| own.0.min(config.limits.source_bytes.0));
+        let limit =
+            bucket.source_bytes.map_or(config.limits.source_bytes.0, |own| own.0.min(config.limits.source_bytes.0));
         let source = match &bucket.url {
             Some(Location::Folder(path)) => {
                 let inward = Duration::from_secs(config.cache.folder_seconds);
@@ -180,7 +181,10 @@ fn origins(config: &Config) -> Result<HashMap<BucketName, Origin>, AppError> {
     }
     for (index, url) in local_origins(config) {
         let source = HttpSource::verbatim(&url, hops(config), fetcher.clone())?;
-        origins.insert(BucketName::local_origin(index), origin(config, Source::Http(source), config.limits.source_bytes.0));
+        origins.insert(
+            BucketName::local_origin(index),
+            origin(config, Source::Http(source), config.limits.source_bytes.0),
+        );
     }
     let remote = Source::Remote(RemoteSource::new(hops(config), fetcher));
     origins.insert(BucketName::remote(), origin(config, remote, config.limits.source_bytes.0));
@@ -224,7 +228,11 @@ fn build_images(config: &Config, deliver: &Arc<Deliver>, metrics: &Arc<Metrics>)
         let presets = bucket.presets.iter().map(|(name, query)| (name.as_str(), query.as_str()));
         let presets = Presets::compile(presets).map_err(|mistakes| AppError::Key {
             key: format!("buckets.{name}.presets"),
-            message: mistakes.iter().map(|(preset, mistake)| format!("{preset}: {mistake}")).collect::<Vec<_>>().join("; "),
+            message: mistakes
+                .iter()
+                .map(|(preset, mistake)| format!("{preset}: {mistake}"))
+                .collect::<Vec<_>>()
+                .join("; "),
         })?;
         let policy = PolicyRules { policy: bucket.transforms, snap: bucket.snap, presets };
         buckets.insert(name, BucketRules { access: bucket.access, policy });
@@ -329,4 +337,3 @@ fn keep_house(deliver: &Arc<Deliver>, tasks: &TaskTracker) {
         }
     });
 }
-

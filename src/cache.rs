@@ -71,7 +71,10 @@ impl Memory {
         let weigh = |key: &VariantKey, variant: &Arc<Variant>| {
             u32::try_from(variant.body.len() + key.object.key.as_str().len() + ENTRY_OVERHEAD).unwrap_or(u32::MAX)
         };
-        Self { capacity, variants: Cache::builder().max_capacity(capacity).weigher(weigh).support_invalidation_closures().build() }
+        Self {
+            capacity,
+            variants: Cache::builder().max_capacity(capacity).weigher(weigh).support_invalidation_closures().build(),
+        }
     }
 
     pub fn get(&self, key: &VariantKey) -> Option<Arc<Variant>> {

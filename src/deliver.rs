@@ -143,10 +143,8 @@ pub struct Parts {
 impl Deliver {
     pub fn new(parts: Parts) -> Arc<Self> {
         let Parts { origins, bounds, versions, memory, variants, gate, clients, tasks } = parts;
-        let asked_once = moka::sync::Cache::builder()
-            .max_capacity(ASKED_ONCE)
-            .time_to_live(Duration::from_secs(86_400))
-            .build();
+        let asked_once =
+            moka::sync::Cache::builder().max_capacity(ASKED_ONCE).time_to_live(Duration::from_secs(86_400)).build();
         Arc::new(Self {
             confirming: Fills::new(tasks.clone()),
             filling: Fills::new(tasks.clone()),

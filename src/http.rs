@@ -42,7 +42,12 @@ impl Site {
     }
 
     /// Answers one request that arrived at `door` from `peer`.
-    pub async fn handle<B>(&self, request: Request<B>, peer: SocketAddr, door: Door) -> Result<Response<Body>, Infallible>
+    pub async fn handle<B>(
+        &self,
+        request: Request<B>,
+        peer: SocketAddr,
+        door: Door,
+    ) -> Result<Response<Body>, Infallible>
     where
         B: HttpBody<Data = bytes::Bytes> + Send + 'static,
         B::Error: Into<axum::BoxError>,
@@ -82,7 +87,8 @@ fn preflight() -> Response<Body> {
 
 /// A request of our own came back to us: an origin or a redirect points here.
 fn loop_detected(route: Route<'_>) -> Response<Body> {
-    let mut response = Problem::new(Code::OriginRedirects, "this server asks itself for the picture").respond(route.dialect());
+    let mut response =
+        Problem::new(Code::OriginRedirects, "this server asks itself for the picture").respond(route.dialect());
     *response.status_mut() = StatusCode::LOOP_DETECTED;
     response
 }

@@ -22,7 +22,9 @@ impl Scope {
         match self {
             Self::All => true,
             Self::Bucket(bucket) => object.bucket == *bucket,
-            Self::Prefix(bucket, prefix) => object.bucket == *bucket && object.key.as_str().starts_with(prefix.as_str()),
+            Self::Prefix(bucket, prefix) => {
+                object.bucket == *bucket && object.key.as_str().starts_with(prefix.as_str())
+            }
             Self::Object(bucket, key) => object.bucket == *bucket && object.key == *key,
         }
     }
@@ -112,7 +114,10 @@ mod tests {
         let log = PurgeLog::default();
         let began = log.now();
         for number in 0..=REMEMBERED {
-            log.note(Scope::Object(BucketName::parse("other").unwrap(), ObjectKey::parse(&number.to_string()).unwrap()));
+            log.note(Scope::Object(
+                BucketName::parse("other").unwrap(),
+                ObjectKey::parse(&number.to_string()).unwrap(),
+            ));
         }
         assert!(log.purged_since(began, &object("a")));
     }

@@ -83,7 +83,11 @@ pub struct Gate {
 
 impl fmt::Debug for Gate {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Gate").field("threads", &self.threads).field("budget", &self.budget).finish_non_exhaustive()
+        formatter
+            .debug_struct("Gate")
+            .field("threads", &self.threads)
+            .field("budget", &self.budget)
+            .finish_non_exhaustive()
     }
 }
 

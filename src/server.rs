@@ -136,7 +136,10 @@ impl Connection {
         let ended = match protocol {
             Protocol::Http1 => {
                 let mut builder = hyper::server::conn::http1::Builder::new();
-                builder.timer(TokioTimer::new()).header_read_timeout(limits.header_timeout).max_buf_size(limits.header_bytes);
+                builder
+                    .timer(TokioTimer::new())
+                    .header_read_timeout(limits.header_timeout)
+                    .max_buf_size(limits.header_bytes);
                 watcher.watch(builder.serve_connection(stream, service)).await
             }
             Protocol::Http2 => {

@@ -69,7 +69,8 @@ fn announce(config: &Config) {
 
 /// Resolves at SIGTERM or SIGINT.
 async fn signalled() {
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
         tracing::warn!("signals cannot be received; the process ends only when it is killed");
         return std::future::pending().await;
     };

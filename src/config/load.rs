@@ -66,9 +66,9 @@ pub fn load(
 }
 
 fn read_file(path: &Path, mistakes: &mut Vec<Mistake>) -> Table {
-    let parsed = std::fs::read_to_string(path).map_err(|error| error.to_string()).and_then(|text| {
-        text.parse::<Table>().map_err(|error| error.to_string().replace('\n', " ").trim().to_owned())
-    });
+    let parsed = std::fs::read_to_string(path)
+        .map_err(|error| error.to_string())
+        .and_then(|text| text.parse::<Table>().map_err(|error| error.to_string().replace('\n', " ").trim().to_owned()));
     parsed.unwrap_or_else(|message| {
         mistakes.push(Mistake { key: path.display().to_string(), message });
         Table::new()
@@ -83,7 +83,9 @@ fn apply_variables(
 ) -> Vec<String> {
     let mut keys = Vec::new();
     for (variable, text) in variables {
-        let Some(name) = variable.strip_prefix(PREFIX).filter(|_| !NOT_KEYS.contains(&variable.as_str())) else { continue };
+        let Some(name) = variable.strip_prefix(PREFIX).filter(|_| !NOT_KEYS.contains(&variable.as_str())) else {
+            continue;
+        };
         let path: Vec<String> = name.split("__").map(str::to_ascii_lowercase).collect();
         if put(table, &path, Value::String(text)) {
             keys.push(path.join("."));
@@ -211,13 +213,18 @@ fn check(config: &Config, mistakes: &mut Vec<Mistake>) {
             None => wrong(&format!("buckets.{name}.url"), "is missing: name a folder or a URL".to_owned()),
             Some(Location::Folder(folder)) if overlaps(folder, &config.data) => wrong(
                 &format!("buckets.{name}.url"),
-                format!("`{}` and the data folder `{}` overlap; keep them apart", folder.display(), config.data.display()),
+                format!(
+                    "`{}` and the data folder `{}` overlap; keep them apart",
+                    folder.display(),
+                    config.data.display()
+                ),
             ),
             Some(_) => {}
         }
     }
     for url in &config.public_url.0 {
-        let fits = url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.host().is_some());
+        let fits =
+            url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.host().is_some());
         if !fits {
             wrong("public_url", format!("`{url}` is not an http(s) URL"));
         }
@@ -234,7 +241,10 @@ fn check(config: &Config, mistakes: &mut Vec<Mistake>) {
         wrong("tls", "needs both `certificate` and `key`".to_owned());
     }
     if matches!(config.cache.variants_url, Some(Location::Folder(_) | Location::Http(_))) {
-        wrong("cache.variants_url", "must be an s3://, gs:// or az:// prefix; the data folder is the default".to_owned());
+        wrong(
+            "cache.variants_url",
+            "must be an s3://, gs:// or az:// prefix; the data folder is the default".to_owned(),
+        );
     }
     if config.cache.missing_seconds > 5 {
         wrong("cache.missing_seconds", "must be at most 5".to_owned());
@@ -366,7 +376,9 @@ mod tests {
         ])
         .unwrap_err();
         let keys: Vec<&str> = mistakes.0.iter().map(|mistake| mistake.key.as_str()).collect();
-        for key in ["listen", "limits.pixels", "limits.frames", "colour", "buckets.photos.url", "jwt_secret", "public_url"] {
+        for key in
+            ["listen", "limits.pixels", "limits.frames", "colour", "buckets.photos.url", "jwt_secret", "public_url"]
+        {
             assert!(keys.iter().any(|found| found.starts_with(key)), "{key} is missing from {keys:?}");
         }
         assert!(!mistakes.to_string().contains("short"), "a secret was printed");

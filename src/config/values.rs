@@ -29,8 +29,10 @@ impl FromStr for ByteSize {
     fn from_str(text: &str) -> Result<Self, String> {
         let lower = text.trim().to_ascii_lowercase();
         let unit = UNITS.iter().find(|(suffix, _)| lower.ends_with(suffix));
-        let (number, factor) = unit.map_or((lower.as_str(), 1), |(suffix, factor)| (lower.trim_end_matches(suffix), *factor));
-        let value: f64 = number.trim().parse().map_err(|_| format!("`{text}` is not a size such as 10000, 256MB or 1GiB"))?;
+        let (number, factor) =
+            unit.map_or((lower.as_str(), 1), |(suffix, factor)| (lower.trim_end_matches(suffix), *factor));
+        let value: f64 =
+            number.trim().parse().map_err(|_| format!("`{text}` is not a size such as 10000, 256MB or 1GiB"))?;
         let bytes = value * factor as f64;
         if bytes.is_finite() && (0.0..=1e15).contains(&bytes) {
             Ok(Self(bytes as u64))
@@ -138,7 +140,9 @@ impl<'de> Deserialize<'de> for TextList {
             Many(Vec<String>),
         }
         Ok(Self(match Form::deserialize(deserializer)? {
-            Form::One(text) => text.split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect(),
+            Form::One(text) => {
+                text.split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect()
+            }
             Form::Many(texts) => texts,
         }))
     }
@@ -227,7 +231,8 @@ mod tests {
 
     #[test]
     fn sizes_are_read_in_decimal_and_binary_units() {
-        for (text, bytes) in [("10000", 10_000), ("256MB", 256_000_000), ("1 GiB", 1 << 30), ("1.5kb", 1500), ("7b", 7)] {
+        for (text, bytes) in [("10000", 10_000), ("256MB", 256_000_000), ("1 GiB", 1 << 30), ("1.5kb", 1500), ("7b", 7)]
+        {
             assert_eq!(text.parse::<ByteSize>(), Ok(ByteSize(bytes)), "{text}");
         }
         for text in ["", "MB", "-1MB", "1e99GB", "ten"] {

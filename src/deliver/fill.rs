@@ -22,7 +22,11 @@ use crate::versions::Record;
 pub(super) enum Filled {
     /// It was in the store.
     Found(Arc<Variant>),
-    Made { variant: Arc<Variant>, timings: Timings, kept: bool },
+    Made {
+        variant: Arc<Variant>,
+        timings: Timings,
+        kept: bool,
+    },
     /// The source has another version by now.
     Replaced(Confirmed),
 }

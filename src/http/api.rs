@@ -129,7 +129,10 @@ impl PurgeBody {
     }
 }
 
-async fn purge(State(api): State<Arc<Api>>, body: Result<Json<PurgeBody>, axum::extract::rejection::JsonRejection>) -> Response {
+async fn purge(
+    State(api): State<Arc<Api>>,
+    body: Result<Json<PurgeBody>, axum::extract::rejection::JsonRejection>,
+) -> Response {
     let scope = match body {
         Ok(Json(body)) => body.scope(),
         Err(rejection) => Err(rejection.body_text()),

@@ -20,7 +20,9 @@ fn names(line: &HeaderValue, etag: &HeaderValue) -> bool {
     let Ok(line) = line.to_str() else { return false };
     // Our ETags hold no commas, so a comma inside somebody else's quotes cannot make a false match.
     let candidates = line.split(',').map(|tag| tag.trim());
-    candidates.map(|tag| tag.strip_prefix("W/").unwrap_or(tag)).any(|tag| tag == "*" || tag.as_bytes() == etag.as_bytes())
+    candidates
+        .map(|tag| tag.strip_prefix("W/").unwrap_or(tag))
+        .any(|tag| tag == "*" || tag.as_bytes() == etag.as_bytes())
 }
 
 /// What part of a body of `length` bytes is asked for.

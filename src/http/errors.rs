@@ -100,7 +100,8 @@ impl Problem {
 
     /// Supabase Storage: HTTP 400 for nearly everything, the true status as a text in the body.
     fn supabase(&self) -> (StatusCode, &'static str, String) {
-        let invalid = |message: &str| (StatusCode::BAD_REQUEST, "400", "InvalidRequest", "InvalidRequest", message.to_owned());
+        let invalid =
+            |message: &str| (StatusCode::BAD_REQUEST, "400", "InvalidRequest", "InvalidRequest", message.to_owned());
         let (status, status_code, error, code, message) = match self.code {
             Code::BadParameter => (StatusCode::BAD_REQUEST, "400", "Error", "InvalidRequest", self.detail.clone()),
             Code::Missing if self.about == About::Bucket => {

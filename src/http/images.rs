@@ -142,7 +142,8 @@ impl Images {
         };
         if let Target::Object { bucket, .. } = &request.target {
             let rules = self.buckets.get(bucket).filter(|rules| rules.access == Access::Public);
-            let rules = rules.ok_or_else(|| Problem::new(Code::Missing, "there is no such bucket").about(About::Bucket))?;
+            let rules =
+                rules.ok_or_else(|| Problem::new(Code::Missing, "there is no such bucket").about(About::Bucket))?;
             if rules.policy.policy == Policy::Signed && request.want != Want::Original {
                 request.signed_for = Some(self.verify(parts)?);
             }
@@ -227,7 +228,8 @@ fn refused(problem: &Problem, dialect: Dialect, object: Option<ObjectId>, varies
 /// Whether the answer to a URL that could not be parsed might have varied: it did unless a format is named.
 fn varies(route: Route<'_>, parts: &Parts) -> bool {
     let query = parts.uri.query().unwrap_or_default();
-    let names = |name: &str| query.split('&').any(|pair| pair.strip_prefix(name).is_some_and(|rest| rest.starts_with('=')));
+    let names =
+        |name: &str| query.split('&').any(|pair| pair.strip_prefix(name).is_some_and(|rest| rest.starts_with('=')));
     match route {
         Route::Next => true,
         Route::Object(_) => false,
@@ -303,4 +305,3 @@ impl From<PolicyRefusal> for Problem {
         }
     }
 }
-

@@ -149,9 +149,9 @@ fn filled(template: &str, values: &[(&str, &str)]) -> String {
     let mut parts = template.split("{{");
     let mut text = parts.next().unwrap_or_default().to_owned();
     for part in parts {
-        let known = part.split_once("}}").and_then(|(name, rest)| {
-            values.iter().find(|(known, _)| *known == name).map(|(_, value)| (value, rest))
-        });
+        let known = part
+            .split_once("}}")
+            .and_then(|(name, rest)| values.iter().find(|(known, _)| *known == name).map(|(_, value)| (value, rest)));
         if let Some((value, rest)) = known {
             text.push_str(value);
             text.push_str(rest);
@@ -194,7 +194,8 @@ mod tests {
 
     #[test]
     fn names_with_markup_or_placeholders_stay_text() {
-        let text = filled("<b>{{title}}</b> {{bytes}} {{unknown}}", &[("title", &escaped("<i>{{bytes}}")), ("bytes", "7")]);
+        let text =
+            filled("<b>{{title}}</b> {{bytes}} {{unknown}}", &[("title", &escaped("<i>{{bytes}}")), ("bytes", "7")]);
         assert_eq!(text, "<b>&lt;i&gt;{{bytes}}</b> 7 {{unknown}}");
         assert_eq!(title("chelsea-the-cat.png"), "Chelsea the cat");
     }

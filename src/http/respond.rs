@@ -229,7 +229,11 @@ fn next_attachment(key: &ObjectKey, content_type: &HeaderValue) -> String {
         b"image/x-icon" => "ico",
         other => std::str::from_utf8(other).ok().and_then(|text| text.strip_prefix("image/")).unwrap_or("bin"),
     };
-    if stem.is_empty() { "attachment; filename=\"image.bin\"".to_owned() } else { format!("attachment; filename=\"{stem}.{extension}\"") }
+    if stem.is_empty() {
+        "attachment; filename=\"image.bin\"".to_owned()
+    } else {
+        format!("attachment; filename=\"{stem}.{extension}\"")
+    }
 }
 
 fn server_timing(delivered: &Delivered, elapsed: Duration) -> String {

@@ -10,6 +10,7 @@ pub fn is_public(address: IpAddr) -> bool {
     }
 }
 
+#[expect(clippy::match_same_arms, reason = "each arm is a group of the registry with its own name")]
 fn is_public_v4(address: Ipv4Addr) -> bool {
     let internal = match address.octets() {
         // "This network", private (RFC 1918), loopback.
@@ -32,6 +33,7 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
 /// Only 2000::/3 is allotted for global unicast: that leaves out unspecified, loopback, v4-compatible (`::a.b.c.d`),
 /// translated (`::ffff:0:0:0/96`, NAT64 64:ff9b::/96 and 64:ff9b:1::/48), discard 100::/64, unique local, link-local,
 /// site-local and multicast in one test.
+#[expect(clippy::match_same_arms, reason = "each arm is a group of the registry with its own name")]
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let segments = address.segments();
     let internal = match segments {

@@ -6,7 +6,7 @@ use http::HeaderMap;
 use http::header::{AGE, CACHE_CONTROL, SET_COOKIE, VARY};
 
 /// How long to answer without asking where the origin gives no age, or says `no-cache`.
-pub const INWARD_DEFAULT: Duration = Duration::from_secs(60);
+pub const INWARD_DEFAULT: Duration = Duration::from_mins(1);
 const INWARD_LONGEST_SECONDS: u64 = 3600;
 /// Longest `Cache-Control` that is kept; a longer one is treated as absent.
 const MAX_CACHE_CONTROL_BYTES: usize = 1024;

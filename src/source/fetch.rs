@@ -175,7 +175,7 @@ fn client() -> reqwest::ClientBuilder {
         .referer(false)
         // A proxy would look names up itself, behind the guard's back.
         .no_proxy()
-        .pool_idle_timeout(Duration::from_secs(60))
+        .pool_idle_timeout(Duration::from_mins(1))
         .pool_max_idle_per_host(32)
 }
 

@@ -1,14 +1,13 @@
 //! A bucket that is a local folder.
 
 use std::ffi::OsStr;
-use std::fmt::Debug;
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use cap_std::ambient_authority;
-use cap_std::fs::{Dir, DirEntry, Metadata, MetadataExt, OpenOptions, OpenOptionsExt};
+use cap_std::fs::{Dir, DirEntry, File, Metadata, MetadataExt, OpenOptions, OpenOptionsExt, ReadDir};
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 use rustix::fs::OFlags;
@@ -17,12 +16,14 @@ use tokio::sync::mpsc;
 use super::error::{SetupError, SourceError};
 use super::validators::Validators;
 use super::{Opened, Original};
-use crate::object::ObjectKey;
+use crate::object::{MAX_KEY_BYTES, ObjectKey};
 
 /// How soon a replaced file is noticed: asking costs one `stat`.
 const INWARD: Duration = Duration::from_secs(5);
 /// Time for one open and read. A dead network mount must not hold its readers for ever.
 const READ_TIMEOUT: Duration = Duration::from_secs(7);
+/// How long a file that changed under the first read is left to settle.
+const SETTLING: Duration = Duration::from_millis(50);
 /// Keys that wait between the walk and its reader.
 const LISTED_AHEAD: usize = 256;
 
@@ -93,14 +94,17 @@ fn open(root: &Dir, key: &ObjectKey, known: Option<&Validators>, limit: u64) -> 
         return Err(SourceError::Missing);
     }
     if let Some(known) = known {
-        let metadata = root.metadata(key.as_str()).map_err(absent)?;
+        let metadata = root.metadata(key.as_str()).map_err(|error| absent(&error))?;
         if metadata.is_file() && validators(&metadata).etag == known.etag {
             return Ok(Opened::Unchanged { inward: INWARD, cache_control: None, keep: true });
         }
     }
     // A file that is being written is given one more chance, then it is an error: never half a picture.
     match read(root, key, limit) {
-        Err(SourceError::Incomplete(_)) => read(root, key, limit),
+        Err(SourceError::Incomplete(_)) => {
+            std::thread::sleep(SETTLING);
+            read(root, key, limit)
+        }
         result => result,
     }
 }
@@ -109,28 +113,32 @@ fn read(root: &Dir, key: &ObjectKey, limit: u64) -> Result<Opened, SourceError> 
     let mut options = OpenOptions::new();
     // Opening a FIFO would otherwise wait for its writer, and a terminal could become ours.
     options.read(true).custom_flags((OFlags::NONBLOCK | OFlags::NOCTTY).bits() as i32);
-    let mut file = root.open_with(key.as_str(), &options).map_err(absent)?;
-    let before = file.metadata().map_err(absent)?;
+    let mut file = root.open_with(key.as_str(), &options).map_err(|error| absent(&error))?;
+    let before = file.metadata().map_err(|error| absent(&error))?;
     if !before.is_file() {
         return Err(SourceError::Missing);
     }
     if before.len() > limit {
         return Err(SourceError::TooManyBytes { limit });
     }
+    read_as(&mut file, &before)
+}
+
+/// Reads a file that has to be what `before` says, from its first byte to its last.
+fn read_as(file: &mut File, before: &Metadata) -> Result<Opened, SourceError> {
     let mut bytes = Vec::with_capacity(before.len() as usize);
-    (&mut file).take(before.len() + 1).read_to_end(&mut bytes).map_err(absent)?;
-    let validators = validators(&before);
+    file.take(before.len() + 1).read_to_end(&mut bytes).map_err(|error| absent(&error))?;
+    let validators = validators(before);
     let unchanged = file.metadata().is_ok_and(|after| self::validators(&after) == validators);
     if !unchanged || bytes.len() as u64 != before.len() {
         return Err(SourceError::Incomplete("the file changed while it was read".into()));
     }
     bytes.shrink_to_fit();
-    let (content_type, cache_control) = (None, None);
     Ok(Opened::Changed(Original {
         bytes: bytes.into(),
         validators,
-        content_type,
-        cache_control,
+        content_type: None,
+        cache_control: None,
         inward: INWARD,
         keep: true,
     }))
@@ -153,7 +161,7 @@ fn validators(metadata: &Metadata) -> Validators {
 
 /// What a failed open means. Only a refusal by the system itself is the folder's fault; a path that cannot name an object
 /// (a link that leads out, a file used as a folder, a name that is too long) names nothing.
-fn absent(error: io::Error) -> SourceError {
+fn absent(error: &io::Error) -> SourceError {
     use rustix::io::Errno;
     let unreadable = [Errno::ACCESS, Errno::PERM, Errno::IO, Errno::STALE, Errno::MFILE, Errno::NFILE, Errno::NOMEM];
     match error.raw_os_error() {
@@ -168,31 +176,36 @@ fn is_hidden(key: &str) -> bool {
     key.split('/').any(|segment| segment.starts_with('.'))
 }
 
-/// Sends every key; ends early when the reader is gone. Folders that are links are not entered: they may form a loop.
+/// Sends every key below `prefix`; ends early when the reader is gone.
 fn walk(root: &Dir, prefix: &str, keys: &mpsc::Sender<Result<ObjectKey, SourceError>>) {
+    if let Err(error) = visit(root, prefix, |key| keys.blocking_send(Ok(key)).is_ok()) {
+        // Nobody is left to hear it where this fails.
+        let _ = keys.blocking_send(Err(error));
+    }
+}
+
+/// Folders that are links are not entered: they may form a loop.
+fn visit(root: &Dir, prefix: &str, mut take: impl FnMut(ObjectKey) -> bool) -> Result<(), SourceError> {
     let mut folders = vec![String::new()];
     while let Some(folder) = folders.pop() {
-        let entries = if folder.is_empty() { root.entries() } else { root.read_dir(&folder) };
-        let entries = match entries {
-            Ok(entries) => entries,
-            // Removed since it was seen.
-            Err(error) if error.kind() == ErrorKind::NotFound => continue,
-            Err(error) => {
-                let _ = keys.blocking_send(Err(SourceError::Unreachable(error.to_string())));
-                return;
-            }
-        };
-        for entry in entries.flatten() {
+        for entry in entries(root, &folder)?.into_iter().flatten().flatten() {
             match found(root, &folder, &entry) {
                 Found::Folder(path) if leads_to(&path, prefix) => folders.push(path),
-                Found::Object(key) if key.as_str().starts_with(prefix) => {
-                    if keys.blocking_send(Ok(key)).is_err() {
-                        return;
-                    }
-                }
+                Found::Object(key) if key.as_str().starts_with(prefix) && !take(key.clone()) => return Ok(()),
                 _ => {}
             }
         }
+    }
+    Ok(())
+}
+
+/// `None` for a folder that was removed since it was seen.
+fn entries(root: &Dir, folder: &str) -> Result<Option<ReadDir>, SourceError> {
+    let entries = if folder.is_empty() { root.entries() } else { root.read_dir(folder) };
+    match entries {
+        Ok(entries) => Ok(Some(entries)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(SourceError::Unreachable(error.to_string())),
     }
 }
 
@@ -208,7 +221,8 @@ fn found(root: &Dir, folder: &str, entry: &DirEntry) -> Found {
     let path = if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
     let Ok(kind) = entry.file_type() else { return Found::Nothing };
     if kind.is_dir() {
-        return Found::Folder(path);
+        // Below a longer path there is no key.
+        return if path.len() < MAX_KEY_BYTES { Found::Folder(path) } else { Found::Nothing };
     }
     let regular = kind.is_file() || (kind.is_symlink() && root.metadata(&path).is_ok_and(|target| target.is_file()));
     match ObjectKey::parse(&path) {
@@ -220,4 +234,23 @@ fn found(root: &Dir, folder: &str, entry: &DirEntry) -> Found {
 /// Whether keys below `folder` can begin with `prefix`.
 fn leads_to(folder: &str, prefix: &str) -> bool {
     folder.starts_with(prefix) || prefix.starts_with(&format!("{folder}/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_changes_under_the_read_is_never_half_a_picture() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("a.png");
+        for length_meanwhile in [0, 9, 11, 5000] {
+            std::fs::write(&path, b"ten bytes.").unwrap();
+            let mut file = File::from_std(std::fs::File::open(&path).unwrap());
+            let before = file.metadata().unwrap();
+            std::fs::File::options().write(true).open(&path).unwrap().set_len(length_meanwhile).unwrap();
+            let error = read_as(&mut file, &before).unwrap_err();
+            assert!(matches!(error, SourceError::Incomplete(_)), "{length_meanwhile}: {error}");
+        }
+    }
 }

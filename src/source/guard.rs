@@ -40,7 +40,7 @@ impl HostPort {
     /// Parses an entry of the configuration. The host is normalised as in URLs.
     pub fn parse(text: &str) -> Result<Self, SetupError> {
         let wrong = || SetupError::HostPort { text: text.to_owned() };
-        // A scheme without a default port, so that `:80` stays visible; special ones alone normalise hosts.
+        // The last colon of a bare `[::1]` belongs to the address.
         let (host, port) = match text.rsplit_once(':') {
             Some((host, port)) if !port.ends_with(']') => (host, Some(port.parse().map_err(|_| wrong())?)),
             _ => (text, None),

@@ -1,5 +1,7 @@
 //! A bucket behind an HTTP prefix: `https://host:port/path/` + key. A public Supabase bucket is fronted this way.
 
+use std::sync::Arc;
+
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::Url;
 
@@ -25,9 +27,9 @@ enum Spelling {
 #[derive(Clone, Debug)]
 pub struct HttpSource {
     /// Ends with a slash.
-    prefix: Url,
+    prefix: Arc<Url>,
     spelling: Spelling,
-    trust: Trust,
+    trust: Arc<Trust>,
     hops: HopLimits,
     fetcher: Fetcher,
 }
@@ -49,7 +51,8 @@ impl HttpSource {
         if !prefix.path().ends_with('/') {
             prefix.set_path(&format!("{}/", prefix.path()));
         }
-        Ok(Self { trust: Trust::new(&prefix, headers)?, prefix, spelling: Spelling::Encoded, hops, fetcher })
+        let trust = Arc::new(Trust::new(&prefix, headers)?);
+        Ok(Self { trust, prefix: Arc::new(prefix), spelling: Spelling::Encoded, hops, fetcher })
     }
 
     /// An origin whose keys are URL text already, with a query if there is one: they are appended as they stand.
@@ -68,20 +71,23 @@ impl HttpSource {
         known: Option<&Validators>,
         limit: u64,
     ) -> Result<Opened, SourceError> {
-        let trust = Some(&self.trust);
+        let trust = Some(&*self.trust);
         let accept = PICTURES_FIRST;
         let request = FetchRequest { url: self.url_of(key)?, trust, known, accept, limit, hops: self.hops };
         Ok(opened(self.fetcher.get(request).await?, |_| true))
     }
 
     pub(super) async fn check(&self) -> Result<(), SourceError> {
-        self.fetcher.reach(self.prefix.clone(), &self.trust, self.hops.hop_timeout).await
+        self.fetcher.reach(Url::clone(&self.prefix), &self.trust, self.hops.hop_timeout).await
     }
 
     fn url_of(&self, key: &ObjectKey) -> Result<Url, SourceError> {
-        let text = format!("{}{}", self.prefix, utf8_percent_encode(key.as_str(), KEY));
+        let text = match self.spelling {
+            Spelling::Encoded => format!("{}{}", self.prefix, utf8_percent_encode(key.as_str(), KEY)),
+            Spelling::Verbatim => format!("{}{key}", self.prefix),
+        };
         let url = Url::parse(&text).map_err(|_| SourceError::Missing)?;
-        // The parser collapses dot segments. Keys have none, so this holds; were it ever not to, the key names nothing.
+        // What the parser would have rewritten (dot segments, say) is not below the prefix as it stands: it names nothing.
         if url.as_str() == text { Ok(url) } else { Err(SourceError::Missing) }
     }
 }

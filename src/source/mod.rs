@@ -8,7 +8,11 @@ mod body;
 mod cache_control;
 mod error;
 mod fetch;
+#[cfg(test)]
+mod fetch_tests;
 mod folder;
+#[cfg(test)]
+mod folder_tests;
 mod guard;
 mod http_origin;
 mod remote;
@@ -17,6 +21,8 @@ mod remote;
 mod scripted_origin;
 mod store;
 mod store_setup;
+#[cfg(test)]
+mod store_tests;
 mod validators;
 
 use std::time::Duration;

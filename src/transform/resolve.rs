@@ -106,6 +106,19 @@ fn choose(request: FormatRequest, natural: &Natural, keeps_alpha: bool) -> Forma
     }
 }
 
+impl Rendering {
+    /// The same rendering with no side over `max_side` pixels, scaled down in proportion where one is: a request for the
+    /// natural size of a very long picture.
+    pub fn bounded(self, max_side: u32) -> Self {
+        let longest = self.output.width.max(self.output.height);
+        if longest <= max_side {
+            return self;
+        }
+        let scaled = |side: u32| (u64::from(side) * u64::from(max_side) / u64::from(longest)).max(1) as u32;
+        Self { output: Size { width: scaled(self.output.width), height: scaled(self.output.height) }, ..self }
+    }
+}
+
 #[cfg(test)]
 #[path = "resolve_tests.rs"]
 mod tests;

@@ -74,10 +74,12 @@ impl Reply {
     }
 
     fn head(&self) -> String {
-        let lines: String = self.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-        let length =
-            if self.status == 304 { String::new() } else { format!("content-length: {}\r\n", self.body.len()) };
-        format!("HTTP/1.1 {} scripted\r\n{lines}{length}\r\n", self.status)
+        let mut lines = vec![format!("HTTP/1.1 {} scripted", self.status)];
+        lines.extend(self.headers.iter().map(|(name, value)| format!("{name}: {value}")));
+        if self.status != 304 {
+            lines.push(format!("content-length: {}", self.body.len()));
+        }
+        lines.join("\r\n") + "\r\n\r\n"
     }
 }
 
