@@ -36,10 +36,14 @@ describe('the gallery', () => {
       test(`every picture shows on a ${screen} in the ${colorScheme} scheme`, async () => {
         const { page, pictures, problems, close } = await open(browser, tintype.url, { ...size, colorScheme });
         await loadEveryPicture(page);
-        assertAllShown(await picturesOf(page));
+        const shown = await picturesOf(page);
+        assertAllShown(shown);
         assert.deepEqual([...new Set(pictures.map((picture) => picture.headers()['content-type']))], ['image/webp']);
-        await page.locator('.measured').last().waitFor();
-        assert.equal(await page.locator('.card.failed').count(), 0);
+        await page.waitForFunction(() => document.querySelectorAll('.measured[hidden]').length === 0);
+        const states = await page.locator('.measured .state').allTextContents();
+        assert.equal(states.length, shown.length);
+        // The state told is that of the picture's own request: nothing was asked a second time to learn it.
+        assert.deepEqual(states.filter((state) => !['hit', 'miss', 'miss, shared'].includes(state)), []);
         const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
         assert.ok(overflow <= 0, `wider than the window by ${overflow} px`);
         await keepScreenshot(page, `gallery-${screen}-${colorScheme}`);
