@@ -67,7 +67,8 @@ function printed(child, pattern, log) {
 
 /**
  * Starts a server and waits until it prints where it listens.
- * `listening`: a pattern whose first group is its URL. Answers {url, log(), stop()}.
+ * `listening`: a pattern whose first group is its URL. Answers {url, log(), stop()}; `stop` sends SIGTERM, after DRAIN
+ * SIGKILL, and answers the exit code or the signal that ended it.
  */
 export async function startServer(command, args, { listening, folder, environment = {} }) {
   const child = spawn(command, args, {
@@ -77,13 +78,16 @@ export async function startServer(command, args, { listening, folder, environmen
     detached: true,
   });
   running.add(child);
-  const ended = once(child, 'exit').catch(() => {}).finally(() => running.delete(child));
+  const ended = once(child, 'exit')
+    .then(([code, name]) => code ?? name, (fault) => fault.message)
+    .finally(() => running.delete(child));
   const log = [];
   const stop = async () => {
     signal(child, 'SIGTERM');
     const timer = setTimeout(() => signal(child, 'SIGKILL'), DRAIN);
-    await ended;
+    const ending = await ended;
     clearTimeout(timer);
+    return ending;
   };
   try {
     return { url: await printed(child, listening, log), log: () => log.join(''), stop };

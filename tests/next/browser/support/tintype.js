@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { join, resolve } from 'node:path';
 import { makeFolder, removeFolder, startServer } from './processes.js';
 
@@ -18,8 +19,9 @@ export async function startTintype(command, ...args) {
   return {
     ...server,
     stop: async () => {
-      await server.stop();
+      const ending = await server.stop();
       removeFolder(folder);
+      assert.equal(ending, 0, `tintype drains at SIGTERM and ends with 0:\n${server.log()}`);
     },
   };
 }
