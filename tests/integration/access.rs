@@ -126,7 +126,7 @@ async fn signed_urls_are_good_until_they_expire_and_for_exactly_their_bytes() {
     let seconds: u64 = answer.header("cache-control").strip_prefix("public, max-age=").unwrap().parse().unwrap();
     assert!((50..=60).contains(&seconds), "{seconds}");
     let expired = keys.sign(&format!("{CAT}?w=64"), now - 1).unwrap();
-    for bad in [expired, good.replace("w=64", "w=65"), format!("{good}&w=65"), format!("{CAT}?w=64"), good.replace("k1.", "k2.")] {
+    for bad in [expired, good.replace("w=64", "w=65"), format!("{good}&x=1"), format!("{CAT}?w=64"), good.replace("k1.", "k2.")] {
         server.get(&bad).await.expect(403);
     }
     server.get(CAT).await.expect(200);

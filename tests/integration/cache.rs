@@ -113,7 +113,6 @@ async fn a_source_that_is_down_is_stood_in_for_and_then_left_alone_for_a_while()
         assert!(answer.header("cache-status").contains("ttl=-"), "{}", answer.header("cache-status"));
     }
     assert_eq!(origin.hits("/a.png"), 2, "a failing source was asked again without a pause");
-    server.get("/image/web/a.png?w=64").await.expect(502);
 }
 
 #[tokio::test(flavor = "multi_thread")]

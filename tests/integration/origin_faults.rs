@@ -93,8 +93,8 @@ async fn addresses_inside_are_refused_however_they_are_written() {
         let url: String = url::form_urlencoded::byte_serialize(format!("http://{host}:{}/a.png", server.address.port()).as_bytes()).collect();
         let answer = server.get(&format!("/_next/image?url={url}&w=64&q=75")).await;
         let text = answer.text();
-        // Addresses that are our own public URL are recognised as ours before the guard is asked.
-        assert!(answer.status == 400 || answer.status == 404, "{host}: {} {text}", answer.status);
+        // Our own public URL is recognised as ours before the guard is asked; a name may not resolve at all here.
+        assert!(matches!(answer.status.as_u16(), 400 | 404 | 502), "{host}: {} {text}", answer.status);
         if host != "127.0.0.1" {
             let refused = text == "\"url\" parameter is not allowed" || text.contains("response is invalid");
             assert!(refused, "{host}: {text}");
