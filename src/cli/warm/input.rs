@@ -1,7 +1,7 @@
 //! What the options of `warm` name, read from files and logs.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read, stdin};
+use std::io::{BufRead, BufReader, stdin};
 use std::path::Path;
 
 use super::{Failure, Options};

@@ -17,7 +17,7 @@ pub(super) fn print(summary: &Summary, json: bool) -> Result<(), Failure> {
 
 fn table(summary: &Summary) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
     table.add_row(["made".to_owned(), summary.made.to_string(), String::new()]);
     table.add_row(["already there".to_owned(), summary.present.to_string(), String::new()]);
     add_with_reasons(&mut table, "passed over", summary, Outcome::Skipped, summary.skipped);
