@@ -120,7 +120,8 @@ impl Warmer {
         let planned = async move { planner.plan(list).await };
         let steps = planned.into_stream().flat_map(move |mut plan| {
             let (warmer, total) = (Arc::clone(&warmer), plan.total());
-            let failures = std::mem::take(&mut plan.failures).into_iter().map(|(url, reason)| Step::failed(url, reason));
+            let failures =
+                std::mem::take(&mut plan.failures).into_iter().map(|(url, reason)| Step::failed(url, reason));
             let warmed = stream::iter(plan.into_urls()).map(move |(by, url)| Arc::clone(&warmer).warm(by, url));
             let steps = stream::iter(failures).chain(warmed.buffer_unordered(jobs)).enumerate();
             steps.map(move |(before, step)| Step { done: before as u64 + 1, total, ..step })

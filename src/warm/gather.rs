@@ -94,7 +94,9 @@ impl Gatherer {
 
     async fn read_sitemap(&self, url: Url) -> (Url, Result<Vec<Entry>, String>) {
         let entries = match self.fetch(&url, SITEMAP_BYTES).await {
-            Ok((_, xml)) => off_thread(move || sitemap::entries(&xml, MOST_URLS).map_err(|error| error.to_string())).await,
+            Ok((_, xml)) => {
+                off_thread(move || sitemap::entries(&xml, MOST_URLS).map_err(|error| error.to_string())).await
+            }
             Err(reason) => Err(reason),
         };
         (url, entries)

@@ -174,9 +174,17 @@ mod tests {
             ("<video><source src=/a.mp4></video>", vec![], "a film"),
             ("<img src='data:image/gif;base64,AAAA'><img src='javascript:x'><img src=''>", vec![], "no http URL"),
             ("<base href='https://cdn.example/x/'><img src=a>", vec!["https://cdn.example/x/a"], "base"),
-            ("<img src=a><base href='https://cdn.example/x/'>", vec!["https://cdn.example/x/a"], "base counts before it too"),
+            (
+                "<img src=a><base href='https://cdn.example/x/'>",
+                vec!["https://cdn.example/x/a"],
+                "base counts before it too",
+            ),
             ("<!-- <img src=a> --><script>'<img src=b>'</script><style><img src=c></style>", vec![], "no elements"),
-            ("<noscript><img src=a></noscript><img src=b>", vec!["https://www.example.com/a/b", "https://www.example.com/a/a"], "noscript"),
+            (
+                "<noscript><img src=a></noscript><img src=b>",
+                vec!["https://www.example.com/a/b", "https://www.example.com/a/a"],
+                "noscript",
+            ),
             ("<img src=//cdn.example/a>", vec!["https://cdn.example/a"], "protocol-relative"),
         ] {
             assert_eq!(found(html), expected, "{why}: {html}");

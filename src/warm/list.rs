@@ -57,10 +57,8 @@ impl WarmList {
     /// Refuses lists that are empty, too long, or ask for variants that cannot be.
     pub fn check(&self) -> Result<(), ListError> {
         let entries = self.urls.len() + self.found.len() + self.sitemaps.len() + self.pages.len();
-        let combined = !(self.prefix.is_empty()
-            && self.widths.is_empty()
-            && self.formats.is_empty()
-            && self.qualities.is_empty());
+        let combined =
+            !(self.prefix.is_empty() && self.widths.is_empty() && self.formats.is_empty() && self.qualities.is_empty());
         match &self.bucket {
             None if combined => return Err(ListError::NoBucket),
             None if entries == 0 => return Err(ListError::Empty),
@@ -158,8 +156,13 @@ mod tests {
         ] {
             assert_eq!(list(json).check(), expected, "{json}");
         }
-        for wrong in [r#""widths":[0]"#, r#""widths":[9000]"#, r#""formats":["bmp"]"#, r#""formats":["webp&x=1"]"#, r#""qualities":[0]"#]
-        {
+        for wrong in [
+            r#""widths":[0]"#,
+            r#""widths":[9000]"#,
+            r#""formats":["bmp"]"#,
+            r#""formats":["webp&x=1"]"#,
+            r#""qualities":[0]"#,
+        ] {
             let checked = list(&format!(r#"{{"bucket":"p",{wrong}}}"#)).check();
             assert!(matches!(checked, Err(ListError::Parameter(_))), "{wrong}: {checked:?}");
         }

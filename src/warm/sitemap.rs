@@ -47,17 +47,23 @@ pub fn entries(xml: &[u8], most: usize) -> Result<Vec<Entry>, SitemapError> {
     let mut open: Vec<Element> = Vec::new();
     let mut text = String::new();
     let mut found = Vec::new();
+    let mut rooted = false;
     while found.len() < most {
         match reader.read_event().map_err(|error| SitemapError::Xml(error.to_string()))? {
             Event::Start(start) => {
                 open.push(element(start.local_name().as_ref(), &open)?);
+                rooted = true;
                 text.clear();
             }
             Event::End(_) => found.extend(entry(&mut open, &text)),
-            Event::Text(part) if open.last() == Some(&Element::Loc) => push(&mut text, &part),
-            Event::CData(part) if open.last() == Some(&Element::Loc) => push(&mut text, &part),
+            Event::Text(part) if open.last() == Some(&Element::Loc) => text.push_str(&String::from_utf8_lossy(&part)),
+            Event::CData(part) if open.last() == Some(&Element::Loc) => text.push_str(&String::from_utf8_lossy(&part)),
             Event::GeneralRef(reference) if open.last() == Some(&Element::Loc) => text.extend(resolved(&reference)),
-            Event::Empty(start) => drop(element(start.local_name().as_ref(), &open)?),
+            Event::Empty(start) => {
+                element(start.local_name().as_ref(), &open)?;
+                rooted = true;
+            }
+            Event::Eof if !rooted => return Err(SitemapError::Root),
             Event::Eof if open.is_empty() => break,
             Event::Eof => return Err(SitemapError::Truncated),
             _ => {}
@@ -93,13 +99,6 @@ fn entry(open: &mut Vec<Element>, text: &str) -> Option<Entry> {
         Element::Url => Some(Entry::Page(url.to_owned())),
         Element::Image => Some(Entry::Image(url.to_owned())),
         _ => None,
-    }
-}
-
-/// Beyond the longest URL nothing more is kept; what was kept is already too long to be taken.
-fn push(text: &mut String, part: &[u8]) {
-    if text.len() <= URL_BYTES + part.iter().take_while(|byte| byte.is_ascii_whitespace()).count() {
-        text.push_str(&String::from_utf8_lossy(part));
     }
 }
 
@@ -167,6 +166,7 @@ mod tests {
                 "other elements and empty ones name nothing",
             ),
             ("<urlset></urlset>", vec![], "no page"),
+            ("<urlset/>", vec![], "nothing at all"),
         ] {
             assert_eq!(all(xml), Ok(expected), "{why}");
         }
@@ -185,7 +185,9 @@ mod tests {
         assert_eq!(all(external), Ok(vec![Entry::Page("x".to_owned())]));
         let long = format!("<urlset><url><loc>https://a.example/{}</loc></url></urlset>", "x".repeat(URL_BYTES));
         assert_eq!(all(&long), Ok(vec![]));
-        assert_eq!(all("\u{1f}\u{8b}gzip"), Ok(vec![]));
+        for other in ["", "\u{1f}\u{8b}gzip", "https://a.example/"] {
+            assert_eq!(all(other), Err(SitemapError::Root), "{other}");
+        }
     }
 
     #[test]

@@ -73,9 +73,6 @@ mod tests {
     #[test]
     fn comments_and_empty_lines_are_no_urls() {
         let text = "# ours\n\n /image/p/a.jpg?w=64 \r\nhttps://a.example/_next/image?url=%2Fa#b\n";
-        assert_eq!(
-            urls(text.as_bytes()).unwrap(),
-            ["/image/p/a.jpg?w=64", "https://a.example/_next/image?url=%2Fa#b"]
-        );
+        assert_eq!(urls(text.as_bytes()).unwrap(), ["/image/p/a.jpg?w=64", "https://a.example/_next/image?url=%2Fa#b"]);
     }
 }

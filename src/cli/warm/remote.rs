@@ -131,7 +131,8 @@ mod tests {
 
     const STEP: &str = r#"{"url":"/a","outcome":"made","bytes_before":10,"bytes":5,"done":1,"total":2}"#;
     const FAILED: &str = r#"{"url":"/b","outcome":"failed","reason":"there is no such object","done":2,"total":2}"#;
-    const SUMMARY: &str = r#"{"summary":{"made":1,"present":0,"skipped":0,"failed":1,"bytes_before":10,"bytes":5,"reasons":[]}}"#;
+    const SUMMARY: &str =
+        r#"{"summary":{"made":1,"present":0,"skipped":0,"failed":1,"bytes_before":10,"bytes":5,"reasons":[]}}"#;
 
     async fn answer(text: String, piece: usize) -> (Result<u64, String>, Summary) {
         let pieces: Vec<_> = text.as_bytes().chunks(piece).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
