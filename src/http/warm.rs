@@ -51,17 +51,17 @@ fn lines(steps: BoxStream<'static, Step>, api: Arc<Api>) -> impl Stream<Item = R
                 Some(_) if api.draining.load(Ordering::Relaxed) => None,
                 Some(step) => {
                     summary.add(&step);
-                    Some((line(&step), Some((steps, summary))))
+                    Some((Ok(line(&step)), Some((steps, summary))))
                 }
-                None => Some((line(&json!({"summary": summary})), None)),
+                None => Some((Ok(line(&json!({"summary": summary}))), None)),
             }
         }
     })
 }
 
-fn line(value: &impl Serialize) -> Result<Bytes, Infallible> {
+fn line(value: &impl Serialize) -> Bytes {
     // Texts and numbers under text keys always serialize.
     let mut line = serde_json::to_vec(value).unwrap_or_default();
     line.push(b'\n');
-    Ok(line.into())
+    line.into()
 }

@@ -82,7 +82,7 @@ impl Gatherer {
             let mut read = stream::iter(level).map(|url| self.read_sitemap(url)).buffered(AT_ONCE);
             while let Some((url, entries)) = read.next().await {
                 match entries {
-                    Ok(entries) => entries.into_iter().for_each(|entry| harvest.add_entry(entry, &url, &mut nested)),
+                    Ok(entries) => entries.into_iter().for_each(|entry| harvest.add_entry(&entry, &url, &mut nested)),
                     Err(reason) => harvest.gathered.failures.push((url.into(), reason)),
                 }
             }
@@ -161,8 +161,8 @@ struct Harvest {
 }
 
 impl Harvest {
-    fn add_entry(&mut self, entry: Entry, sitemap: &Url, nested: &mut Vec<Url>) {
-        let (Entry::Sitemap(text) | Entry::Page(text) | Entry::Image(text)) = &entry;
+    fn add_entry(&mut self, entry: &Entry, sitemap: &Url, nested: &mut Vec<Url>) {
+        let (Entry::Sitemap(text) | Entry::Page(text) | Entry::Image(text)) = entry;
         let Ok(url) = sitemap.join(text) else { return };
         match entry {
             Entry::Image(_) => self.add_image(spelled(url, sitemap)),

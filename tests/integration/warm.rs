@@ -184,6 +184,25 @@ async fn internal_hosts_that_no_command_line_names_are_not_fetched() {
     assert!(site.seen().is_empty());
 }
 
+#[test]
+fn sitemaps_that_name_each_other_end() {
+    let origin = Origin::start();
+    let index = |to: &[&str]| {
+        let named = to.iter().map(|path| format!("<sitemap><loc>{}</loc></sitemap>", origin.url(path)));
+        Reply::ok("application/xml", format!("<sitemapindex>{}</sitemapindex>", named.collect::<String>()))
+    };
+    for (path, to) in
+        [("/1.xml", ["/1.xml", "/2.xml"]), ("/2.xml", ["/1.xml", "/3.xml"]), ("/3.xml", ["/2.xml", "/4.xml"])]
+    {
+        origin.serve(path, index(&to));
+    }
+    let data = tempfile::tempdir().unwrap();
+    let output = warm(data.path(), &["--sitemap", &origin.url("/1.xml")], "");
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert_eq!(summary(&output)["reasons"][0]["reason"], "sitemap indexes are nested too deeply");
+    assert_eq!(origin.seen().len(), 3);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_route_needs_a_service_key_and_a_list() {
     let server = Setup::new().photos().start().await;
