@@ -223,6 +223,8 @@ impl Deliver {
         turn: &mut Option<Turn>,
     ) -> Result<(Confirmed, Option<Duration>), DeliverError> {
         let object = &ask.object;
+        let began = self.purges.now();
+        let unread = |record| Confirmed { record, picture: None, began };
         let known = match self.versions.get(object) {
             Some(record) => Some(record),
             None if self.versions.is_missing(object) => return Err(DeliverError::Missing),
@@ -230,18 +232,18 @@ impl Deliver {
         };
         let standing = known.as_ref().map(|record| judge(record, origin.clocks, SystemTime::now()));
         match (known, standing) {
-            (Some(record), Some(Standing::Fresh)) => Ok((record.into(), None)),
+            (Some(record), Some(Standing::Fresh)) => Ok((unread(record), None)),
             (Some(record), Some(Standing::Stale { over, ask })) => {
                 if ask {
                     // Nobody waits for it: the task is owned, and a failure is noted in the record.
                     drop(self.confirm(object, Some(Arc::clone(&record))));
                 }
-                Ok((record.into(), Some(over)))
+                Ok((unread(record), Some(over)))
             }
             (Some(record), Some(Standing::Expired { over, or_serve })) => {
                 match self.confirm(object, Some(Arc::clone(&record))).await.map_err(DeliverError::from)? {
                     Ok(confirmed) => Ok((confirmed, None)),
-                    Err(error) if or_serve && error.is_outage() => Ok((record.into(), Some(over))),
+                    Err(error) if or_serve && error.is_outage() => Ok((unread(record), Some(over))),
                     Err(error) => Err(error),
                 }
             }

@@ -25,12 +25,8 @@ pub(super) enum Question {
 pub(super) struct Confirmed {
     pub record: Arc<Record>,
     pub picture: Handed,
-}
-
-impl From<Arc<Record>> for Confirmed {
-    fn from(record: Arc<Record>) -> Self {
-        Self { record, picture: None }
-    }
+    /// Before anything of this was read: what is made of it is not kept if a purge came since.
+    pub began: Moment,
 }
 
 impl Deliver {
@@ -71,7 +67,7 @@ impl Deliver {
                 if !origin.is_folder {
                     self.persist_record(&record, began).await;
                 }
-                Ok(record.into())
+                Ok(Confirmed { record, picture: None, began })
             }
             (Ok(Opened::Unchanged { .. }), None) => Err(SourceError::Status(304).into()),
             (Err(SourceError::Missing), known) => {
@@ -109,7 +105,7 @@ impl Deliver {
                 self.persist_record(&record, began).await;
             }
         }
-        Confirmed { record, picture: Some(picture) }
+        Confirmed { record, picture: Some(picture), began }
     }
 
     fn remember(&self, record: &Arc<Record>, began: Moment) {

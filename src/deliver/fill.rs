@@ -48,13 +48,13 @@ impl Deliver {
         confirmed: Confirmed,
         purpose: Purpose,
     ) -> Result<Filled, DeliverError> {
-        let began = self.purges.now();
         if let Some(variant) = self.variants.get(&key).await {
-            self.remember_variant(&key, &variant, began);
+            self.remember_variant(&key, &variant, confirmed.began);
             return Ok(Filled::Found(variant));
         }
-        let opened = match confirmed.picture.or_else(|| self.pictures.get(&key.object, key.version)) {
-            Some(picture) => Confirmed { record: confirmed.record, picture: Some(picture) },
+        let open = confirmed.picture.clone().or_else(|| self.pictures.get(&key.object, key.version));
+        let opened = match open {
+            Some(picture) => Confirmed { picture: Some(picture), ..confirmed },
             None => self.open(&key.object).await.map_err(DeliverError::from)??,
         };
         if opened.record.version != key.version {
@@ -63,8 +63,7 @@ impl Deliver {
         let picture = opened.picture.ok_or(DeliverError::Internal("an opened original has no bytes"))?;
         let mut timings = Timings { fetch: picture.fetched_in, ..Timings::default() };
         let (body, content_type) = self.make(key.made, &picture, &opened.record, purpose, &mut timings).await?;
-        let kept = self.keep(key, body, content_type, &opened.record, purpose, began).await;
-        let (variant, kept) = kept;
+        let (variant, kept) = self.keep(key, body, content_type, &opened.record, purpose, opened.began).await;
         Ok(Filled::Made { variant, timings, kept })
     }
 

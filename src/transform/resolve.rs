@@ -26,9 +26,8 @@ impl Transform {
         }
         let source = Size { width: natural.width.max(1), height: natural.height.max(1) };
         let output = self.output(source);
-        // A ratio that differs by rounding alone is not worth a crop, and would give one picture two names.
-        let proportional = output == of_width(source, output.width) || output == of_height(source, output.height);
-        let cropped = self.fit == Fit::Cover && !proportional;
+        let boxed = self.width.is_some() && self.height.is_some();
+        let cropped = self.fit == Fit::Cover && boxed && !is_proportional(source, output);
         let format = choose(format, natural, self.background.is_none());
         let flattened_on = self.background.or((format == Format::Jpeg).then_some(Rgb::WHITE));
         Resolved::Render(Rendering {
@@ -84,11 +83,21 @@ fn of_height(source: Size, height: u32) -> Size {
     Size { width: scaled(source.width, height, source.height), height }
 }
 
+/// Whether the ratios differ by rounding alone: that is not worth a crop, and would give one picture two names.
+fn is_proportional(source: Size, output: Size) -> bool {
+    rounded(source.height, output.width, source.width) == u64::from(output.height)
+        || rounded(source.width, output.height, source.height) == u64::from(output.width)
+}
+
 /// `side × numerator / denominator`, rounded half up, at least 1.
 fn scaled(side: u32, numerator: u32, denominator: u32) -> u32 {
+    u32::try_from(rounded(side, numerator, denominator)).unwrap_or(u32::MAX).max(1)
+}
+
+/// `side × numerator / denominator`, rounded half up.
+fn rounded(side: u32, numerator: u32, denominator: u32) -> u64 {
     let (side, numerator, denominator) = (u128::from(side), u128::from(numerator), u128::from(denominator));
-    let rounded = (2 * side * numerator + denominator) / (2 * denominator);
-    u32::try_from(rounded).unwrap_or(u32::MAX).max(1)
+    u64::try_from((2 * side * numerator + denominator) / (2 * denominator)).unwrap_or(u64::MAX)
 }
 
 /// `keeps_alpha`: whether no background was asked for.
