@@ -59,11 +59,11 @@ fn check_file(path: PathBuf, text: &str) -> Result<Secret, SecretError> {
 fn make_file(path: PathBuf) -> Result<Secret, SecretError> {
     let mut random = [0_u8; SECRET_BYTES];
     let made = aws_lc_rs::rand::fill(&mut random).map_err(|_| "no random bytes".to_owned()).and_then(|()| {
-        let text: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        let text = blake3::Hash::from_bytes(random).to_hex();
         let mut options = fs::OpenOptions::new();
         let file = options.write(true).create_new(true).mode(0o600).open(&path);
         file.and_then(|mut file| writeln!(file, "{text}").and_then(|()| file.sync_all()))
-            .map(|()| text)
+            .map(|()| text.to_string())
             .map_err(|error| error.to_string())
     });
     made.map(Secret::new).map_err(|reason| SecretError::File { path, reason })

@@ -2,6 +2,7 @@
 
 mod config;
 mod demo;
+mod doctor;
 mod keys;
 mod serve;
 mod warm;
@@ -29,6 +30,8 @@ enum Command {
     Demo(demo::Options),
     /// Make variants before anyone asks: from lists of URLs, sitemaps, pages, a bucket or a log.
     Warm(Box<warm::Options>),
+    /// Look at configuration, disk, clock and buckets, and say what to do about each fault.
+    Doctor(doctor::Options),
     /// Print the effective configuration, or a commented default file.
     Config(config::Options),
     /// Print a service key for the purge and warm routes.
@@ -79,6 +82,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Serve(common) => serve::run(&common),
         Command::Demo(options) => demo::run(options),
         Command::Warm(options) => warm::run(&options),
+        Command::Doctor(options) => doctor::run(&options),
         Command::Config(options) => config::run(&options),
         Command::Keys(options) => keys::run(&options),
     };

@@ -33,10 +33,13 @@ pub struct TooFast {
     pub retry_after: Duration,
 }
 
+/// Open fills by client; no entry for none.
+type Waiting = Arc<Mutex<HashMap<Client, u32>>>;
+
 /// Counts fills by client.
 pub struct Clients {
     rate: DefaultKeyedRateLimiter<Client>,
-    waiting: Arc<Mutex<HashMap<Client, u32>>>,
+    waiting: Waiting,
     most_waiting: u32,
     clock: DefaultClock,
 }
@@ -49,7 +52,7 @@ impl std::fmt::Debug for Clients {
 
 /// A client's place among its waiting fills, given back when dropped. Exempt clients hold an empty one.
 #[derive(Debug, Default)]
-pub struct Turn(Option<(Client, Arc<Mutex<HashMap<Client, u32>>>)>);
+pub struct Turn(Option<(Client, Waiting)>);
 
 impl Drop for Turn {
     fn drop(&mut self) {

@@ -28,6 +28,7 @@ pub mod cli;
 
 pub mod app;
 pub mod config;
+pub mod doctor;
 pub mod server;
 
 pub mod auth;

@@ -62,14 +62,16 @@ pub async fn run(app: Arc<App>, entrances: Vec<Entrance>, shutdown: impl Future<
 async fn drain(app: &App, graceful: GracefulShutdown, patience: Duration) {
     app.api.draining.store(true, Ordering::Relaxed);
     tracing::info!(connections = graceful.count(), "draining");
-    match tokio::time::timeout(patience, graceful.shutdown()).await {
-        Ok(()) => tracing::info!("every connection ended"),
-        Err(_) => tracing::warn!(seconds = patience.as_secs(), "connections were cut: they did not end in time"),
+    if tokio::time::timeout(patience, graceful.shutdown()).await.is_ok() {
+        tracing::info!("every connection ended");
+    } else {
+        tracing::warn!(seconds = patience.as_secs(), "connections were cut: they did not end in time");
     }
     app.tasks.close();
-    match tokio::time::timeout(patience, app.tasks.wait()).await {
-        Ok(()) => tracing::info!("every task ended"),
-        Err(_) => tracing::warn!(tasks = app.tasks.len(), "tasks were cut: they did not end in time"),
+    if tokio::time::timeout(patience, app.tasks.wait()).await.is_ok() {
+        tracing::info!("every task ended");
+    } else {
+        tracing::warn!(tasks = app.tasks.len(), "tasks were cut: they did not end in time");
     }
 }
 

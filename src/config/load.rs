@@ -151,15 +151,14 @@ fn deserialize(mut table: Table, from_environment: &[String], mistakes: &mut Vec
                 let path = error.path().to_string();
                 let keys: Vec<String> = path.split('.').map(ToOwned::to_owned).collect();
                 let typed = from_environment.contains(&path).then(|| typed_value(&table, &keys)).flatten();
-                match typed.filter(|_| reread.insert(path.clone())) {
-                    Some(value) => drop(put(&mut table, &keys, value)),
-                    None => {
-                        let message = error.inner().to_string().trim().replace('\n', " ");
-                        mistakes.push(Mistake { key: named(&path, from_environment), message });
-                        if mistakes.len() > 100 || !remove(&mut table, &keys) {
-                            return Config::default();
-                        }
-                    }
+                if let Some(value) = typed.filter(|_| reread.insert(path.clone())) {
+                    put(&mut table, &keys, value);
+                    continue;
+                }
+                let message = error.inner().to_string().trim().replace('\n', " ");
+                mistakes.push(Mistake { key: named(&path, from_environment), message });
+                if mistakes.len() > 100 || !remove(&mut table, &keys) {
+                    return Config::default();
                 }
             }
         }

@@ -45,7 +45,7 @@ impl FromStr for ByteSize {
 impl fmt::Display for ByteSize {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let whole = [("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1000)];
-        match whole.iter().find(|(_, factor)| self.0 >= *factor && self.0 % factor == 0) {
+        match whole.iter().find(|(_, factor)| self.0 >= *factor && self.0.is_multiple_of(*factor)) {
             Some((unit, factor)) => write!(formatter, "{}{unit}", self.0 / factor),
             None => write!(formatter, "{}", self.0),
         }

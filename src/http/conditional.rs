@@ -19,7 +19,7 @@ pub fn is_not_modified(headers: &HeaderMap, etag: &HeaderValue, modified: Option
 fn names(line: &HeaderValue, etag: &HeaderValue) -> bool {
     let Ok(line) = line.to_str() else { return false };
     // Our ETags hold no commas, so a comma inside somebody else's quotes cannot make a false match.
-    let candidates = line.split(',').map(|tag| tag.trim());
+    let candidates = line.split(',').map(str::trim);
     candidates
         .map(|tag| tag.strip_prefix("W/").unwrap_or(tag))
         .any(|tag| tag == "*" || tag.as_bytes() == etag.as_bytes())

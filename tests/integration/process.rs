@@ -99,6 +99,26 @@ async fn the_data_folder_has_one_owner() {
     assert!(text.contains("another tintype uses the data folder"), "{text}");
 }
 
+#[test]
+fn doctor_tries_a_real_picture_and_names_a_remedy_for_each_fault() {
+    let data = tempfile::tempdir().unwrap();
+    let run = |bucket: &str| {
+        let output =
+            command().args(["doctor", "--data", data.path().to_str().unwrap(), "--bucket", bucket]).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (code, text) = run(&photos());
+    assert_eq!(code, Some(0), "{text}");
+    for part in ["data folder", "disk:", "secret:", "clock:", "bucket photos: reached", "transform: photos/"] {
+        assert!(text.contains(part), "{part} is missing from\n{text}");
+    }
+    let (code, text) = run("web=http://127.0.0.1:1/");
+    assert_eq!(code, Some(1), "{text}");
+    let lines: Vec<&str> = text.lines().collect();
+    let fault = lines.iter().position(|line| line.starts_with("fault")).unwrap();
+    assert!(lines[fault].contains("bucket web") && lines[fault + 1].contains('→'), "{text}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn strangers_see_no_names_and_no_metrics() {
     let data = tempfile::tempdir().unwrap();

@@ -1,0 +1,254 @@
+//! Looks at everything a server needs and says what to do about each fault.
+
+use std::fmt;
+use std::path::Path;
+
+use std::time::{Duration, Instant, SystemTime};
+
+use futures_util::StreamExt;
+
+use crate::app::{App, AppError, Front, lock_data_folder};
+use crate::auth;
+use crate::config::{Access, Config};
+use crate::deliver::{Ask, Purpose};
+use crate::error::Code;
+use crate::object::{BucketName, ObjectId, ObjectKey};
+use crate::transform::{Dialect, Want, native};
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Grade {
+    Ok,
+    Warning,
+    Fault,
+}
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    pub grade: Grade,
+    /// What was looked at and how it is.
+    pub text: String,
+    /// What to do, where something is wrong.
+    pub remedy: Option<String>,
+}
+
+impl Finding {
+    fn ok(text: impl Into<String>) -> Self {
+        Self { grade: Grade::Ok, text: text.into(), remedy: None }
+    }
+
+    fn warning(text: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { grade: Grade::Warning, text: text.into(), remedy: Some(remedy.into()) }
+    }
+
+    fn fault(text: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { grade: Grade::Fault, text: text.into(), remedy: Some(remedy.into()) }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mark = match self.grade {
+            Grade::Ok => "ok     ",
+            Grade::Warning => "warning",
+            Grade::Fault => "fault  ",
+        };
+        write!(formatter, "{mark}  {}", self.text)?;
+        match &self.remedy {
+            Some(remedy) => write!(formatter, "\n         → {remedy}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Examines a configuration that [`crate::config::load`] found free of mistakes. Makes nothing but a temporary folder, and
+/// works beside a running server.
+pub async fn examine(config: &Config, scratch: &Path) -> Vec<Finding> {
+    let mut findings = vec![Finding::ok("configuration: no mistakes")];
+    findings.extend(data_folder(&config.data));
+    findings.push(secret(config));
+    findings.push(clock(scratch));
+    findings.extend(reach(config));
+    let private_copy = Config { data: scratch.to_owned(), ..config.clone() };
+    match App::build(&private_copy, Front::Status) {
+        Ok(app) => findings.extend(buckets(config, &app).await),
+        Err(error) => {
+            findings.push(Finding::fault(error.to_string(), "mend what the message names, then run doctor again"))
+        }
+    }
+    findings
+}
+
+/// Writable, with room, and whether a server is using it.
+fn data_folder(data: &Path) -> Vec<Finding> {
+    let place = data.display();
+    let mut findings = Vec::new();
+    match lock_data_folder(data) {
+        Ok(_) => findings.push(Finding::ok(format!("data folder {place}: writable, no server is using it"))),
+        Err(AppError::Locked { .. }) => {
+            findings.push(Finding::ok(format!("data folder {place}: a server is using it")))
+        }
+        Err(error) => {
+            let remedy =
+                format!("make it writable for this user, for instance `sudo chown $USER {place}`, or pass --data");
+            return vec![Finding::fault(error.to_string(), remedy)];
+        }
+    }
+    findings.extend(free_space(data));
+    findings
+}
+
+/// Less room than this on the disk of the data folder is a warning.
+const LITTLE_ROOM: u64 = 1_000_000_000;
+
+fn free_space(data: &Path) -> Option<Finding> {
+    let stat = rustix::fs::statvfs(data).ok()?;
+    let free = stat.f_bavail * stat.f_frsize;
+    let text = format!("disk: {:.1} GB free for variants", free as f64 / 1e9);
+    Some(if free < LITTLE_ROOM {
+        Finding::warning(text, "free some space, lower cache.variants, or move --data to a larger disk")
+    } else {
+        Finding::ok(text)
+    })
+}
+
+fn secret(config: &Config) -> Finding {
+    match auth::secret(config.jwt_secret.as_ref(), &config.data) {
+        Ok(_) if config.jwt_secret.is_some() => Finding::ok("secret: set in the configuration"),
+        Ok(_) => Finding::ok("secret: kept in the data folder"),
+        Err(error) => Finding::fault(error.to_string(), "mend the file, or set TINTYPE_JWT_SECRET to 32 bytes or more"),
+    }
+}
+
+/// 2026-01-01: no clock that is right shows an earlier time.
+const EARLIEST: Duration = Duration::from_secs(1_767_225_600);
+
+/// The clock decides on freshness and on the expiry of signed URLs.
+fn clock(scratch: &Path) -> Finding {
+    let now = SystemTime::now();
+    let remedy = "set the clock, for instance with `timedatectl set-ntp true`";
+    if now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default() < EARLIEST {
+        return Finding::fault("clock: it shows a time before 2026", remedy);
+    }
+    let written = std::fs::write(scratch.join("clock"), b"").and_then(|()| std::fs::metadata(scratch.join("clock")));
+    let stamped = written.and_then(|meta| meta.modified()).unwrap_or(now);
+    let apart = stamped.duration_since(now).unwrap_or_else(|error| error.duration());
+    if apart > Duration::from_secs(5) {
+        return Finding::warning(format!("clock: {} s apart from the disk's", apart.as_secs()), remedy);
+    }
+    Finding::ok("clock: plausible, and the disk agrees")
+}
+
+/// What the outside sees of the listening address.
+fn reach(config: &Config) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if !config.is_loopback_only() && config.public_url.0.is_empty() {
+        findings.push(Finding::warning(
+            format!("public URL: not set, although {} can be reached from other machines", config.listen),
+            "set public_url to the URL that clients use: without it their absolute URLs are not recognised as ours",
+        ));
+    }
+    let needed = config.limits.connections as u64 + 256;
+    match rustix::process::getrlimit(rustix::process::Resource::Nofile).current {
+        Some(files) if files < needed => findings.push(Finding::warning(
+            format!("open files: {files} allowed, limits.connections wants {needed}"),
+            format!(
+                "raise the limit (`ulimit -n {needed}`, or LimitNOFILE= of the service), or lower limits.connections"
+            ),
+        )),
+        _ => findings.push(Finding::ok("open files: enough for limits.connections")),
+    }
+    if config.buckets.is_empty() {
+        findings.push(Finding::fault("buckets: none", "name one: --bucket photos=./photos"));
+    }
+    findings
+}
+
+async fn buckets(config: &Config, app: &App) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (name, bucket) in config.named_buckets() {
+        findings.extend(examine_bucket(app, &name).await);
+        if bucket.access == Access::Private {
+            findings.push(Finding::ok(format!("bucket {name}: private, no public route answers for it")));
+        }
+    }
+    findings
+}
+
+async fn examine_bucket(app: &App, name: &BucketName) -> Vec<Finding> {
+    let Some(origin) = app.deliver.origins.get(name) else { return Vec::new() };
+    let began = Instant::now();
+    if let Err(error) = origin.source.check().await {
+        let remedy = match error.code() {
+            Code::OriginUnreachable | Code::OriginSlow => {
+                "check the address, the network and, for a folder, its permissions; then the credentials in `options`"
+            }
+            Code::Forbidden => "check the credentials in `options` or `headers`",
+            _ => "check the bucket's URL and its credentials",
+        };
+        return vec![Finding::fault(format!("bucket {name}: {error}"), remedy)];
+    }
+    let mut findings = vec![Finding::ok(format!("bucket {name}: reached in {} ms", began.elapsed().as_millis()))];
+    match first_object(app, name).await {
+        Ok(Some(key)) => findings.push(real_transform(app, name, key).await),
+        Ok(None) => findings
+            .push(Finding::warning(format!("bucket {name}: no object is listed"), "is it the right folder or prefix?")),
+        // HTTP origins cannot be listed: there is no object to try.
+        Err(()) => findings.push(Finding::ok(format!("bucket {name}: cannot be listed, so no picture was tried"))),
+    }
+    findings
+}
+
+/// Objects looked through for one that is a picture.
+const TRIED: usize = 20;
+
+async fn first_object(app: &App, name: &BucketName) -> Result<Option<ObjectKey>, ()> {
+    let Some(origin) = app.deliver.origins.get(name) else { return Ok(None) };
+    let mut listed = origin.source.list("").take(TRIED);
+    let mut first = None;
+    while let Some(key) = listed.next().await {
+        let key = key.map_err(|_| ())?;
+        let lower = key.as_str().to_ascii_lowercase();
+        if [".jpg", ".jpeg", ".png", ".webp", ".gif"].iter().any(|ending| lower.ends_with(ending)) {
+            return Ok(Some(key));
+        }
+        first.get_or_insert(key);
+    }
+    Ok(first)
+}
+
+async fn real_transform(app: &App, name: &BucketName, key: ObjectKey) -> Finding {
+    let object = ObjectId::new(name.clone(), key);
+    let request = match native::parse("doctor/picture", "w=64&f=webp", None) {
+        Ok(request) => request,
+        Err(error) => return Finding::fault(error.to_string(), "report this: doctor's own URL is wrong"),
+    };
+    let want: Want = request.want;
+    let ask = Ask { object: object.clone(), want, dialect: Dialect::Native, client: None, purpose: Purpose::Request };
+    let began = Instant::now();
+    match app.deliver.deliver(&ask).await {
+        Ok(delivered) => {
+            let own = delivered.record.cache_control.as_deref().unwrap_or_default().to_ascii_lowercase();
+            if own.contains("private") || own.contains("no-store") {
+                return Finding::warning(
+                    format!(
+                        "bucket {name}: the origin says `Cache-Control: {own}`, which is ignored for a public bucket"
+                    ),
+                    "set access = \"private\" if these pictures are not for everyone; else mend the origin's header",
+                );
+            }
+            let bytes = delivered.variant.body.len();
+            Finding::ok(format!("transform: {object} to 64 px, {bytes} bytes in {} ms", began.elapsed().as_millis()))
+        }
+        Err(error) => Finding::fault(
+            format!("transform: {object}: {}", error.public_text()),
+            "open the object itself; if it is a whole picture, run again with TINTYPE_LOG__LEVEL=debug",
+        ),
+    }
+}
+
+/// Whether anything is a fault.
+pub fn has_fault(findings: &[Finding]) -> bool {
+    findings.iter().any(|finding| finding.grade == Grade::Fault)
+}
