@@ -36,7 +36,8 @@ impl<'a> Route<'a> {
         if let Some(tail) = path.strip_prefix("/image/") {
             return Some(Self::Native(tail));
         }
-        if path == "/_next/image" {
+        // With `trailingSlash: true` Next asks with a slash.
+        if matches!(path, "/_next/image" | "/_next/image/") {
             return Some(Self::Next);
         }
         let storage = path.strip_prefix("/storage/v1/")?;

@@ -137,6 +137,8 @@ async fn next_answers_with_its_headers() {
     assert_eq!(plain.header("content-type"), "image/jpeg");
     assert_eq!(plain.header("content-disposition"), "attachment; filename=\"grace-hopper.jpeg\"");
     server.get_with(&next("/photos/grace-hopper.jpg", 256), &[("range", "bytes=0-3")]).await.expect(200);
+    let slash = next("/photos/grace-hopper.jpg", 256).replace("/image?", "/image/?");
+    assert!(server.get(&slash).await.expect(200).is_hit(), "trailingSlash: true asks with a slash");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -57,12 +57,15 @@ function cacheState(headers) {
   return /\bcollapsed\b/.test(status) ? 'shared' : 'miss';
 }
 
+/** The parts of a fill; `total` and `cache` beside them are none. */
+const STAGES = new Set(['fetch', 'decode', 'resize', 'encode']);
+
 /** `fetch;dur=3.1, decode;dur=20` -> [{name, duration}], durations in milliseconds. */
 function stagesOf(headers) {
   return (headers.get('server-timing') ?? '').split(',').flatMap((part) => {
     const [name, ...parameters] = part.split(';').map((piece) => piece.trim());
     const duration = parameters.find((piece) => piece.startsWith('dur='));
-    return name && duration ? [{ name, duration: Number(duration.slice(4)) }] : [];
+    return STAGES.has(name) && duration ? [{ name, duration: Number(duration.slice(4)) }] : [];
   });
 }
 
