@@ -74,7 +74,7 @@ pub async fn examine(config: &Config, scratch: &Path) -> Vec<Finding> {
     match App::build(&private_copy, Front::Status) {
         Ok(app) => findings.extend(buckets(config, &app).await),
         Err(error) => {
-            findings.push(Finding::fault(error.to_string(), "mend what the message names, then run doctor again"))
+            findings.push(Finding::fault(error.to_string(), "mend what the message names, then run doctor again"));
         }
     }
     findings
@@ -87,7 +87,7 @@ fn data_folder(data: &Path) -> Vec<Finding> {
     match lock_data_folder(data) {
         Ok(_) => findings.push(Finding::ok(format!("data folder {place}: writable, no server is using it"))),
         Err(AppError::Locked { .. }) => {
-            findings.push(Finding::ok(format!("data folder {place}: a server is using it")))
+            findings.push(Finding::ok(format!("data folder {place}: a server is using it")));
         }
         Err(error) => {
             let remedy =

@@ -10,6 +10,7 @@ mod fixtures;
 mod origin_faults;
 mod pictures;
 mod process;
+mod readme;
 mod responses;
 mod support;
 mod warm;

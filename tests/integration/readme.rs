@@ -1,0 +1,80 @@
+//! The README's examples run, and its table is the one that the types tell.
+
+use std::process::Command;
+
+use clap::Parser;
+
+use crate::support::{Setup, fixtures, service_key};
+
+fn readme() -> String {
+    std::fs::read_to_string(fixtures().with_file_name("README.md")).unwrap()
+}
+
+/// The lines of every code block of this language.
+fn blocks(language: &str) -> Vec<String> {
+    let text = readme();
+    let opening = format!("```{language}\n");
+    text.split(&opening).skip(1).map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn the_configuration_table_is_the_one_of_the_types() {
+    let text = readme();
+    let after = text.split("<!-- table: tintype config --table -->\n").nth(1).unwrap();
+    let table = after.split("<!-- end of table -->").next().unwrap();
+    assert_eq!(table, tintype::config::markdown_table(), "replace the table by what `tintype config --table` prints");
+}
+
+#[test]
+fn the_commands_are_understood() {
+    let commands: Vec<String> = blocks("sh")
+        .iter()
+        .flat_map(|block| block.lines().map(str::to_owned).collect::<Vec<_>>())
+        .filter(|line| line.starts_with("tintype "))
+        .collect();
+    assert!(commands.len() >= 8, "{commands:?}");
+    for command in commands {
+        if let Err(error) = tintype::cli::Cli::try_parse_from(command.split_whitespace()) {
+            panic!("{command}: {error}");
+        }
+    }
+}
+
+#[test]
+fn the_file_is_a_configuration_without_mistakes() {
+    for block in blocks("toml") {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("tintype.toml");
+        std::fs::write(&file, &block).unwrap();
+        tintype::config::load(Some(&file), [], &tintype::config::Overrides::default()).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_curl_lines_succeed() {
+    let server = Setup::new().photos().start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let lines: Vec<String> = blocks("sh")
+        .iter()
+        .flat_map(|block| block.lines().map(str::to_owned).collect::<Vec<_>>())
+        .filter(|line| line.starts_with("curl "))
+        .collect();
+    assert!(lines.len() >= 8, "{lines:?}");
+    for line in lines {
+        let here = line.replace("127.0.0.1:8787", &server.address.to_string());
+        let (path, key) = (folder.path().to_owned(), service_key());
+        let run = move || Command::new("sh").args(["-c", &here]).current_dir(path).env("TINTYPE_SERVICE_KEY", key).output();
+        let output = tokio::task::spawn_blocking(run).await.unwrap().unwrap();
+        assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
+fn the_loader_is_one() {
+    let loader = blocks("js").into_iter().find(|block| block.contains("export default function loader")).unwrap();
+    let check = "const url = new URL(loader({ src: '/cats/a.jpg', width: 640 }));\n\
+                 if (url.pathname !== '/image/photos/cats/a.jpg' || url.search !== '?w=640&q=75') throw new Error(url.href);";
+    let script = format!("{}\n{check}", loader.replace("export default ", ""));
+    let output = Command::new("node").args(["--input-type=module", "-e", &script]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
