@@ -125,7 +125,7 @@ pub fn lock_data_folder(data: &Path) -> Result<File, AppError> {
 
 fn build_deliver(config: &Config, tasks: &TaskTracker) -> Result<Arc<Deliver>, AppError> {
     let limits = &config.limits;
-    let variants = variant_store(config, tasks)?;
+    let variants = variant_store(config)?;
     let threads = limits.render_threads.or_else(|| std::thread::available_parallelism().ok().map(Into::into));
     let gate = Gate::start(threads.unwrap_or(1), Duration::from_millis(limits.queue_ms), limits.queue_entries);
     Ok(Deliver::new(Parts {
@@ -143,15 +143,15 @@ fn build_deliver(config: &Config, tasks: &TaskTracker) -> Result<Arc<Deliver>, A
     }))
 }
 
-fn variant_store(config: &Config, tasks: &TaskTracker) -> Result<Arc<VariantStore>, AppError> {
+fn variant_store(config: &Config) -> Result<Arc<VariantStore>, AppError> {
     let capacity = config.cache.variants.0;
     let Some(Location::Store(url)) = &config.cache.variants_url else {
-        return Ok(VariantStore::on_disk(&config.data.join("variants"), capacity, tasks)?);
+        return Ok(VariantStore::on_disk(&config.data.join("variants"), capacity)?);
     };
     let options = revealed(&config.cache.variants_options);
     let store = store_from_url(url, options, Duration::from_secs(config.limits.hop_seconds))
         .map_err(|error| AppError::Key { key: "cache.variants_url".to_owned(), message: error.to_string() })?;
-    Ok(VariantStore::over(store.into_store(), None, capacity, tasks))
+    Ok(VariantStore::over(store.into_store(), None, capacity))
 }
 
 /// Every read side by bucket: the configured ones, the origins of `next.local`, and remote URLs.

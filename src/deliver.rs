@@ -15,7 +15,7 @@ pub use error::DeliverError;
 
 use crate::cache::{CacheStatus, Memory};
 use crate::clients::{Client, Clients, Turn};
-use crate::fills::{Fills, Part};
+use crate::fills::{Aborted, Fills, Part};
 use crate::imaging::{self, Effort};
 use crate::object::{BucketName, ObjectId};
 use crate::pictures::{OpenPicture, Pictures};
@@ -163,7 +163,28 @@ impl Deliver {
     }
 
     /// Serves what is asked: from memory, from the store, or made now, once for all who ask.
+    ///
+    /// Whatever takes longer than a look into memory runs in an owned task: a caller that goes away cancels nothing.
     pub async fn deliver(self: &Arc<Self>, ask: &Ask) -> Result<Delivered, DeliverError> {
+        if let Some(hit) = self.hit(ask)? {
+            return Ok(hit);
+        }
+        let (deliver, ask) = (Arc::clone(self), ask.clone());
+        self.tasks.spawn(async move { deliver.walk(&ask).await }).await.map_err(|_| Aborted)?
+    }
+
+    /// The variant, if its version is fresh and it is in memory.
+    fn hit(self: &Arc<Self>, ask: &Ask) -> Result<Option<Delivered>, DeliverError> {
+        let origin = self.origins.get(&ask.object.bucket).ok_or(DeliverError::Missing)?;
+        let fresh = |record: &Arc<Record>| judge(record, origin.clocks, SystemTime::now()) == Standing::Fresh;
+        let Some(record) = self.versions.get(&ask.object).filter(fresh) else { return Ok(None) };
+        let key = self.key(ask, origin, &record)?;
+        let Some(variant) = self.memory.get(&key) else { return Ok(None) };
+        self.keep_on_second_request(&key, &variant);
+        Ok(Some(delivered(origin, record, key.made, variant, CacheStatus::Hit, None)))
+    }
+
+    async fn walk(self: &Arc<Self>, ask: &Ask) -> Result<Delivered, DeliverError> {
         let origin = self.origins.get(&ask.object.bucket).ok_or(DeliverError::Missing)?;
         let mut turn = None;
         let (mut confirmed, stale) = self.current_version(ask, origin, &mut turn).await?;
@@ -177,22 +198,19 @@ impl Deliver {
                 turn = Some(self.clients.enter(ask.client)?);
             }
             let (part, landing) = self.fill(&key, &confirmed, ask.purpose);
-            match landing.await.map_err(DeliverError::from)?? {
-                Filled::Found(variant) => {
-                    let status = met(CacheStatus::Hit, stale);
-                    return Ok(delivered(origin, confirmed.record, key.made, variant, status, None));
+            let (variant, status, timings) = match landing.await.map_err(DeliverError::from)?? {
+                Filled::Found(variant) => (variant, CacheStatus::Hit, None),
+                Filled::Made { variant, timings, kept } => match part {
+                    Part::Follower => (variant, CacheStatus::Collapsed, None),
+                    Part::Leader if kept => (variant, CacheStatus::Stored, Some(timings)),
+                    Part::Leader => (variant, CacheStatus::Unstored, Some(timings)),
+                },
+                Filled::Replaced(newer) => {
+                    confirmed = newer;
+                    continue;
                 }
-                Filled::Made { variant, timings, kept } => {
-                    let status = match (part, kept) {
-                        (Part::Follower, _) => CacheStatus::Collapsed,
-                        (Part::Leader, true) => CacheStatus::Stored,
-                        (Part::Leader, false) => CacheStatus::Unstored,
-                    };
-                    let timings = (part == Part::Leader).then_some(timings);
-                    return Ok(delivered(origin, confirmed.record, key.made, variant, met(status, stale), timings));
-                }
-                Filled::Replaced(newer) => confirmed = newer,
-            }
+            };
+            return Ok(delivered(origin, confirmed.record, key.made, variant, met(status, stale), timings));
         }
         Err(DeliverError::Internal("the original changes faster than it can be read"))
     }

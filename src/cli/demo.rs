@@ -25,8 +25,9 @@ const BUCKET: &str = "photos";
 
 pub(super) fn run(options: Options) -> Done {
     let mut common = options.common;
-    if common.load()?.buckets.is_empty() {
-        let folder = photos_folder(&common.load()?.data);
+    let config = common.load()?;
+    if config.buckets.is_empty() {
+        let folder = photos_folder(&config.data);
         unpack(&folder).map_err(|error| {
             Failure::Other(format!("the pictures cannot be written to {}: {error}", folder.display()))
         })?;

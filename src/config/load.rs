@@ -219,6 +219,10 @@ fn check(config: &Config, mistakes: &mut Vec<Mistake>) {
                     config.data.display()
                 ),
             ),
+            Some(Location::Folder(folder)) if !folder.is_dir() => wrong(
+                &format!("buckets.{name}.url"),
+                format!("`{}` is not a folder; make it, or name another", folder.display()),
+            ),
             Some(_) => {}
         }
     }

@@ -117,11 +117,13 @@ impl Deliver {
     }
 
     async fn persist_record(&self, record: &Record, began: Moment) {
-        if !self.purges.purged_since(began, &record.object) {
-            self.versions.persist(record).await;
-        }
         if self.purges.purged_since(began, &record.object) {
-            self.remove_stored(&record.object).await;
+            return;
+        }
+        self.versions.persist(record).await;
+        // A purge that came during the write may have missed the file.
+        if self.purges.purged_since(began, &record.object) {
+            self.variants.remove_record(&record.object).await;
         }
     }
 

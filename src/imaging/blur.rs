@@ -57,9 +57,9 @@ fn through_a_copy(raster: &Raster, sigma: f32) -> Result<Raster, ImagingError> {
     let factor = (sigma / 2.0).floor() as u32;
     let Size { width, height } = raster.size();
     let small = Size { width: width.div_ceil(factor), height: height.div_ceil(factor) };
-    let shrunk = scale(raster, small, FilterType::Box)?;
-    // Averaging a box of `factor` pixels already blurs with a variance of (factor² - 1) / 12.
-    let variance = sigma * sigma - (factor * factor - 1) as f32 / 12.0;
+    let shrunk = scale(raster, small, FilterType::Bilinear)?;
+    // The triangle that shrinks by `factor` already blurs with a variance of factor² / 6.
+    let variance = sigma * sigma - (factor * factor) as f32 / 6.0;
     let blurred = direct(shrunk, variance.max(0.25).sqrt() / factor as f32);
     scale(&blurred, raster.size(), FilterType::CatmullRom)
 }

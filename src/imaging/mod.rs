@@ -21,6 +21,8 @@ mod raster;
 mod resize;
 mod smart;
 mod srgb;
+#[cfg(test)]
+mod tests;
 
 pub use blur::blur;
 pub use colour::{Coloured, colour};

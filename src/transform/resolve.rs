@@ -26,7 +26,9 @@ impl Transform {
         }
         let source = Size { width: natural.width.max(1), height: natural.height.max(1) };
         let output = self.output(source);
-        let cropped = self.fit == Fit::Cover && output != covering(source, output);
+        // A ratio that differs by rounding alone is not worth a crop, and would give one picture two names.
+        let proportional = output == of_width(source, output.width) || output == of_height(source, output.height);
+        let cropped = self.fit == Fit::Cover && !proportional;
         let format = choose(format, natural, self.background.is_none());
         let flattened_on = self.background.or((format == Format::Jpeg).then_some(Rgb::WHITE));
         Resolved::Render(Rendering {

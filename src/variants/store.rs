@@ -14,7 +14,6 @@ use object_store::path::Path;
 use object_store::{DynObjectStore, ObjectStoreExt};
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
-use tokio_util::task::TaskTracker;
 
 use super::{Variant, VariantKey, file};
 use crate::object::{BucketName, ObjectId};
@@ -50,13 +49,13 @@ pub struct VariantStore {
 
 impl VariantStore {
     /// Opens the tier in a folder, made if missing.
-    pub fn on_disk(folder: &FilePath, capacity: u64, tasks: &TaskTracker) -> Result<Arc<Self>, StoreError> {
+    pub fn on_disk(folder: &FilePath, capacity: u64) -> Result<Arc<Self>, StoreError> {
         let failed = |reason: String| StoreError::Open { place: folder.to_owned(), reason };
         std::fs::create_dir_all(folder).map_err(|error| failed(error.to_string()))?;
         let store = object_store::local::LocalFileSystem::new_with_prefix(folder)
             .map_err(|error| failed(error.to_string()))?
             .with_automatic_cleanup(true);
-        Ok(Self::over(Arc::new(store), Some(folder.to_owned()), capacity, tasks))
+        Ok(Self::over(Arc::new(store), Some(folder.to_owned()), capacity))
     }
 
     /// Opens the tier over any object store.
@@ -73,7 +72,8 @@ impl VariantStore {
                 }
             })
             .build();
-        tasks.spawn(remove_evicted(Arc::clone(&store), evictions));
+        // Not a task that shutdown waits for: it ends with the index, and what it leaves the next scan finds.
+        tokio::spawn(remove_evicted(Arc::clone(&store), evictions));
         let paused_until = Mutex::new(None);
         Arc::new(Self { store, folder, index, paused_until, failed_writes: AtomicU64::new(0) })
     }
@@ -131,6 +131,10 @@ impl VariantStore {
 
     pub async fn put_record(&self, object: &ObjectId, record: Bytes) {
         self.write(record_path(object), record).await;
+    }
+
+    pub async fn remove_record(&self, object: &ObjectId) {
+        self.forget(&record_path(object)).await;
     }
 
     /// Removes the bytes of everything the scope names; `key_of` reads the object's key out of a version record.
@@ -295,11 +299,10 @@ mod tests {
     #[tokio::test]
     async fn variants_survive_a_restart_and_damage_is_a_miss() {
         let folder = tempfile::tempdir().unwrap();
-        let tasks = TaskTracker::new();
-        let store = VariantStore::on_disk(folder.path(), 1_000_000, &tasks).unwrap();
+        let store = VariantStore::on_disk(folder.path(), 1_000_000).unwrap();
         store.put(&key("a.png", "1"), &variant(100)).await;
         drop(store);
-        let store = VariantStore::on_disk(folder.path(), 1_000_000, &tasks).unwrap();
+        let store = VariantStore::on_disk(folder.path(), 1_000_000).unwrap();
         assert_eq!(store.scan().await.unwrap(), 1);
         assert!(store.knows(&key("a.png", "1")));
         assert_eq!(store.get(&key("a.png", "1")).await.unwrap().body.len(), 100);
@@ -316,8 +319,7 @@ mod tests {
     #[tokio::test]
     async fn the_oldest_files_leave_the_disk_when_the_cap_is_reached() {
         let folder = tempfile::tempdir().unwrap();
-        let tasks = TaskTracker::new();
-        let store = VariantStore::on_disk(folder.path(), 100_000, &tasks).unwrap();
+        let store = VariantStore::on_disk(folder.path(), 100_000).unwrap();
         for number in 0..40 {
             store.put(&key(&format!("{number}.png"), "1"), &variant(10_000)).await;
         }
@@ -337,7 +339,7 @@ mod tests {
     #[tokio::test]
     async fn purging_removes_bytes_by_object_prefix_bucket_and_all() {
         let folder = tempfile::tempdir().unwrap();
-        let store = VariantStore::on_disk(folder.path(), 1_000_000, &TaskTracker::new()).unwrap();
+        let store = VariantStore::on_disk(folder.path(), 1_000_000).unwrap();
         let bucket = BucketName::parse("b").unwrap();
         for name in ["a/1", "a/2", "c"] {
             let key = key(name, "1");
@@ -357,7 +359,7 @@ mod tests {
     #[tokio::test]
     async fn a_store_that_cannot_be_written_is_left_alone_for_a_while() {
         let folder = tempfile::tempdir().unwrap();
-        let store = VariantStore::on_disk(folder.path(), 1_000_000, &TaskTracker::new()).unwrap();
+        let store = VariantStore::on_disk(folder.path(), 1_000_000).unwrap();
         // A file where the bucket's folder should be: every write fails, as on a full or broken disk.
         std::fs::write(folder.path().join("b"), b"in the way").unwrap();
         store.put(&key("a", "1"), &variant(10)).await;
@@ -373,7 +375,7 @@ mod tests {
         std::fs::write(path.join("x#1"), b"half").unwrap();
         let file = std::fs::File::options().write(true).open(path.join("x#1")).unwrap();
         file.set_modified(std::time::SystemTime::now() - Duration::from_secs(120)).unwrap();
-        let store = VariantStore::on_disk(folder.path(), 1_000_000, &TaskTracker::new()).unwrap();
+        let store = VariantStore::on_disk(folder.path(), 1_000_000).unwrap();
         store.scan().await.unwrap();
         assert_eq!(files_below(folder.path()), 0);
     }

@@ -29,7 +29,9 @@ pub(super) fn decode(bytes: &[u8], probe: &Probe) -> Result<Decoded, ImagingErro
     // libjpeg's warnings (premature end, bad Huffman code, …) are errors of TurboJPEG once the picture is through.
     decompressor.decompress(bytes, Image { pixels: &mut data[..], width, pitch, height, format }).map_err(corrupt)?;
     if layout == Layout::Cmyk && has_adobe_marker(bytes) {
-        data.iter_mut().for_each(|ink| *ink = 255 - *ink);
+        for ink in &mut data {
+            *ink = 255 - *ink;
+        }
     }
     Ok(Decoded::still(probe, layout, data, profile(bytes)))
 }

@@ -39,17 +39,16 @@ impl Probe {
         Self { natural: Natural { width, height, format, alpha, frames }, stored, orientation, loops }
     }
 
-    /// Width × height of all frames together.
+    /// Width × height of all frames together; saturates, because a header may claim more than 64 bits hold.
     pub fn pixels(&self) -> u64 {
-        u64::from(self.stored.width) * u64::from(self.stored.height) * u64::from(self.natural.frames)
+        let area = u64::from(self.stored.width) * u64::from(self.stored.height);
+        area.saturating_mul(u64::from(self.natural.frames))
     }
 
     /// # Errors
     /// [`ImagingError::TooManyPixels`] if the whole animation, or the still, is over a limit.
     pub fn admit(&self, limits: &Limits) -> Result<(), ImagingError> {
-        // The product of three 32-bit numbers overflows 64 bits only where the first two are over any limit.
-        let area = u64::from(self.stored.width) * u64::from(self.stored.height);
-        let pixels = area.saturating_mul(u64::from(self.natural.frames));
+        let pixels = self.pixels();
         if pixels > limits.pixels || self.natural.frames > limits.frames {
             return Err(ImagingError::TooManyPixels {
                 pixels,

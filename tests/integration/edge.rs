@@ -1,0 +1,130 @@
+//! The edge of the server: protocols, slow and oversized clients, TLS, draining.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::support::origin::{Answer, Origin, Reply};
+use crate::support::{Setup, fixture};
+
+const CAT: &str = "/image/photos/chelsea-the-cat.png?w=32";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn http2_without_tls_and_http1_share_the_port() {
+    let server = Setup::new().photos().start().await;
+    let client = reqwest::Client::builder().http2_prior_knowledge().build().unwrap();
+    let answer = client.get(server.url(CAT)).send().await.unwrap();
+    assert_eq!((answer.status().as_u16(), answer.version()), (200, reqwest::Version::HTTP_2));
+    server.get(CAT).await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn silent_and_slow_clients_are_let_go() {
+    let server = Setup::new().photos().with("LIMITS__HEADER_SECONDS", "1").start().await;
+    for begin in ["", "PRI * HT", "GET /image", "GET / HTTP/1.1\r\nhost: x\r\nx-slow: "] {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        stream.write_all(begin.as_bytes()).await.unwrap();
+        let mut rest = Vec::new();
+        let ended = tokio::time::timeout(Duration::from_secs(8), stream.read_to_end(&mut rest)).await;
+        assert!(ended.is_ok(), "{begin:?} is still connected");
+    }
+    server.get(CAT).await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn oversized_headers_are_refused() {
+    let server = Setup::new().photos().start().await;
+    let long = "x".repeat(20_000);
+    let answer = server.get_with(CAT, &[("x-long", &long)]).await;
+    assert_eq!(answer.status, 431);
+    server.get(CAT).await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_beyond_the_limit_wait_and_are_served_later() {
+    let server = Setup::new().photos().with("LIMITS__CONNECTIONS", "2").start().await;
+    let idle = [TcpStream::connect(server.address).await.unwrap(), TcpStream::connect(server.address).await.unwrap()];
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let waiting = tokio::time::timeout(Duration::from_millis(300), server.get(CAT)).await;
+    assert!(waiting.is_err(), "a third connection was served");
+    drop(idle);
+    server.get(CAT).await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn draining_answers_open_requests_and_refuses_new_ones() {
+    let origin = Origin::start();
+    let slow = Answer::After(Duration::from_millis(500), Box::new(Reply::ok("image/png", fixture("formats/truecolour.png")).into()));
+    origin.serve("/a.png", slow);
+    let server = Setup::new().bucket("web", origin.url("/")).start().await;
+    server.get("/readyz").await.expect(200);
+    let (address, url) = (server.address, server.url("/image/web/a.png?w=32"));
+    let open = tokio::spawn(async move { reqwest::get(url).await.unwrap() });
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    server.stop().await;
+    let answer = open.await.unwrap();
+    assert_eq!(answer.status(), 200);
+    assert!(TcpStream::connect(address).await.is_err(), "the port is still open");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tls_serves_both_protocols_and_follows_a_new_certificate() {
+    let folder = tempfile::tempdir().unwrap();
+    let (certificate, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+    let write = || {
+        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        std::fs::write(&certificate, made.cert.pem()).unwrap();
+        std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        reqwest::Certificate::from_pem(made.cert.pem().as_bytes()).unwrap()
+    };
+    let first = write();
+    let server = Setup::new()
+        .photos()
+        .with("TLS__CERTIFICATE", certificate.to_str().unwrap())
+        .with("TLS__KEY", key.to_str().unwrap())
+        .start()
+        .await;
+    let url = format!("https://localhost:{}{CAT}", server.address.port());
+    let asked = async |trusted: &reqwest::Certificate, only_http1: bool| {
+        let builder = reqwest::Client::builder().tls_certs_only([trusted.clone()]);
+        let builder = if only_http1 { builder.http1_only() } else { builder };
+        builder.build().unwrap().get(&url).send().await
+    };
+    assert_eq!(asked(&first, false).await.unwrap().version(), reqwest::Version::HTTP_2);
+    assert_eq!(asked(&first, true).await.unwrap().version(), reqwest::Version::HTTP_11);
+    let second = write();
+    for _ in 0..150 {
+        if asked(&second, false).await.is_ok() {
+            assert!(asked(&first, false).await.is_err(), "the old certificate is still in use");
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("the new certificate was never used");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unknown_routes_and_pages_are_answered() {
+    let server = Setup::new().photos().start().await;
+    assert_eq!(server.get("/healthz").await.expect(200).text(), "ok\n");
+    let missing = server.get("/nothing/here").await.expect(404);
+    assert_eq!(missing.json()["message"], "Route GET:/nothing/here not found");
+    let page = server.get("/").await.expect(200);
+    assert!(page.text().contains("photos") && page.header("content-type").starts_with("text/html"));
+    assert!(page.header("content-security-policy").contains("default-src 'none'"));
+    server.get("/assets/gallery.css").await.expect(200);
+    server.get("/assets/../Cargo.toml").await.expect(404);
+    server.get(CAT).await.expect(200);
+    let metrics = server.get("/metrics").await.expect(200).text();
+    for name in [
+        "tintype_requests_total{dialect=\"native\",status=\"200\",cache=\"miss\"} 1",
+        "tintype_stage_seconds_bucket",
+        "tintype_memory_bytes",
+        "tintype_store_bytes",
+        "tintype_queue_requests",
+        "tintype_shed",
+    ] {
+        assert!(metrics.contains(name), "{name} is missing from\n{metrics}");
+    }
+}
