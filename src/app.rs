@@ -10,12 +10,13 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tokio_util::task::TaskTracker;
 
+use crate::admission::{Admission, BucketRules};
 use crate::auth::{self, SecretError, ServiceKeys};
 use crate::cache::Memory;
 use crate::clients::Clients;
 use crate::config::{Access, Config, Location, Secret};
 use crate::deliver::{Bounds, Deliver, Origin, Parts};
-use crate::http::{Api, BucketRules, Images, Lifetimes, Page, Site};
+use crate::http::{Api, Images, Lifetimes, Page, Site};
 use crate::imaging;
 use crate::object::BucketName;
 use crate::render::Gate;
@@ -87,7 +88,14 @@ impl App {
         let tasks = TaskTracker::new();
         let metrics = Arc::new(Metrics::default());
         let deliver = build_deliver(config, &tasks)?;
-        let images = build_images(config, &deliver, &metrics)?;
+        let admission = Arc::new(build_admission(config)?);
+        let images = Images {
+            deliver: Arc::clone(&deliver),
+            admission: Arc::clone(&admission),
+            on_corrupt: config.next.on_corrupt,
+            lifetimes: Lifetimes::new(config.cache.max_age, config.next.minimum_cache_ttl),
+            metrics: Arc::clone(&metrics),
+        };
         let api = Arc::new(Api {
             deliver: Arc::clone(&deliver),
             metrics: Arc::clone(&metrics),
@@ -222,7 +230,7 @@ fn local_origins(config: &Config) -> impl Iterator<Item = (usize, url::Url)> {
     })
 }
 
-fn build_images(config: &Config, deliver: &Arc<Deliver>, metrics: &Arc<Metrics>) -> Result<Images, AppError> {
+fn build_admission(config: &Config) -> Result<Admission, AppError> {
     let mut buckets = HashMap::new();
     for (name, bucket) in config.named_buckets() {
         let presets = bucket.presets.iter().map(|(name, query)| (name.as_str(), query.as_str()));
@@ -244,16 +252,7 @@ fn build_images(config: &Config, deliver: &Arc<Deliver>, metrics: &Arc<Metrics>)
     let keys = config.signing.keys.iter().map(|(id, secret)| (id.clone(), secret.reveal().as_bytes().to_vec()));
     let signing = SigningKeys::new(keys)
         .map_err(|error| AppError::Key { key: "signing.keys".to_owned(), message: error.to_string() })?;
-    Ok(Images {
-        deliver: Arc::clone(deliver),
-        buckets,
-        next: next_rules(config)?,
-        on_corrupt: config.next.on_corrupt,
-        signing,
-        lifetimes: Lifetimes::new(config.cache.max_age, config.next.minimum_cache_ttl),
-        output_side: config.limits.output_side,
-        metrics: Arc::clone(metrics),
-    })
+    Ok(Admission { buckets, next: next_rules(config)?, signing, output_side: config.limits.output_side })
 }
 
 fn next_rules(config: &Config) -> Result<NextRules, AppError> {

@@ -21,10 +21,11 @@ use tower::ServiceExt;
 pub use api::{Api, Door};
 pub use body::Body;
 pub use errors::Problem;
-pub use images::{BucketRules, Images, Route};
+pub use images::Images;
 pub use pages::Page;
 pub use respond::Lifetimes;
 
+use crate::admission::Route;
 use crate::error::Code;
 use crate::source::is_own_request;
 

@@ -6,10 +6,10 @@
 //! # The walk of a picture
 //!
 //! `GET /image/photos/cat.jpg?w=640` arrives in [`server::run`], whose connections hand it to [`http::Site::handle`].
-//! [`http::Route`] names the dialect, and [`http::Images::serve`] walks:
+//! [`admission::Route`] names the dialect, and [`http::Images::serve`] walks:
 //!
 //! 1. parse the URL into an [`transform::ImageRequest`] ([`transform::native`], [`transform::supabase`],
-//!    [`transform::next`]) and hold it against the bucket's rules ([`transform::policy::admit`]); 4xx end here;
+//!    [`transform::next`]) and hold it against the bucket's rules ([`admission::Admission::admit`]); 4xx end here;
 //! 2. [`deliver::Deliver::deliver`]: is the version record fresh ([`versions::judge`])? else ask the source
 //!    ([`source::Source::open`]), once for everyone;
 //! 3. [`transform::Transform::resolve`] names the variant; [`cache::Memory`], then [`variants::VariantStore`];
@@ -18,7 +18,7 @@
 //! 5. respond: 200, 206, 304 with every header of the contract, or an error in the dialect's envelope
 //!    ([`http::Problem`]).
 //!
-//! Warming is the same walk begun by the command line or the API instead of a request.
+//! Warming ([`warm::Warmer`]) is the same walk begun by the command line or the API instead of a request.
 //!
 //! # The rooms, top to bottom
 //!
@@ -33,6 +33,9 @@ pub mod server;
 pub mod auth;
 pub mod http;
 
+pub mod warm;
+
+pub mod admission;
 pub mod deliver;
 
 pub mod cache;

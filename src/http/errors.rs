@@ -134,7 +134,7 @@ impl Problem {
     /// next/image: plain text, its exact sentences.
     fn next(&self) -> (StatusCode, &'static str, String) {
         const INVALID_IMAGE: &str = "The requested resource isn't a valid image.";
-        let side = if self.about == About::Local { "internal" } else { "upstream" };
+        let side = if matches!(self.about, About::Local | About::Bucket) { "internal" } else { "upstream" };
         let invalid_response = format!("\"url\" parameter is valid but {side} response is invalid");
         let (status, text) = match self.code {
             Code::Missing if self.about == About::Exact => (StatusCode::NOT_FOUND, self.detail.clone()),

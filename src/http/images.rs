@@ -1,9 +1,8 @@
 //! Walk A at the edge: parse the URL in its dialect, decide whether this caller may, deliver, respond.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use http::header::{ACCEPT, HeaderMap};
 use http::request::Parts;
@@ -12,66 +11,25 @@ use http::{Method, Response};
 use super::body::Body;
 use super::errors::{self, About, Problem};
 use super::respond::{Asked, Lifetimes, respond};
+use crate::admission::{Admission, Refusal, Route, object_of};
 use crate::clients::Client;
-use crate::config::{Access, OnCorrupt};
+use crate::config::OnCorrupt;
 use crate::deliver::{Ask, Deliver, DeliverError, Delivered, Purpose};
 use crate::error::{Code, Fault};
-use crate::object::{BucketName, ObjectId, ObjectKey};
+use crate::object::ObjectId;
 use crate::telemetry::{Metrics, RequestLabels, masked};
-use crate::transform::policy::{self, Policy, PolicyRefusal, PolicyRules};
-use crate::transform::signature::SigningKeys;
-use crate::transform::{Dialect, ImageRequest, NextRules, Target, Want, native, next, supabase};
-
-/// A bucket as strangers meet it.
-#[derive(Debug)]
-pub struct BucketRules {
-    pub access: Access,
-    pub policy: PolicyRules,
-}
+use crate::transform::policy::PolicyRefusal;
+use crate::transform::supabase::SupabaseRefusal;
+use crate::transform::{Dialect, ImageRequest, Target, Want};
 
 /// What the picture routes need.
 #[derive(Debug)]
 pub struct Images {
     pub deliver: Arc<Deliver>,
-    pub buckets: HashMap<BucketName, BucketRules>,
-    pub next: NextRules,
+    pub admission: Arc<Admission>,
     pub on_corrupt: OnCorrupt,
-    pub signing: SigningKeys,
     pub lifetimes: Lifetimes,
-    pub output_side: u32,
     pub metrics: Arc<Metrics>,
-}
-
-/// A picture route with the rest of its path, still percent-encoded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Route<'a> {
-    Native(&'a str),
-    Render(&'a str),
-    Object(&'a str),
-    Next,
-}
-
-impl<'a> Route<'a> {
-    /// The picture route of a path, if it is one.
-    pub fn of(path: &'a str) -> Option<Self> {
-        if let Some(tail) = path.strip_prefix("/image/") {
-            return Some(Self::Native(tail));
-        }
-        if path == "/_next/image" {
-            return Some(Self::Next);
-        }
-        let storage = path.strip_prefix("/storage/v1/")?;
-        let render = storage.strip_prefix("render/image/public/").map(Self::Render);
-        render.or_else(|| storage.strip_prefix("object/public/").map(Self::Object))
-    }
-
-    pub const fn dialect(self) -> Dialect {
-        match self {
-            Self::Native(_) => Dialect::Native,
-            Self::Render(_) | Self::Object(_) => Dialect::Supabase,
-            Self::Next => Dialect::Next,
-        }
-    }
 }
 
 /// How a request ended, for its log line and the metrics.
@@ -98,9 +56,9 @@ impl Images {
     }
 
     async fn answer(&self, route: Route<'_>, parts: &Parts, address: Option<IpAddr>, began: Instant) -> Ended {
-        let request = match self.parse(route, parts) {
+        let request = match self.admission.admit(route, &parts.uri, accept(&parts.headers).as_deref()) {
             Ok(request) => request,
-            Err(problem) => return refused(&problem, route.dialect(), None, varies(route, parts)),
+            Err(refusal) => return refused(&refusal.into(), route.dialect(), None, varies(route, parts)),
         };
         let local = match &request.target {
             Target::Remote(_) => About::Object,
@@ -127,36 +85,6 @@ impl Images {
                 refused(&problem.about(about), request.dialect, Some(object), varies)
             }
         }
-    }
-
-    /// Parses the URL, and holds it against the bucket's rules: 4xx end here.
-    fn parse(&self, route: Route<'_>, parts: &Parts) -> Result<ImageRequest, Problem> {
-        let query = parts.uri.query().unwrap_or_default();
-        let accept = accept(&parts.headers);
-        let accept = accept.as_deref();
-        let mut request = match route {
-            Route::Native(tail) => native::parse(tail, query, accept)?,
-            Route::Render(tail) => supabase::parse_render(tail, query, accept, self.output_side)?,
-            Route::Object(tail) => supabase::parse_object(tail, query)?,
-            Route::Next => next::parse(query, accept, &self.next)?,
-        };
-        if let Target::Object { bucket, .. } = &request.target {
-            let rules = self.buckets.get(bucket).filter(|rules| rules.access == Access::Public);
-            let rules =
-                rules.ok_or_else(|| Problem::new(Code::Missing, "there is no such bucket").about(About::Bucket))?;
-            if rules.policy.policy == Policy::Signed && request.want != Want::Original {
-                request.signed_for = Some(self.verify(parts)?);
-            }
-            policy::admit(&mut request, &rules.policy)?;
-        }
-        Ok(request)
-    }
-
-    /// Seconds for which the URL's signature is still good.
-    fn verify(&self, parts: &Parts) -> Result<u64, Problem> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let signed = parts.uri.path_and_query().map_or("", |text| text.as_str());
-        self.signing.verify(signed, now).map_err(|error| Problem::new(error.code(), error.to_string()))
     }
 
     async fn permitted_delivery(
@@ -237,13 +165,6 @@ fn varies(route: Route<'_>, parts: &Parts) -> bool {
     }
 }
 
-fn object_of(target: &Target) -> ObjectId {
-    match target {
-        Target::Object { bucket, key } => ObjectId::new(bucket.clone(), key.clone()),
-        Target::Remote(url) => ObjectId::new(BucketName::remote(), ObjectKey::from_url(url)),
-    }
-}
-
 /// All `Accept` lines as one list (RFC 9110 section 5.3).
 fn accept(headers: &HeaderMap) -> Option<std::borrow::Cow<'_, str>> {
     let mut lines = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
@@ -278,30 +199,16 @@ impl From<DeliverError> for Problem {
     }
 }
 
-impl From<crate::transform::ParameterError> for Problem {
-    fn from(error: crate::transform::ParameterError) -> Self {
-        Self { parameter: Some(error.parameter.clone()), ..Self::new(error.code(), error.to_string()) }
-    }
-}
-
-impl From<supabase::SupabaseRefusal> for Problem {
-    fn from(refusal: supabase::SupabaseRefusal) -> Self {
-        let about = if matches!(refusal, supabase::SupabaseRefusal::Bucket) { About::Bucket } else { About::Object };
-        Self::new(refusal.code(), refusal.to_string()).about(about)
-    }
-}
-
-impl From<next::NextRefusal> for Problem {
-    fn from(refusal: next::NextRefusal) -> Self {
-        Self::new(refusal.code(), refusal.to_string()).about(About::Exact)
-    }
-}
-
-impl From<PolicyRefusal> for Problem {
-    fn from(refusal: PolicyRefusal) -> Self {
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let problem = Self::new(refusal.code(), refusal.to_string());
         match refusal {
-            PolicyRefusal::Parameter(error) => error.into(),
-            other => Self::new(other.code(), other.to_string()),
+            Refusal::Parameter(error) | Refusal::Policy(PolicyRefusal::Parameter(error)) => {
+                Self { parameter: Some(error.parameter), ..problem }
+            }
+            Refusal::Bucket | Refusal::Supabase(SupabaseRefusal::Bucket) => problem.about(About::Bucket),
+            Refusal::Next(_) => problem.about(About::Exact),
+            Refusal::Supabase(_) | Refusal::Policy(_) | Refusal::Signature(_) => problem,
         }
     }
 }

@@ -59,7 +59,7 @@ impl VariantStore {
     }
 
     /// Opens the tier over any object store.
-    pub fn over(store: Arc<DynObjectStore>, folder: Option<PathBuf>, capacity: u64, tasks: &TaskTracker) -> Arc<Self> {
+    pub fn over(store: Arc<DynObjectStore>, folder: Option<PathBuf>, capacity: u64) -> Arc<Self> {
         let (evicted, evictions) = mpsc::unbounded_channel();
         let index = Cache::builder()
             .max_capacity(capacity)

@@ -12,12 +12,19 @@ const CAT: &str = "/image/photos/chelsea-the-cat.png";
 #[tokio::test(flavor = "multi_thread")]
 async fn a_private_bucket_looks_like_no_bucket_in_every_public_dialect() {
     let photos = fixtures().join("photos");
-    let server = Setup::new().bucket("secret", photos.to_str().unwrap()).with("BUCKETS__SECRET__ACCESS", "private").start().await;
+    let server = Setup::new()
+        .bucket("secret", photos.to_str().unwrap())
+        .with("BUCKETS__SECRET__ACCESS", "private")
+        .start()
+        .await;
     for (private, missing) in [
         ("/image/secret/coffee-cup.png?w=64", "/image/nobody/coffee-cup.png?w=64"),
         ("/image/secret/coffee-cup.png", "/image/nobody/coffee-cup.png"),
         ("/storage/v1/object/public/secret/coffee-cup.png", "/storage/v1/object/public/nobody/coffee-cup.png"),
-        ("/storage/v1/render/image/public/secret/coffee-cup.png?width=9", "/storage/v1/render/image/public/nobody/coffee-cup.png?width=9"),
+        (
+            "/storage/v1/render/image/public/secret/coffee-cup.png?width=9",
+            "/storage/v1/render/image/public/nobody/coffee-cup.png?width=9",
+        ),
         ("/_next/image?url=/secret/coffee-cup.png&w=64&q=75", "/_next/image?url=/nobody/coffee-cup.png&w=64&q=75"),
     ] {
         let (one, other) = (server.get(private).await, server.get(missing).await);
@@ -126,7 +133,13 @@ async fn signed_urls_are_good_until_they_expire_and_for_exactly_their_bytes() {
     let seconds: u64 = answer.header("cache-control").strip_prefix("public, max-age=").unwrap().parse().unwrap();
     assert!((50..=60).contains(&seconds), "{seconds}");
     let expired = keys.sign(&format!("{CAT}?w=64"), now - 1).unwrap();
-    for bad in [expired, good.replace("w=64", "w=65"), format!("{good}&x=1"), format!("{CAT}?w=64"), good.replace("k1.", "k2.")] {
+    for bad in [
+        expired,
+        good.replace("w=64", "w=65"),
+        format!("{good}&x=1"),
+        format!("{CAT}?w=64"),
+        good.replace("k1.", "k2."),
+    ] {
         server.get(&bad).await.expect(403);
     }
     server.get(CAT).await.expect(200);

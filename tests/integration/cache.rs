@@ -93,18 +93,16 @@ async fn a_replaced_original_is_a_new_variant_after_its_time() {
     origin.serve_conditionally("/a", reply(jpeg(), "\"two\""));
     tokio::time::sleep(Duration::from_millis(1200)).await;
     server.get("/image/web/a?w=32&f=png").await.expect(200);
-    eventually("the new picture is served", async || {
-        server.get("/image/web/a?w=32&f=png").await.body != first.body
-    })
-    .await;
+    eventually("the new picture is served", async || server.get("/image/web/a?w=32&f=png").await.body != first.body)
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_source_that_is_down_is_stood_in_for_and_then_left_alone_for_a_while() {
     let origin = Origin::start();
-    origin.serve("/a.png", Reply::ok("image/png", png()).header("etag", "\"one\"").header("cache-control", "max-age=1"));
-    let server =
-        Setup::new().bucket("web", origin.url("/")).with("CACHE__STALE_SECONDS", "0").start().await;
+    origin
+        .serve("/a.png", Reply::ok("image/png", png()).header("etag", "\"one\"").header("cache-control", "max-age=1"));
+    let server = Setup::new().bucket("web", origin.url("/")).with("CACHE__STALE_SECONDS", "0").start().await;
     server.get("/image/web/a.png?w=32").await.expect(200);
     origin.serve("/a.png", Reply::new(500, "down"));
     tokio::time::sleep(Duration::from_millis(1200)).await;
@@ -153,7 +151,10 @@ async fn a_replaced_file_is_noticed_without_a_restart_and_a_deleted_one_is_missi
 async fn stored_variants_are_hits_after_a_restart_and_stand_in_for_a_source_that_is_gone() {
     let setup = {
         let origin = Origin::start();
-        origin.serve("/a.png", Reply::ok("image/png", png()).header("etag", "\"1\"").header("cache-control", "max-age=1"));
+        origin.serve(
+            "/a.png",
+            Reply::ok("image/png", png()).header("etag", "\"1\"").header("cache-control", "max-age=1"),
+        );
         let setup = Setup::new().bucket("web", origin.url("/")).with("CACHE__STALE_SECONDS", "0");
         let server = setup.start().await;
         server.get("/image/web/a.png?w=32").await.expect(200);

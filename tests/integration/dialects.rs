@@ -46,7 +46,12 @@ async fn a_supabase_width_alone_scales_and_never_crops() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn supabase_answers_with_its_headers_and_envelopes() {
-    let server = Setup::new().photos().with("BUCKETS__SECRET__URL", "http://127.0.0.1:1/").with("BUCKETS__SECRET__ACCESS", "private").start().await;
+    let server = Setup::new()
+        .photos()
+        .with("BUCKETS__SECRET__URL", "http://127.0.0.1:1/")
+        .with("BUCKETS__SECRET__ACCESS", "private")
+        .start()
+        .await;
     let base = "/storage/v1/render/image/public/photos/coffee-cup.png";
     let answer = server.get(&format!("{base}?height=200&width=200&quality=60")).await.expect(200);
     assert_eq!(answer.header("x-transformations"), "height:200,width:200,resizing_type:fill,quality:60");
@@ -142,7 +147,8 @@ async fn next_names_what_is_missing_on_which_side() {
     origin.serve("/text.png", Reply::ok("image/png", "<!doctype html><p>not a picture"));
     let host = origin.address().to_string();
     let pattern = format!("[{{ hostname = '127.0.0.1', port = '{}' }}]", origin.address().port());
-    let server = Setup::new().photos().with("NEXT__REMOTE_PATTERNS", &pattern).with("NEXT__INTERNAL_HOSTS", &host).start().await;
+    let server =
+        Setup::new().photos().with("NEXT__REMOTE_PATTERNS", &pattern).with("NEXT__INTERNAL_HOSTS", &host).start().await;
     let upstream = "\"url\" parameter is valid but upstream response is invalid";
     for (url, status, text) in [
         (origin.url("/gone.png"), 404, upstream),
@@ -159,9 +165,12 @@ async fn next_names_what_is_missing_on_which_side() {
 async fn next_passes_animations_and_icons_through_without_their_metadata() {
     let formats = crate::support::fixtures().join("formats");
     let server = Setup::new().bucket("formats", formats.to_str().unwrap()).start().await;
-    for (name, content_type) in
-        [("animated.gif", "image/gif"), ("animated.png", "image/png"), ("animated.webp", "image/webp"), ("favicon.ico", "image/x-icon")]
-    {
+    for (name, content_type) in [
+        ("animated.gif", "image/gif"),
+        ("animated.png", "image/png"),
+        ("animated.webp", "image/webp"),
+        ("favicon.ico", "image/x-icon"),
+    ] {
         let answer = server.get_webp(&next(&format!("/formats/{name}"), 640)).await.expect(200);
         assert_eq!(answer.header("content-type"), content_type, "{name}");
     }

@@ -55,7 +55,10 @@ async fn connections_beyond_the_limit_wait_and_are_served_later() {
 #[tokio::test(flavor = "multi_thread")]
 async fn draining_answers_open_requests_and_refuses_new_ones() {
     let origin = Origin::start();
-    let slow = Answer::After(Duration::from_millis(500), Box::new(Reply::ok("image/png", fixture("formats/truecolour.png")).into()));
+    let slow = Answer::After(
+        Duration::from_millis(500),
+        Box::new(Reply::ok("image/png", fixture("formats/truecolour.png")).into()),
+    );
     origin.serve("/a.png", slow);
     let server = Setup::new().bucket("web", origin.url("/")).start().await;
     server.get("/readyz").await.expect(200);

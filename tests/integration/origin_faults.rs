@@ -16,7 +16,10 @@ async fn every_fault_of_an_origin_has_its_status_and_stores_nothing() {
     let short = format!("HTTP/1.1 200 ok\r\ncontent-length: {}\r\n\r\n", body.len() + 100).into_bytes();
     let half = [format!("HTTP/1.1 200 ok\r\ncontent-length: {}\r\n\r\n", body.len()).as_bytes(), &body[..100]].concat();
     origin.serve("/hang", Answer::Hang);
-    origin.serve("/trickle", Answer::Trickle { reply: Reply::ok("image/png", body.clone()), piece: 10, pause: Duration::from_millis(400) });
+    origin.serve(
+        "/trickle",
+        Answer::Trickle { reply: Reply::ok("image/png", body.clone()), piece: 10, pause: Duration::from_millis(400) },
+    );
     origin.serve("/short", Answer::Raw([short, body.clone()].concat()));
     origin.serve("/reset", Answer::RawThenReset(half));
     origin.serve("/nonsense", Answer::Raw(b"hello\r\n\r\n".to_vec()));
@@ -90,7 +93,9 @@ async fn addresses_inside_are_refused_however_they_are_written() {
         "localhost",
         "localhost.",
     ] {
-        let url: String = url::form_urlencoded::byte_serialize(format!("http://{host}:{}/a.png", server.address.port()).as_bytes()).collect();
+        let url: String =
+            url::form_urlencoded::byte_serialize(format!("http://{host}:{}/a.png", server.address.port()).as_bytes())
+                .collect();
         let answer = server.get(&format!("/_next/image?url={url}&w=64&q=75")).await;
         let text = answer.text();
         // Our own public URL is recognised as ours before the guard is asked; a name may not resolve at all here.

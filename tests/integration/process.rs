@@ -82,14 +82,18 @@ fn secrets_are_shown_as_set() {
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success());
     assert!(text.contains("jwt_secret = \"set\"") && text.contains("k1 = \"set\""), "{text}");
-    assert!(!text.contains("hunter2") && !text.contains("another-secret") && !text.contains(crate::support::SECRET), "{text}");
+    assert!(
+        !text.contains("hunter2") && !text.contains("another-secret") && !text.contains(crate::support::SECRET),
+        "{text}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_data_folder_has_one_owner() {
     let data = tempfile::tempdir().unwrap();
     let _first = serve(data.path(), &["--bucket", &photos()]);
-    let second = command().args(["serve", "--listen", "127.0.0.1:0", "--data", data.path().to_str().unwrap()]).output().unwrap();
+    let second =
+        command().args(["serve", "--listen", "127.0.0.1:0", "--data", data.path().to_str().unwrap()]).output().unwrap();
     assert_eq!(second.status.code(), Some(1));
     let text = String::from_utf8(second.stderr).unwrap();
     assert!(text.contains("another tintype uses the data folder"), "{text}");

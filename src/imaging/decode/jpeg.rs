@@ -3,7 +3,7 @@ use turbojpeg::{Colorspace, Decompressor, Image, PixelFormat};
 use crate::transform::SourceFormat;
 
 use super::{Decoded, Layout, buffer};
-use crate::imaging::probe::jpeg::{has_adobe_marker, profile};
+use crate::imaging::probe::jpeg::{has_adobe_marker, profile, with_usable_profile};
 use crate::imaging::{ImagingError, Probe};
 
 /// Pixels that all scans of a progressive JPEG together may visit: a scan costs time even where it holds nothing.
@@ -14,7 +14,8 @@ pub(super) fn decode(bytes: &[u8], probe: &Probe) -> Result<Decoded, ImagingErro
     let mut decompressor = Decompressor::new().map_err(|error| ImagingError::internal(error.to_string()))?;
     let scans = (SCANNED_PIXELS / probe.pixels().max(1)).clamp(40, 500);
     decompressor.set_scan_limit(scans as u32).map_err(corrupt)?;
-    let header = decompressor.read_header(bytes).map_err(corrupt)?;
+    let usable = with_usable_profile(bytes);
+    let header = decompressor.read_header(&usable).map_err(corrupt)?;
     let (width, height) = (probe.stored.width as usize, probe.stored.height as usize);
     if (header.width, header.height) != (width, height) {
         return Err(ImagingError::corrupt(SourceFormat::Jpeg, "two frame headers disagree"));
@@ -27,7 +28,7 @@ pub(super) fn decode(bytes: &[u8], probe: &Probe) -> Result<Decoded, ImagingErro
     let mut data = buffer(probe.stored, layout)?;
     let pitch = width * layout.channels();
     // libjpeg's warnings (premature end, bad Huffman code, …) are errors of TurboJPEG once the picture is through.
-    decompressor.decompress(bytes, Image { pixels: &mut data[..], width, pitch, height, format }).map_err(corrupt)?;
+    decompressor.decompress(&usable, Image { pixels: &mut data[..], width, pitch, height, format }).map_err(corrupt)?;
     if layout == Layout::Cmyk && has_adobe_marker(bytes) {
         for ink in &mut data {
             *ink = 255 - *ink;

@@ -1,5 +1,7 @@
 //! JPEG's marker segments up to the first scan (ITU-T T.81 annex B).
 
+use std::borrow::Cow;
+
 use crate::transform::{Size, SourceFormat};
 
 use super::{Numbers, Probe};
@@ -82,6 +84,26 @@ pub(super) fn probe(bytes: &[u8]) -> Result<Probe, ImagingError> {
 /// Whether Adobe's marker is there: CMYK is then stored inverted (Adobe technical note 5116).
 pub(in crate::imaging) fn has_adobe_marker(bytes: &[u8]) -> bool {
     segments(bytes).any(|(marker, payload)| marker == APP14 && payload.starts_with(b"Adobe"))
+}
+
+/// The same file with a profile that cannot be put together renamed: it is ignored, and is no reason to refuse the pixels.
+///
+/// libjpeg warns about such a profile, and a warning hides those about the pixels that come after it.
+pub(in crate::imaging) fn with_usable_profile(bytes: &[u8]) -> Cow<'_, [u8]> {
+    let is_part = |(marker, payload): &(u8, &[u8])| *marker == APP2 && payload.starts_with(b"ICC_PROFILE\0");
+    if profile(bytes).is_some() || !segments(bytes).any(|segment| is_part(&segment)) {
+        return Cow::Borrowed(bytes);
+    }
+    let starts: Vec<usize> = segments(bytes)
+        .filter(is_part)
+        // A payload is a part of `bytes`, so its distance from the start is its index.
+        .map(|(_, payload)| payload.as_ptr().addr() - bytes.as_ptr().addr())
+        .collect();
+    let mut copy = bytes.to_vec();
+    for start in starts {
+        copy[start] = b'-';
+    }
+    Cow::Owned(copy)
 }
 
 /// The colour profile, put together from its numbered parts (ICC.1 annex B.4); `None` if there is none or parts are missing.
