@@ -31,6 +31,7 @@ use crate::transform::signature::SigningKeys;
 use crate::transform::{LocalTarget, NextRules, NextSettings, OwnOrigins};
 use crate::variants::{StoreError, VariantStore};
 use crate::versions::{Clocks, Versions};
+use crate::warm::{Gatherer, Warmer};
 
 /// A part that could not be built. The texts are for the operator and name the key or the file.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +71,7 @@ pub struct App {
     pub site: Site,
     pub api: Arc<Api>,
     pub deliver: Arc<Deliver>,
+    pub warmer: Arc<Warmer>,
     pub metrics: Arc<Metrics>,
     pub connection_limits: ConnectionLimits,
     /// Owned tasks, waited for at shutdown.
@@ -96,8 +98,11 @@ impl App {
             lifetimes: Lifetimes::new(config.cache.max_age, config.next.minimum_cache_ttl),
             metrics: Arc::clone(&metrics),
         };
+        let warmer = Warmer::new(Arc::clone(&deliver), admission, &config.public_urls(), gatherer(config)?);
+        let warmer = Arc::new(warmer);
         let api = Arc::new(Api {
             deliver: Arc::clone(&deliver),
+            warmer: Arc::clone(&warmer),
             metrics: Arc::clone(&metrics),
             keys: ServiceKeys::new(&secret),
             page: page(config, front),
@@ -110,7 +115,7 @@ impl App {
         let tls = Mutex::new(tls_files(config)?);
         let connection_limits = connection_limits(config);
         keep_house(&deliver, &tasks);
-        Ok(Arc::new(Self { site, api, deliver, metrics, connection_limits, tasks, tls, _lock: lock }))
+        Ok(Arc::new(Self { site, api, deliver, warmer, metrics, connection_limits, tasks, tls, _lock: lock }))
     }
 
     /// TLS of the public door, once.
@@ -212,6 +217,11 @@ fn origin(config: &Config, source: Source, source_bytes: u64) -> Origin {
 fn fetcher(config: &Config) -> Result<Fetcher, AppError> {
     let exceptions: Result<Vec<_>, _> = config.next.internal_hosts.0.iter().map(|text| HostPort::parse(text)).collect();
     Ok(Fetcher::new(exceptions?, Arc::new(SystemResolver))?)
+}
+
+/// Reads sitemaps and pages as a stranger's URLs are read.
+pub fn gatherer(config: &Config) -> Result<Gatherer, AppError> {
+    Ok(Gatherer::new(fetcher(config)?, hops(config)))
 }
 
 fn hops(config: &Config) -> HopLimits {

@@ -4,6 +4,7 @@ mod config;
 mod demo;
 mod keys;
 mod serve;
+mod warm;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -26,6 +27,8 @@ enum Command {
     Serve(Common),
     /// Serve a gallery of example pictures, or of your own with --bucket.
     Demo(demo::Options),
+    /// Make variants before anyone asks: from lists of URLs, sitemaps, pages, a bucket or a log.
+    Warm(Box<warm::Options>),
     /// Print the effective configuration, or a commented default file.
     Config(config::Options),
     /// Print a service key for the purge and warm routes.
@@ -75,6 +78,7 @@ pub fn run(cli: Cli) -> ExitCode {
     let done = match cli.command {
         Command::Serve(common) => serve::run(&common),
         Command::Demo(options) => demo::run(options),
+        Command::Warm(options) => warm::run(&options),
         Command::Config(options) => config::run(&options),
         Command::Keys(options) => keys::run(&options),
     };

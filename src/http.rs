@@ -8,6 +8,7 @@ mod errors;
 mod images;
 mod pages;
 mod respond;
+mod warm;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;

@@ -11,8 +11,8 @@ use crate::object::BucketName;
 /// Prefix of every environment variable; `__` separates nested keys.
 const PREFIX: &str = "TINTYPE_";
 
-/// Variables that are not configuration keys: the file's own path.
-const NOT_KEYS: [&str; 1] = ["TINTYPE_CONFIG"];
+/// Variables that are not configuration keys: the file's own path, and the key that commands present to a server.
+const NOT_KEYS: [&str; 2] = ["TINTYPE_CONFIG", "TINTYPE_SERVICE_KEY"];
 
 /// One thing that is wrong, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]

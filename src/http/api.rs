@@ -19,6 +19,7 @@ use crate::deliver::Deliver;
 use crate::object::{BucketName, ObjectKey};
 use crate::purge::Scope;
 use crate::telemetry::Metrics;
+use crate::warm::Warmer;
 
 /// The address at which a request arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +33,7 @@ pub enum Door {
 #[derive(Debug)]
 pub struct Api {
     pub deliver: Arc<Deliver>,
+    pub warmer: Arc<Warmer>,
     pub metrics: Arc<Metrics>,
     pub keys: ServiceKeys,
     pub page: Page,
@@ -39,7 +41,7 @@ pub struct Api {
     pub loopback_only: bool,
     pub draining: AtomicBool,
     pub started: Instant,
-    /// Longest time for a request's body.
+    /// Longest time until an answer begins, which is after the request's body.
     pub body_timeout: Duration,
 }
 
@@ -49,6 +51,7 @@ const BODY_BYTES: usize = 4_000_000;
 pub(super) fn router(api: Arc<Api>) -> Router {
     let admin = Router::new()
         .route("/admin/purge", post(purge))
+        .route("/admin/warm", post(super::warm::warm))
         .route_layer(middleware::from_fn_with_state(Arc::clone(&api), admit_service));
     let cdn = Router::new()
         .route("/storage/v1/cdn", delete(purge_all))

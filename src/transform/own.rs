@@ -49,6 +49,14 @@ impl OwnOrigins {
         Self { public, fronted: fronted.collect() }
     }
 
+    /// The path and query that `url` has below a public URL of ours, still encoded; `None`: it is not below any.
+    pub fn below_public(&self, url: &Url) -> Option<String> {
+        let below = self.public.iter().filter_map(|prefix| Some((prefix, prefix.rest(url)?)));
+        let (_, rest) = below.max_by_key(|(prefix, _)| prefix.segments.len())?;
+        let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
+        Some(format!("/{rest}{query}"))
+    }
+
     /// What `url` is to us; `None`: somebody else's. Scheme, host and port must be exactly those of a prefix, the path
     /// must continue it at a segment's end; user information and, below a bucket, the query do not count.
     pub fn lookup(&self, url: &Url) -> Option<Own> {

@@ -10,3 +10,4 @@ mod pictures;
 mod process;
 mod responses;
 mod support;
+mod warm;

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use crate::support::{files_below, fixtures, service_key};
 
 /// A served process that is killed when dropped.
-struct Process {
+pub struct Process {
     child: Child,
-    url: String,
+    pub url: String,
 }
 
 impl Drop for Process {
@@ -20,7 +20,7 @@ impl Drop for Process {
     }
 }
 
-fn command() -> Command {
+pub fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tintype"));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("TINTYPE_")) {
         command.env_remove(name);
@@ -29,7 +29,7 @@ fn command() -> Command {
     command
 }
 
-fn serve(data: &Path, arguments: &[&str]) -> Process {
+pub fn serve(data: &Path, arguments: &[&str]) -> Process {
     let mut command = command();
     command.args(["serve", "--data", data.to_str().unwrap()]).args(arguments);
     if !arguments.contains(&"--listen") {
@@ -47,7 +47,7 @@ fn start(mut command: Command) -> Process {
     Process { child, url }
 }
 
-fn photos() -> String {
+pub fn photos() -> String {
     format!("photos={}", fixtures().join("photos").display())
 }
 
