@@ -129,14 +129,12 @@ impl Connection {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let limits = self.app.connection_limits;
-        let (app, peer, door) = (Arc::clone(&self.app), self.peer, self.door);
-        let service = service_fn(move |request| {
-            let app = Arc::clone(&app);
-            async move { app.site.handle(request, peer, door).await }
-        });
+        let (peer, door) = (self.peer, self.door);
         let stream = TokioIo::new(stream);
         let ended = match protocol {
             Protocol::Http1 => {
+                // Borrowed: a count that every core changes at every request would be fought over.
+                let service = service_fn(|request| self.app.site.handle(request, peer, door));
                 let mut builder = hyper::server::conn::http1::Builder::new();
                 builder
                     .timer(TokioTimer::new())
@@ -145,6 +143,12 @@ impl Connection {
                 watcher.watch(builder.serve_connection(stream, service)).await
             }
             Protocol::Http2 => {
+                // Streams are tasks of their own.
+                let app = Arc::clone(&self.app);
+                let service = service_fn(move |request| {
+                    let app = Arc::clone(&app);
+                    async move { app.site.handle(request, peer, door).await }
+                });
                 let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
                 builder
                     .timer(TokioTimer::new())

@@ -3,9 +3,10 @@
 
 mod freshness;
 
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use http::HeaderValue;
 use moka::sync::Cache;
 use serde::{Deserialize, Serialize};
 
@@ -51,6 +52,16 @@ pub struct Record {
     /// After a failed attempt: not to be asked again before, and for how long to wait after the next failure.
     #[serde(skip)]
     pub backoff: Option<Backoff>,
+    /// Written once a version instead of once an answer.
+    #[serde(skip)]
+    pub headers: OnceLock<RecordHeaders>,
+}
+
+/// What every answer says of a version.
+#[derive(Clone, Debug)]
+pub struct RecordHeaders {
+    pub version: HeaderValue,
+    pub last_modified: Option<HeaderValue>,
 }
 
 /// When to ask a failing source again.
@@ -84,7 +95,16 @@ impl Record {
             seen: seen.as_ref().ok().copied(),
             refused: seen.err(),
             backoff: None,
+            headers: OnceLock::new(),
         }
+    }
+
+    /// Headers of every answer with this version.
+    pub fn headers(&self) -> &RecordHeaders {
+        self.headers.get_or_init(|| RecordHeaders {
+            version: HeaderValue::from_str(&self.version.to_string()).unwrap_or(HeaderValue::from_static("")),
+            last_modified: self.validators.last_modified.and_then(http_date),
+        })
     }
 
     /// The same version, confirmed again.
@@ -98,6 +118,15 @@ impl Record {
         let pause = self.backoff.map_or(FIRST_PAUSE, |backoff| (backoff.pause * 2).min(LONGEST_PAUSE));
         Self { backoff: Some(Backoff { until: now + pause, pause }), ..self.clone() }
     }
+}
+
+/// The first second that an HTTP date cannot say: the year 10000.
+const AFTER_HTTP_DATES: u64 = 253_402_300_800;
+
+/// An HTTP date, or none for times that it cannot say: a file's time may be any.
+fn http_date(time: SystemTime) -> Option<HeaderValue> {
+    let since = time.duration_since(UNIX_EPOCH).ok().filter(|since| since.as_secs() < AFTER_HTTP_DATES)?;
+    HeaderValue::from_str(&httpdate::fmt_http_date(UNIX_EPOCH + since)).ok()
 }
 
 /// Records by object, and what is known to be missing.
@@ -176,5 +205,20 @@ impl Versions {
     /// Reads the object's name out of a stored record.
     pub fn object_of(bytes: &[u8]) -> Option<ObjectId> {
         serde_json::from_slice::<Record>(bytes).ok().map(|record| record.object)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_outside_http_dates_have_none() {
+        let second = Duration::from_secs(1);
+        assert_eq!(http_date(UNIX_EPOCH).unwrap(), "Thu, 01 Jan 1970 00:00:00 GMT");
+        assert_eq!(http_date(UNIX_EPOCH - second), None);
+        let last = UNIX_EPOCH + Duration::from_secs(AFTER_HTTP_DATES) - second;
+        assert_eq!(http_date(last).unwrap(), "Fri, 31 Dec 9999 23:59:59 GMT");
+        assert_eq!(http_date(last + second), None);
     }
 }

@@ -123,14 +123,15 @@ fn validators(response: &mut Response<Body>, delivered: &Delivered, asked: &Aske
     if asked.request.varies_by_accept || asked.request.dialect == Dialect::Next {
         headers.insert(VARY, HeaderValue::from_static("Accept"));
     }
-    headers.insert(AGE, HeaderValue::from(delivered.age.as_secs()));
-    if let Some(modified) = delivered.record.validators.last_modified {
-        insert_text(headers, LAST_MODIFIED, &httpdate::fmt_http_date(modified));
+    headers.insert(AGE, age(delivered.age));
+    let known = delivered.record.headers();
+    if let Some(modified) = &known.last_modified {
+        headers.insert(LAST_MODIFIED, modified.clone());
     }
     headers.insert(ALLOW_ORIGIN, ANY);
     headers.insert(TIMING_ALLOW_ORIGIN, ANY);
     headers.insert(EXPOSE_HEADERS, EXPOSED);
-    insert_text(headers, VERSION, &delivered.record.version.to_string());
+    headers.insert(VERSION, known.version.clone());
     if asked.timing {
         insert_text(headers, SERVER_TIMING, &server_timing(delivered, asked.elapsed));
     }
@@ -178,7 +179,7 @@ fn cache_control(delivered: &Delivered, request: &ImageRequest, lifetimes: &Life
     } else if request.dialect == Dialect::Next {
         let seconds = max_age(own).unwrap_or_default().max(lifetimes.next_minimum);
         format!("public, max-age={seconds}, must-revalidate")
-    } else if request.version.as_deref().is_some_and(|version| version == record.version.to_string()) {
+    } else if request.version.as_deref().is_some_and(|version| record.headers().version == version) {
         return HeaderValue::from_static("public, max-age=31536000, immutable");
     } else {
         match own.filter(|own| is_public(own)) {
@@ -233,6 +234,14 @@ fn next_attachment(key: &ObjectKey, content_type: &HeaderValue) -> String {
         "attachment; filename=\"image.bin\"".to_owned()
     } else {
         format!("attachment; filename=\"{stem}.{extension}\"")
+    }
+}
+
+/// Always zero for folders, whose answers then cost no allocation here.
+fn age(age: Duration) -> HeaderValue {
+    match age.as_secs() {
+        0 => HeaderValue::from_static("0"),
+        seconds => HeaderValue::from(seconds),
     }
 }
 

@@ -56,6 +56,7 @@ mod tests {
             seen: None,
             refused: None,
             backoff: None,
+            headers: std::sync::OnceLock::new(),
         }
     }
 
