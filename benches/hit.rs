@@ -52,7 +52,7 @@ impl House {
     /// The status and the length of the body, which is taken out of the answer as a connection would.
     fn ask(&self, request: Asked) -> (StatusCode, usize) {
         self.runtime.block_on(async {
-            let response = match self.app.site.handle(request, self.peer, Door::Public).await {
+            let response = match self.app.service.site.handle(request, self.peer, Door::Public).await {
                 Ok(response) => response,
                 Err(never) => match never {},
             };
@@ -64,7 +64,7 @@ impl House {
     /// The ETag of a path, which is in memory afterwards.
     fn etag(&self, path: &str) -> String {
         self.runtime.block_on(async {
-            let Ok(response) = self.app.site.handle(request(path, None), self.peer, Door::Public).await;
+            let Ok(response) = self.app.service.site.handle(request(path, None), self.peer, Door::Public).await;
             let etag = response.headers()[header::ETAG].to_str().expect("ASCII").to_owned();
             drop(response);
             etag

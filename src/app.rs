@@ -20,7 +20,7 @@ use crate::http::{Api, Images, Lifetimes, Page, Site};
 use crate::imaging;
 use crate::object::BucketName;
 use crate::render::Gate;
-use crate::server::{ConnectionLimits, TlsError, TlsFiles};
+use crate::server::{ConnectionLimits, Service, TlsError, TlsFiles};
 use crate::source::{
     Fetcher, FolderSource, HopLimits, HostPort, HttpSource, RemoteSource, SetupError, Source, SystemResolver,
     store_from_url,
@@ -68,12 +68,10 @@ pub enum Front {
 /// A running tintype without its sockets.
 #[derive(Debug)]
 pub struct App {
-    pub site: Site,
-    pub api: Arc<Api>,
+    /// What answers requests, for [`crate::server::run`].
+    pub service: Arc<Service>,
     pub deliver: Arc<Deliver>,
     pub warmer: Arc<Warmer>,
-    pub metrics: Arc<Metrics>,
-    pub connection_limits: ConnectionLimits,
     /// Owned tasks, waited for at shutdown.
     pub tasks: TaskTracker,
     /// TLS for the public door; taken when its listener is opened.
@@ -113,9 +111,9 @@ impl App {
         });
         let site = Site::new(images, Arc::clone(&api), config.trusted_networks());
         let tls = Mutex::new(tls_files(config)?);
-        let connection_limits = connection_limits(config);
+        let service = Service { site, api, metrics, limits: connection_limits(config), tasks: tasks.clone() };
         keep_house(&deliver, &tasks);
-        Ok(Arc::new(Self { site, api, deliver, warmer, metrics, connection_limits, tasks, tls, _lock: lock }))
+        Ok(Arc::new(Self { service: Arc::new(service), deliver, warmer, tasks, tls, _lock: lock }))
     }
 
     /// TLS of the public door, once.

@@ -26,32 +26,36 @@
 
 pub mod cli;
 
-pub mod app;
-pub mod config;
 pub mod doctor;
+
+pub mod app;
+
 pub mod server;
 
 pub mod auth;
 pub mod http;
 
+pub mod telemetry;
 pub mod warm;
 
 pub mod admission;
 pub mod deliver;
 
-pub mod cache;
 pub mod clients;
 pub mod fills;
 pub mod pictures;
-pub mod purge;
 pub mod render;
 pub mod versions;
 
-pub mod source;
+pub mod cache;
 pub mod variants;
 
+pub mod purge;
+pub mod source;
+
+pub mod config;
+
 pub mod imaging;
-pub mod telemetry;
 pub mod transform;
 
 pub mod error;

@@ -15,11 +15,12 @@ use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::task::TaskTracker;
 
 pub use tls::{TlsError, TlsFiles};
 
-use crate::app::App;
-use crate::http::Door;
+use crate::http::{Api, Door, Site};
+use crate::telemetry::Metrics;
 
 /// Limits of connections.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +39,17 @@ const H2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// Streams of one HTTP/2 connection.
 const H2_STREAMS: u32 = 256;
 
+/// What answers, and how its connections are bounded.
+#[derive(Debug)]
+pub struct Service {
+    pub site: Site,
+    pub api: Arc<Api>,
+    pub metrics: Arc<Metrics>,
+    pub limits: ConnectionLimits,
+    /// Owned tasks, waited for at shutdown.
+    pub tasks: TaskTracker,
+}
+
 /// A listener with its door, and TLS if it has some.
 #[derive(Debug)]
 pub struct Entrance {
@@ -47,35 +59,35 @@ pub struct Entrance {
 }
 
 /// Serves until `shutdown` resolves, then drains. Every listener is bound by the caller.
-pub async fn run(app: Arc<App>, entrances: Vec<Entrance>, shutdown: impl Future<Output = ()>) {
-    let limits = app.connection_limits;
+pub async fn run(service: Arc<Service>, entrances: Vec<Entrance>, shutdown: impl Future<Output = ()>) {
+    let limits = service.limits;
     let graceful = GracefulShutdown::new();
     let permits = Arc::new(Semaphore::new(limits.connections));
-    let accepting = entrances.into_iter().map(|entrance| accept(&app, entrance, &permits, &graceful));
+    let accepting = entrances.into_iter().map(|entrance| accept(&service, entrance, &permits, &graceful));
     tokio::select! {
         _ = join_all(accepting) => {}
         () = shutdown => {}
     }
-    drain(&app, graceful, limits.drain).await;
+    drain(&service, graceful, limits.drain).await;
 }
 
-async fn drain(app: &App, graceful: GracefulShutdown, patience: Duration) {
-    app.api.draining.store(true, Ordering::Relaxed);
+async fn drain(service: &Service, graceful: GracefulShutdown, patience: Duration) {
+    service.api.draining.store(true, Ordering::Relaxed);
     tracing::info!(connections = graceful.count(), "draining");
     if tokio::time::timeout(patience, graceful.shutdown()).await.is_ok() {
         tracing::info!("every connection ended");
     } else {
         tracing::warn!(seconds = patience.as_secs(), "connections were cut: they did not end in time");
     }
-    app.tasks.close();
-    if tokio::time::timeout(patience, app.tasks.wait()).await.is_ok() {
+    service.tasks.close();
+    if tokio::time::timeout(patience, service.tasks.wait()).await.is_ok() {
         tracing::info!("every task ended");
     } else {
-        tracing::warn!(tasks = app.tasks.len(), "tasks were cut: they did not end in time");
+        tracing::warn!(tasks = service.tasks.len(), "tasks were cut: they did not end in time");
     }
 }
 
-async fn accept(app: &Arc<App>, entrance: Entrance, permits: &Arc<Semaphore>, graceful: &GracefulShutdown) {
+async fn accept(service: &Arc<Service>, entrance: Entrance, permits: &Arc<Semaphore>, graceful: &GracefulShutdown) {
     let Entrance { listener, door, tls } = entrance;
     let tls = tls.map(TlsFiles::into_acceptor);
     loop {
@@ -90,14 +102,14 @@ async fn accept(app: &Arc<App>, entrance: Entrance, permits: &Arc<Semaphore>, gr
                 continue;
             }
         };
-        let connection = Connection { app: Arc::clone(app), peer, door, _permit: permit };
+        let connection = Connection { service: Arc::clone(service), peer, door, _permit: permit };
         let (tls, watcher) = (tls.clone(), graceful.watcher());
         tokio::spawn(async move { connection.serve(stream, tls, watcher).await });
     }
 }
 
 struct Connection {
-    app: Arc<App>,
+    service: Arc<Service>,
     peer: SocketAddr,
     door: Door,
     _permit: OwnedSemaphorePermit,
@@ -107,8 +119,8 @@ impl Connection {
     async fn serve(self, stream: TcpStream, tls: Option<tls::Acceptor>, watcher: Watcher) {
         // Answers are written whole: waiting to fill a packet only adds latency.
         let _ = stream.set_nodelay(true);
-        self.app.metrics.connections.inc();
-        let patience = self.app.connection_limits.header_timeout;
+        self.service.metrics.connections.inc();
+        let patience = self.service.limits.header_timeout;
         match tls {
             None => {
                 if let Ok(Some(protocol)) = tokio::time::timeout(patience, spoken(&stream)).await {
@@ -121,20 +133,20 @@ impl Connection {
                 }
             }
         }
-        self.app.metrics.connections.dec();
+        self.service.metrics.connections.dec();
     }
 
     async fn speak<S>(&self, protocol: Protocol, stream: S, watcher: Watcher)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let limits = self.app.connection_limits;
+        let limits = self.service.limits;
         let (peer, door) = (self.peer, self.door);
         let stream = TokioIo::new(stream);
         let ended = match protocol {
             Protocol::Http1 => {
                 // Borrowed: a count that every core changes at every request would be fought over.
-                let service = service_fn(|request| self.app.site.handle(request, peer, door));
+                let service = service_fn(|request| self.service.site.handle(request, peer, door));
                 let mut builder = hyper::server::conn::http1::Builder::new();
                 builder
                     .timer(TokioTimer::new())
@@ -144,10 +156,10 @@ impl Connection {
             }
             Protocol::Http2 => {
                 // Streams are tasks of their own.
-                let app = Arc::clone(&self.app);
+                let shared = Arc::clone(&self.service);
                 let service = service_fn(move |request| {
-                    let app = Arc::clone(&app);
-                    async move { app.site.handle(request, peer, door).await }
+                    let shared = Arc::clone(&shared);
+                    async move { shared.site.handle(request, peer, door).await }
                 });
                 let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
                 builder

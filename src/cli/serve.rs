@@ -33,7 +33,7 @@ pub(super) fn serve(mut config: Config, front: Front) -> Done {
             entrances.push(Entrance { listener: bind(address).await?, door: Door::Admin, tls: None });
         }
         announce(&config);
-        server::run(Arc::clone(&app), entrances, signalled()).await;
+        server::run(Arc::clone(&app.service), entrances, signalled()).await;
         Ok(ExitCode::SUCCESS)
     })
 }

@@ -63,7 +63,8 @@ async fn the_curl_lines_succeed() {
     for line in lines {
         let here = line.replace("127.0.0.1:8787", &server.address.to_string());
         let (path, key) = (folder.path().to_owned(), service_key());
-        let run = move || Command::new("sh").args(["-c", &here]).current_dir(path).env("TINTYPE_SERVICE_KEY", key).output();
+        let run =
+            move || Command::new("sh").args(["-c", &here]).current_dir(path).env("TINTYPE_SERVICE_KEY", key).output();
         let output = tokio::task::spawn_blocking(run).await.unwrap().unwrap();
         assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
     }

@@ -79,7 +79,7 @@ impl Setup {
         let app = App::build(&config, Front::Status).unwrap();
         let entrances = vec![Entrance { listener, door: Door::Public, tls: app.take_tls() }];
         let (stop, stopped) = oneshot::channel::<()>();
-        let serving = tokio::spawn(server::run(Arc::clone(&app), entrances, async {
+        let serving = tokio::spawn(server::run(Arc::clone(&app.service), entrances, async {
             stopped.await.ok();
         }));
         Running { address, client: client(), stop: Some(stop), serving, _data: Arc::clone(&self.data) }
