@@ -149,6 +149,8 @@ fn grids_crops_and_unknown_demands_are_refused() {
         assert_eq!(probe(&with(&[(true, boxed(kind, &[0; 32]))])).map(|_| ()), refused);
         assert!(open(&with(&[(false, boxed(b"what", &[]))])).is_ok(), "only what is essential matters");
     }
+    let frames = stream().repeat(2);
+    assert_eq!(open(&file(b"av01", &frames, &[(0, frames.len() as u32)], &[])).map(|_| ()), refused);
     let heic = Err(ImagingError::KindRefused { kind: RefusedKind::Heic });
     assert_eq!(probe(&file(b"hvc1", &[0], &[(0, 1)], &[])).map(|_| ()), heic);
 }
@@ -160,17 +162,29 @@ fn hostile_structures_are_corrupt() {
     let mut other_size = with(&[]);
     let at = other_size.windows(4).position(|kind| kind == b"ispe").unwrap() + 8;
     other_size[at..at + 4].copy_from_slice(&241_u32.to_be_bytes());
-    let frames = stream().repeat(40);
     for (name, bytes) in [
         ("overlapping extents", file(b"av01", stream(), &overlapping, &[])),
         ("past the end", file(b"av01", stream(), &[(1, length)], &[])),
         ("no bytes", file(b"av01", &[], &[(0, 0)], &[])),
         ("another size", other_size),
-        ("many frames", file(b"av01", &frames, &[(0, frames.len() as u32)], &[])),
         ("a frame in part", file(b"av01", stream(), &[(0, length - 1)], &[])),
         ("no stream", file(b"av01", &[0; 64], &[(0, 64)], &[])),
         ("not even boxes", b"\0\0\0\x18ftypavif\0\0\0\0mif1avif".to_vec()),
     ] {
         assert!(matches!(open(&bytes), Err(ImagingError::Corrupt { .. })), "{name}: {:?}", open(&bytes).map(|_| ()));
     }
+}
+
+#[test]
+fn wide_colours_follow_the_profile_or_the_code_points() {
+    let red = |properties: &[(bool, Vec<u8>)]| pixel(open(&with(properties)).unwrap().first(), 16, 16).to_vec();
+    let code_points =
+        |primaries: u8| (false, boxed(b"colr", &[b"nclx", &[0, primaries, 0, 13, 0, 6, 0x80][..]].concat()));
+    let profile = moxcms::ColorProfile::new_display_p3().encode().unwrap();
+    let profile = (false, boxed(b"colr", &[b"prof", &profile[..]].concat()));
+    let (plain, wide) = (red(&[code_points(1)]), red(&[code_points(12)]));
+    assert!(wide[0] > plain[0] + 8, "{plain:?} became {wide:?}");
+    assert_eq!(red(&[profile.clone()]), wide);
+    assert_eq!(red(&[code_points(1), profile]), wide, "the profile goes before");
+    assert!(red(&[code_points(9)])[0] > wide[0], "BT.2020 is wider");
 }

@@ -146,3 +146,47 @@ fn neighbours(at: usize, count: usize) -> (usize, usize) {
     let far = if at.is_multiple_of(2) { near.saturating_sub(1) } else { (near + 1).min(count - 1) };
     (near, far)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BT709: Coding = Coding { primaries: 1, transfer: 13, matrix: 1, full_range: true };
+
+    #[test]
+    fn black_and_white_are_exact_in_every_depth_and_range() {
+        for (depth, full_range, black, white) in
+            [(8, true, 0, 255), (8, false, 16, 235), (10, true, 0, 1023), (10, false, 64, 940), (12, true, 0, 4095)]
+        {
+            for matrix in [1, 2, 6, 9] {
+                let conversion = Conversion::new(Coding { matrix, full_range, ..BT709 }, depth).unwrap();
+                let gray = 1 << (depth - 1);
+                assert_eq!(conversion.colour(black, gray, gray), [0; 3]);
+                assert_eq!(conversion.colour(white, gray, gray), [255; 3]);
+                assert_eq!(conversion.colour(2 * white, gray, gray), [255; 3], "beyond the range");
+            }
+        }
+    }
+
+    #[test]
+    fn primaries_come_back_from_the_matrices_of_the_standards() {
+        // Luma, Cb and Cr of (255, 0, 0).
+        for (coding, [luma, cb, cr]) in [
+            (BT709, [54, 99, 255]),
+            (Coding { matrix: 6, ..BT709 }, [76, 85, 255]),
+            (Coding { matrix: 6, full_range: false, ..BT709 }, [81, 90, 240]),
+            (Coding { matrix: 9, ..BT709 }, [67, 92, 255]),
+            (Coding { matrix: 0, ..BT709 }, [0, 0, 255]),
+        ] {
+            let [red, green, blue] = Conversion::new(coding, 8).unwrap().colour(luma, cb, cr);
+            assert!(red >= 253 && green <= 2 && blue <= 2, "{coding:?}: {red} {green} {blue}");
+        }
+        assert!(Conversion::new(Coding { matrix: 14, ..BT709 }, 8).is_none());
+    }
+
+    #[test]
+    fn chroma_is_taken_from_the_two_nearest() {
+        let pairs: Vec<_> = (0..5).map(|at| neighbours(at, 3)).collect();
+        assert_eq!(pairs, [(0, 0), (0, 1), (1, 0), (1, 2), (2, 1)]);
+    }
+}

@@ -1,4 +1,5 @@
-//! AVIF by rav1d, a port of dav1d.
+//! AVIF by re_rav1d, a fork of the dav1d port rav1d. A panic below its C interface ends the process, and rav1d 1.1.0 itself
+//! panics at any broken frame that is decoded on one thread; the fork does not.
 
 mod av1;
 mod colours;
@@ -10,8 +11,8 @@ use crate::transform::Size;
 
 use self::av1::{Frame, Sampling};
 use super::{Decoded, Layout, buffer};
-use crate::imaging::probe::avif::{Coding, corrupt, still};
-use crate::imaging::{ImagingError, Probe, RefusedKind};
+use crate::imaging::probe::avif::{Coding, REFUSED, corrupt, still};
+use crate::imaging::{ImagingError, Probe};
 
 pub(super) fn decode(bytes: &[u8], probe: &Probe) -> Result<Decoded, ImagingError> {
     let still = still(bytes)?;
@@ -36,7 +37,7 @@ pub(super) fn decode(bytes: &[u8], probe: &Probe) -> Result<Decoded, ImagingErro
     };
     drop(colour);
     if !filled {
-        return Err(ImagingError::KindRefused { kind: RefusedKind::Avif });
+        return Err(REFUSED);
     }
     if let Some(stream) = &still.alpha {
         let alpha = frame(stream, still.size)?;
@@ -50,8 +51,11 @@ pub(super) fn decode(bytes: &[u8], probe: &Probe) -> Result<Decoded, ImagingErro
 }
 
 fn frame(stream: &[u8], size: Size) -> Result<Frame, ImagingError> {
-    if !stream::is_still(stream) {
-        return Err(corrupt("the stream is not that of a still picture"));
+    match stream::frames(stream) {
+        Some(1) => {}
+        // Layers of a progressive picture. They alone would need the decoder's prediction between frames.
+        Some(2..) => return Err(REFUSED),
+        _ => return Err(corrupt("the stream is cut off or holds no frame")),
     }
     let (width, height) = (size.width as usize, size.height as usize);
     let pixels = u32::try_from(u64::from(size.width) * u64::from(size.height)).unwrap_or(u32::MAX);

@@ -1,16 +1,13 @@
 //! The frames of an AV1 stream are counted before it is decoded (AV1 §5.3): each costs time, whether it is shown or not.
 
-/// A still picture is one frame, a progressive one up to four layers.
-const MOST_FRAMES: usize = 4;
-
-/// Whether the units are whole and hold a sequence header and no more frames than a still picture has.
-pub(super) fn is_still(mut stream: &[u8]) -> bool {
+/// How many frames begin in the stream; `None` where its units are cut off or there is no sequence header.
+pub(super) fn frames(mut stream: &[u8]) -> Option<usize> {
     const SEQUENCE_HEADER: u8 = 1;
     const FRAME_HEADER: u8 = 3;
     const FRAME: u8 = 6;
     let (mut sequences, mut frames) = (0, 0);
     while !stream.is_empty() {
-        let Some((kind, rest)) = unit(stream) else { return false };
+        let (kind, rest) = unit(stream)?;
         match kind {
             SEQUENCE_HEADER => sequences += 1,
             FRAME_HEADER | FRAME => frames += 1,
@@ -18,7 +15,7 @@ pub(super) fn is_still(mut stream: &[u8]) -> bool {
         }
         stream = rest;
     }
-    sequences > 0 && (1..=MOST_FRAMES).contains(&frames)
+    (sequences > 0).then_some(frames)
 }
 
 /// The type of the first unit, and what follows it.

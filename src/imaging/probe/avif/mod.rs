@@ -37,7 +37,7 @@ pub(in crate::imaging) fn corrupt(reason: impl Into<Cow<'static, str>>) -> Imagi
     ImagingError::corrupt(SourceFormat::Avif, reason)
 }
 
-const REFUSED: ImagingError = ImagingError::KindRefused { kind: RefusedKind::Avif };
+pub(in crate::imaging) const REFUSED: ImagingError = ImagingError::KindRefused { kind: RefusedKind::Avif };
 
 pub(super) fn probe(bytes: &[u8]) -> Result<Probe, ImagingError> {
     let still = still(bytes)?;
