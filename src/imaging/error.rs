@@ -8,6 +8,7 @@ use crate::transform::SourceFormat;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RefusedKind {
     Svg,
+    /// AVIF that is put together of several pictures, cropped by its container, in layers, or in uncommon colour coordinates.
     Avif,
     Heic,
     JpegXl,

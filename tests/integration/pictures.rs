@@ -22,6 +22,7 @@ async fn every_kind_of_source_shows_the_card_upright_in_its_true_colours() {
         ("cmyk.jpg ycck.jpg icc-display-p3.jpg icc-swapped.jpg icc-swapped.webp lossy.webp", 40),
         ("palette.png interlaced-palette.png still.gif animated.gif animated.png animated.webp", 40),
         ("orientation-1.jpg orientation-2.jpg orientation-3.jpg orientation-4.jpg orientation-5.jpg", 24),
+        ("still.avif subsampling-444.avif ten-bit.avif orientation-6.avif animated.avif", 24),
         ("orientation-6.jpg orientation-7.jpg orientation-8.jpg orientation-6.png orientation-6.webp", 40),
     ] {
         for name in names.split(' ') {
@@ -47,9 +48,14 @@ fn pixel(raster: &Raster, x: u32, y: u32) -> [u8; 3] {
 async fn no_metadata_comes_out_in_any_format() {
     let folder = fixtures().join("formats");
     let server = Setup::new().bucket("formats", folder.to_str().unwrap()).start().await;
-    for name in
-        ["orientation-6.jpg", "orientation-6.png", "orientation-6.webp", "icc-swapped.jpg", "animated-metadata.webp"]
-    {
+    for name in [
+        "orientation-6.jpg",
+        "orientation-6.png",
+        "orientation-6.webp",
+        "orientation-6.avif",
+        "icc-swapped.jpg",
+        "animated-metadata.webp",
+    ] {
         for format in ["webp", "jpeg", "png"] {
             let answer = server.get(&format!("/image/formats/{name}?w=120&f={format}")).await.expect(200);
             for word in ["Exif", "EXIF", "XMP ", "ICC_PROFILE", "ICCP", "iCCP", "eXIf", "where I live"] {

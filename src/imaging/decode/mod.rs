@@ -1,6 +1,7 @@
 //! Bytes to pixels as they are stored: not yet sRGB, not yet upright.
 
 mod apng;
+mod avif;
 mod gif;
 mod jpeg;
 mod png;
@@ -68,7 +69,7 @@ pub fn decode(bytes: &[u8], probe: &Probe, frames: Frames, limits: &Limits) -> R
         SourceFormat::WebP => webp::decode(bytes, probe),
         SourceFormat::Gif => gif::decode(bytes, probe, frames),
         SourceFormat::Ico => Err(ImagingError::KindRefused { kind: RefusedKind::Ico }),
-        SourceFormat::Avif => Err(ImagingError::KindRefused { kind: RefusedKind::Avif }),
+        SourceFormat::Avif => avif::decode(bytes, probe),
     }
 }
 

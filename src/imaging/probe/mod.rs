@@ -1,5 +1,6 @@
 //! What the bytes are, by content alone, from headers alone: nothing is inflated and nothing large allocated.
 
+pub(super) mod avif;
 mod container;
 pub(super) mod gif;
 pub(super) mod jpeg;
@@ -9,6 +10,7 @@ pub(super) mod webp;
 use crate::transform::{Natural, Size, SourceFormat};
 
 use super::{ImagingError, Limits, Orientation, RefusedKind};
+use container::Container;
 
 /// What is known of a picture before its pixels are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +75,13 @@ pub fn probe(bytes: &[u8]) -> Result<Probe, ImagingError> {
         [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => webp::probe(bytes),
         [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => gif::probe(bytes),
         [0, 0, 1, 0, count, 0, ..] if *count > 0 && bytes.len() >= 22 => Ok(icon(bytes)),
-        _ => Err(refused_kind(bytes).map_or(ImagingError::NotAPicture, |kind| ImagingError::KindRefused { kind })),
+        _ => match container::kind(bytes) {
+            Some(Container::Avif) => avif::probe(bytes),
+            Some(Container::Heic) => Err(ImagingError::KindRefused { kind: RefusedKind::Heic }),
+            None => {
+                Err(refused_kind(bytes).map_or(ImagingError::NotAPicture, |kind| ImagingError::KindRefused { kind }))
+            }
+        },
     }
 }
 
@@ -98,7 +106,7 @@ fn refused_kind(bytes: &[u8]) -> Option<RefusedKind> {
         (b"icns", RefusedKind::Icns),
     ];
     let known = SIGNATURES.iter().find(|(signature, _)| bytes.starts_with(signature)).map(|(_, kind)| *kind);
-    known.or_else(|| container::kind(bytes)).or_else(|| bitmap(bytes)).or_else(|| vector(bytes))
+    known.or_else(|| bitmap(bytes)).or_else(|| vector(bytes))
 }
 
 /// `BM` alone begins too many texts: the header's size has to be one of BMP's as well.

@@ -93,14 +93,14 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_behind_a_signature_are_answered(kind in 0..11_usize, tail in proptest::collection::vec(any::<u8>(), 0..300)) {
+    fn any_bytes_behind_a_signature_are_answered(kind in 0..13_usize, tail in proptest::collection::vec(any::<u8>(), 0..300)) {
         let (_, bytes) = &every_kind()[kind];
         is_answered(&[&bytes[..12], &tail].concat());
     }
 
     #[test]
     fn damaged_pictures_are_answered(
-        kind in 0..11_usize,
+        kind in 0..13_usize,
         damage in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
     ) {
         let (_, mut bytes) = every_kind().swap_remove(kind);

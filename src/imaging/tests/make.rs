@@ -198,5 +198,7 @@ pub fn every_kind() -> Vec<(&'static str, Vec<u8>)> {
         ("animated webp", animated_webp(frames(3, 16, 12), 2)),
         ("gif", gif(&frames(1, 16, 12), 0)),
         ("animated gif", gif(&frames(3, 16, 12), 2)),
+        ("avif", include_bytes!("../../../fixtures/formats/still.avif").to_vec()),
+        ("avif with alpha", include_bytes!("../../../fixtures/formats/soft-edges.avif").to_vec()),
     ]
 }

@@ -1,6 +1,7 @@
 //! The room as a whole: bytes in, bytes out. The pictures are made here, by the encoders themselves or by hand.
 
 mod animation;
+mod avif;
 mod hostile;
 mod make;
 mod still;

@@ -106,11 +106,10 @@ fn colours_follow_the_profile_and_a_broken_one_is_ignored() {
 fn kinds_are_told_by_content() {
     let format = |bytes: &[u8]| probe(bytes).map(|probe| probe.natural.format);
     assert_eq!(format(b"\0\0\x01\0\x01\0\x20\x20\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"), Ok(SourceFormat::Ico));
-    let refused: [(&[u8], RefusedKind); 9] = [
+    let refused: [(&[u8], RefusedKind); 8] = [
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", RefusedKind::Svg),
         (b"\xef\xbb\xbf  <?xml version='1.0'?><svg/>", RefusedKind::Svg),
         (b"<!-- drawn by hand --><svg/>", RefusedKind::Svg),
-        (b"\0\0\0\x18ftypavif\0\0\0\0mif1avif", RefusedKind::Avif),
         (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", RefusedKind::Heic),
         (b"\xff\x0a\0\0", RefusedKind::JpegXl),
         (b"II*\0\x08\0\0\0", RefusedKind::Tiff),
