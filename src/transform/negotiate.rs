@@ -14,20 +14,26 @@ enum Precision {
 /// Whether the client names WebP with a weight above zero. `*/*` and `image/*` alone do not ask for it: clients that
 /// send only these include ones that cannot show it.
 pub fn webp_accepted(accept: Option<&str>) -> bool {
-    let range = accept.and_then(|accept| most_precise(accept, "image", "webp"));
+    // Browsers send a list with every picture: only what can count is read closely.
+    let named = |range: &&str| begins_with_ignoring_case(range.trim_start(), "image/webp");
+    let range = accept.and_then(|accept| most_precise(accept.split(',').filter(named), "image", "webp"));
     matches!(range, Some((Precision::Exact, 1..)))
+}
+
+fn begins_with_ignoring_case(text: &str, beginning: &str) -> bool {
+    text.as_bytes().get(..beginning.len()).is_some_and(|start| start.eq_ignore_ascii_case(beginning.as_bytes()))
 }
 
 /// Whether Next's optimizer would choose WebP: some range allows it, and the raw text contains its name literally.
 pub(super) fn next_chooses_webp(accept: Option<&str>) -> bool {
     let Some(accept) = accept.filter(|accept| accept.contains("image/webp")) else { return false };
-    matches!(most_precise(accept, "image", "webp"), Some((_, 1..)))
+    matches!(most_precise(accept.split(','), "image", "webp"), Some((_, 1..)))
 }
 
 /// The weight given to a media type by the most precise range that matches it. Among equally precise ranges a refusal
 /// (weight 0) wins, then the greatest weight. Malformed ranges do not count.
-fn most_precise(accept: &str, family: &str, subtype: &str) -> Option<(Precision, Weight)> {
-    let matching = accept.split(',').filter_map(|range| matched(range, family, subtype));
+fn most_precise<'a>(ranges: impl Iterator<Item = &'a str>, family: &str, subtype: &str) -> Option<(Precision, Weight)> {
+    let matching = ranges.filter_map(|range| matched(range, family, subtype));
     matching.reduce(|best, next| match next.0.cmp(&best.0) {
         std::cmp::Ordering::Greater => next,
         std::cmp::Ordering::Less => best,
