@@ -26,9 +26,7 @@ use crate::source::{
     store_from_url,
 };
 use crate::telemetry::Metrics;
-use crate::transform::policy::{PolicyRules, Presets};
-use crate::transform::signature::SigningKeys;
-use crate::transform::{LocalTarget, NextRules, NextSettings, OwnOrigins};
+use crate::transform::policy::PolicyRules;
 use crate::variants::{StoreError, VariantStore};
 use crate::versions::{Clocks, Versions};
 use crate::warm::{Gatherer, Warmer};
@@ -190,7 +188,7 @@ fn origins(config: &Config) -> Result<HashMap<BucketName, Origin>, AppError> {
         };
         origins.insert(name, origin(config, source, limit));
     }
-    for (index, url) in local_origins(config) {
+    for (index, url) in config.local_origins() {
         let source = HttpSource::verbatim(&url, hops(config), fetcher.clone())?;
         origins.insert(
             BucketName::local_origin(index),
@@ -230,68 +228,21 @@ fn revealed(options: &BTreeMap<String, Secret>) -> impl Iterator<Item = (&str, &
     options.iter().map(|(name, value)| (name.as_str(), value.reveal()))
 }
 
-/// The origins of `next.local`, numbered in the order of their prefixes.
-fn local_origins(config: &Config) -> impl Iterator<Item = (usize, url::Url)> {
-    config.next.local.values().enumerate().filter_map(|(index, target)| match target.parse() {
-        Ok(Location::Http(url)) => Some((index, url)),
-        _ => None,
-    })
-}
-
 fn build_admission(config: &Config) -> Result<Admission, AppError> {
+    // `config::load` has found these free of mistakes; a configuration made otherwise is told here.
+    let wrong = |key: &str, message: String| AppError::Key { key: key.to_owned(), message };
     let mut buckets = HashMap::new();
     for (name, bucket) in config.named_buckets() {
-        let presets = bucket.presets.iter().map(|(name, query)| (name.as_str(), query.as_str()));
-        let presets = Presets::compile(presets).map_err(|mistakes| AppError::Key {
-            key: format!("buckets.{name}.presets"),
-            message: mistakes
-                .iter()
-                .map(|(preset, mistake)| format!("{preset}: {mistake}"))
-                .collect::<Vec<_>>()
-                .join("; "),
-        })?;
-        let policy = PolicyRules { policy: bucket.transforms, snap: bucket.snap, presets };
+        let policy = bucket.policy_rules().map_err(|mistakes| wrong("presets", format!("{mistakes:?}")))?;
         buckets.insert(name, BucketRules { access: bucket.access, policy });
     }
-    for (index, _) in local_origins(config) {
+    for (index, _) in config.local_origins() {
         let rules = BucketRules { access: Access::Public, policy: PolicyRules::default() };
         buckets.insert(BucketName::local_origin(index), rules);
     }
-    let keys = config.signing.keys.iter().map(|(id, secret)| (id.clone(), secret.reveal().as_bytes().to_vec()));
-    let signing = SigningKeys::new(keys)
-        .map_err(|error| AppError::Key { key: "signing.keys".to_owned(), message: error.to_string() })?;
-    Ok(Admission { buckets, next: next_rules(config)?, signing, output_side: config.limits.output_side })
-}
-
-fn next_rules(config: &Config) -> Result<NextRules, AppError> {
-    let next = &config.next;
-    let local = next.local.iter().enumerate().map(|(index, (prefix, target))| {
-        let target = match target.parse() {
-            Ok(Location::Http(_)) => LocalTarget::Origin(BucketName::local_origin(index)),
-            _ => LocalTarget::Bucket(BucketName::parse(target).unwrap_or_else(|_| BucketName::local_origin(index))),
-        };
-        (prefix.clone(), target)
-    });
-    let settings = NextSettings {
-        device_sizes: next.device_sizes.clone(),
-        image_sizes: next.image_sizes.clone(),
-        qualities: next.qualities.clone(),
-        remote_patterns: next.remote_patterns.clone(),
-        local_patterns: next.local_patterns.clone(),
-        local: local.collect(),
-        ..NextSettings::default()
-    };
-    let fronted: Vec<_> = config
-        .named_buckets()
-        .filter_map(|(name, bucket)| match &bucket.url {
-            Some(Location::Http(url)) => Some((url.clone(), name)),
-            _ => None,
-        })
-        .collect();
-    NextRules::compile(&settings, OwnOrigins::new(&config.public_urls(), &fronted)).map_err(|mistakes| AppError::Key {
-        key: "next".to_owned(),
-        message: mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
-    })
+    let signing = config.signing_keys().map_err(|error| wrong("signing.keys", error.to_string()))?;
+    let next = config.next_rules().map_err(|mistakes| wrong("next", format!("{mistakes:?}")))?;
+    Ok(Admission { buckets, next, signing, output_side: config.limits.output_side })
 }
 
 fn page(config: &Config, front: Front) -> Page {

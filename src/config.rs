@@ -1,5 +1,7 @@
 //! One TOML file, `TINTYPE_…` variables over it, flags over both. Every mistake is found before any port opens.
 
+mod check;
+mod compile;
 mod load;
 mod reference;
 mod values;
@@ -18,7 +20,7 @@ pub use values::{ByteSize, Location, Secret, TextList};
 
 use crate::object::BucketName;
 use crate::transform::policy::Policy;
-use crate::transform::{LocalPattern, RemotePattern};
+use crate::transform::{LocalPattern, NextSettings, RemotePattern};
 
 /// The effective configuration.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -214,10 +216,11 @@ pub enum OnCorrupt {
 
 impl Default for NextConfig {
     fn default() -> Self {
+        let next = NextSettings::default();
         Self {
-            device_sizes: vec![640, 750, 828, 1080, 1200, 1920, 2048, 3840],
-            image_sizes: vec![16, 32, 48, 64, 96, 128, 256, 384],
-            qualities: vec![75],
+            device_sizes: next.device_sizes,
+            image_sizes: next.image_sizes,
+            qualities: next.qualities,
             remote_patterns: Vec::new(),
             local_patterns: None,
             local: BTreeMap::new(),

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
-use super::{Config, Location, values};
-use crate::object::BucketName;
+use super::Config;
+use super::check::check;
 
 /// Prefix of every environment variable; `__` separates nested keys.
 const PREFIX: &str = "TINTYPE_";
@@ -199,140 +199,6 @@ fn remove(table: &mut Table, keys: &[String]) -> bool {
         return true;
     }
     table.remove(first).is_some()
-}
-
-/// Rules that span keys or that a type alone cannot say.
-fn check(config: &Config, mistakes: &mut Vec<Mistake>) {
-    let mut wrong = |key: &str, message: String| mistakes.push(Mistake { key: key.to_owned(), message });
-    for (name, bucket) in &config.buckets {
-        if let Err(error) = BucketName::parse(name) {
-            wrong(&format!("buckets.{name}"), error.to_string());
-        }
-        match &bucket.url {
-            None => wrong(&format!("buckets.{name}.url"), "is missing: name a folder or a URL".to_owned()),
-            Some(Location::Folder(folder)) if overlaps(folder, &config.data) => wrong(
-                &format!("buckets.{name}.url"),
-                format!(
-                    "`{}` and the data folder `{}` overlap; keep them apart",
-                    folder.display(),
-                    config.data.display()
-                ),
-            ),
-            Some(Location::Folder(folder)) if !folder.is_dir() => wrong(
-                &format!("buckets.{name}.url"),
-                format!("`{}` is not a folder; make it, or name another", folder.display()),
-            ),
-            Some(_) => {}
-        }
-    }
-    for url in &config.public_url.0 {
-        let fits =
-            url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.host().is_some());
-        if !fits {
-            wrong("public_url", format!("`{url}` is not an http(s) URL"));
-        }
-    }
-    for network in &config.trusted_proxies.0 {
-        if values::parse_network(network).is_none() {
-            wrong("trusted_proxies", format!("`{network}` is not a network such as 10.0.0.0/8"));
-        }
-    }
-    if config.jwt_secret.as_ref().is_some_and(|secret| secret.reveal().len() < 32) {
-        wrong("jwt_secret", "must be at least 32 bytes".to_owned());
-    }
-    if config.tls.certificate.is_some() != config.tls.key.is_some() {
-        wrong("tls", "needs both `certificate` and `key`".to_owned());
-    }
-    if matches!(config.cache.variants_url, Some(Location::Folder(_) | Location::Http(_))) {
-        wrong(
-            "cache.variants_url",
-            "must be an s3://, gs:// or az:// prefix; the data folder is the default".to_owned(),
-        );
-    }
-    if config.cache.missing_seconds > 5 {
-        wrong("cache.missing_seconds", "must be at most 5".to_owned());
-    }
-    check_numbers(config, &mut wrong);
-    check_next(config, &mut wrong);
-}
-
-fn check_numbers(config: &Config, wrong: &mut impl FnMut(&str, String)) {
-    let limits = &config.limits;
-    let positive = [
-        ("limits.pixels", limits.pixels),
-        ("limits.frames", u64::from(limits.frames)),
-        ("limits.source_bytes", limits.source_bytes.0),
-        ("limits.hop_seconds", limits.hop_seconds),
-        ("limits.queue_ms", limits.queue_ms),
-        ("limits.queue_entries", limits.queue_entries as u64),
-        ("limits.connections", limits.connections as u64),
-        ("limits.header_seconds", limits.header_seconds),
-        ("limits.body_seconds", limits.body_seconds),
-        ("limits.client_waiting", u64::from(limits.client_waiting)),
-        ("limits.client_per_second", u64::from(limits.client_per_second)),
-        ("limits.client_burst", u64::from(limits.client_burst)),
-    ];
-    for (key, _) in positive.into_iter().filter(|(_, value)| *value == 0) {
-        wrong(key, "must be at least 1".to_owned());
-    }
-    if !(1..=16_383).contains(&limits.output_side) {
-        wrong("limits.output_side", "must be 1 to 16383, WebP's own limit".to_owned());
-    }
-    if limits.header_bytes.0 < 8192 {
-        wrong("limits.header_bytes", "must be at least 8192".to_owned());
-    }
-    if limits.render_threads == Some(0) {
-        wrong("limits.render_threads", "must be at least 1".to_owned());
-    }
-}
-
-/// The bounds that Next's own schema sets on `images`.
-fn check_next(config: &Config, wrong: &mut impl FnMut(&str, String)) {
-    let next = &config.next;
-    for (key, sizes) in [("next.device_sizes", &next.device_sizes), ("next.image_sizes", &next.image_sizes)] {
-        if sizes.len() > 25 || sizes.iter().any(|size| !(1..=10_000).contains(size)) {
-            wrong(key, "must be at most 25 widths of 1 to 10000".to_owned());
-        }
-    }
-    if next.qualities.is_empty() || next.qualities.len() > 20 || next.qualities.iter().any(|q| !(1..=100).contains(q)) {
-        wrong("next.qualities", "must be 1 to 20 values of 1 to 100".to_owned());
-    }
-    if next.remote_patterns.len() > 50 {
-        wrong("next.remote_patterns", "must be at most 50".to_owned());
-    }
-    if next.local_patterns.as_ref().is_some_and(|patterns| patterns.len() > 25) {
-        wrong("next.local_patterns", "must be at most 25".to_owned());
-    }
-    for (prefix, target) in &next.local {
-        if !prefix.starts_with('/') {
-            wrong("next.local", format!("`{prefix}` must begin with /"));
-        }
-        let is_bucket = config.buckets.contains_key(target);
-        let is_origin = matches!(target.parse(), Ok(Location::Http(_)));
-        if !is_bucket && !is_origin {
-            wrong("next.local", format!("`{target}` is neither a configured bucket nor an http(s) URL"));
-        }
-    }
-}
-
-/// Whether one folder lies within the other, links resolved as far as the folders exist.
-fn overlaps(one: &Path, other: &Path) -> bool {
-    let (one, other) = (resolved(one), resolved(other));
-    one.starts_with(&other) || other.starts_with(&one)
-}
-
-fn resolved(path: &Path) -> PathBuf {
-    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let mut tail = Vec::new();
-    let mut head = absolute.as_path();
-    loop {
-        if let Ok(real) = head.canonicalize() {
-            return tail.iter().rev().fold(real, |path, part| path.join(part));
-        }
-        let (Some(parent), Some(name)) = (head.parent(), head.file_name()) else { return absolute };
-        tail.push(name.to_owned());
-        head = parent;
-    }
 }
 
 #[cfg(test)]

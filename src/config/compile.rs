@@ -1,0 +1,56 @@
+//! Settings into the rules that requests are held against.
+
+use url::Url;
+
+use super::{BucketConfig, Config, Location};
+use crate::object::BucketName;
+use crate::transform::policy::{PolicyRules, Presets};
+use crate::transform::signature::{SigningKeyError, SigningKeys};
+use crate::transform::{LocalTarget, NextRules, NextSettingError, NextSettings, OwnOrigins, ParameterError};
+
+impl BucketConfig {
+    /// What strangers may ask of this bucket; the mistakes of its presets, each with the preset's name.
+    pub fn policy_rules(&self) -> Result<PolicyRules, Vec<(String, ParameterError)>> {
+        let presets = self.presets.iter().map(|(name, query)| (name.as_str(), query.as_str()));
+        Ok(PolicyRules { policy: self.transforms, snap: self.snap, presets: Presets::compile(presets)? })
+    }
+}
+
+impl Config {
+    /// The keys of signed URLs.
+    pub fn signing_keys(&self) -> Result<SigningKeys, SigningKeyError> {
+        let keys = self.signing.keys.iter();
+        SigningKeys::new(keys.map(|(id, secret)| (id.clone(), secret.reveal().as_bytes().to_vec())))
+    }
+
+    /// The origins of `next.local`, numbered in the order of their prefixes, as [`BucketName::local_origin`] wants them.
+    pub fn local_origins(&self) -> impl Iterator<Item = (usize, Url)> {
+        self.next.local.values().enumerate().filter_map(|(index, target)| match target.parse() {
+            Ok(Location::Http(url)) => Some((index, url)),
+            _ => None,
+        })
+    }
+
+    /// The Next dialect's rules, with every URL prefix behind which our own buckets lie.
+    pub fn next_rules(&self) -> Result<NextRules, Vec<NextSettingError>> {
+        let next = &self.next;
+        let local = next.local.iter().enumerate().map(|(index, (prefix, target))| {
+            let bucket = BucketName::parse(target).map(LocalTarget::Bucket);
+            (prefix.clone(), bucket.unwrap_or_else(|_| LocalTarget::Origin(BucketName::local_origin(index))))
+        });
+        let settings = NextSettings {
+            device_sizes: next.device_sizes.clone(),
+            image_sizes: next.image_sizes.clone(),
+            qualities: next.qualities.clone(),
+            remote_patterns: next.remote_patterns.clone(),
+            local_patterns: next.local_patterns.clone(),
+            local: local.collect(),
+            ..NextSettings::default()
+        };
+        let fronted = self.named_buckets().filter_map(|(name, bucket)| match &bucket.url {
+            Some(Location::Http(url)) => Some((url.clone(), name)),
+            _ => None,
+        });
+        NextRules::compile(&settings, OwnOrigins::new(&self.public_urls(), &fronted.collect::<Vec<_>>()))
+    }
+}
