@@ -8,8 +8,8 @@ const SOFT_EDGES: &[u8] = include_bytes!("../../../fixtures/formats/soft-edges.a
 const CORNERS: [(u32, u32, [u8; 3]); 4] =
     [(16, 16, [220, 40, 40]), (224, 16, [40, 180, 60]), (16, 144, [40, 80, 220]), (224, 144, [240, 220, 40])];
 
-fn boxed(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
-    [&(body.len() as u32 + 8).to_be_bytes()[..], kind, body].concat()
+fn boxed(kind: [u8; 4], body: &[u8]) -> Vec<u8> {
+    [&(body.len() as u32 + 8).to_be_bytes()[..], &kind, body].concat()
 }
 
 /// The AV1 stream of `still.avif`, which is all of its `mdat`.
@@ -19,9 +19,9 @@ fn stream() -> &'static [u8] {
 }
 
 /// A file of one item whose bytes lie in `idat`, with these extents, behind the properties that every picture has.
-fn file(kind: &[u8; 4], data: &[u8], extents: &[(u32, u32)], properties: &[(bool, Vec<u8>)]) -> Vec<u8> {
-    let size = boxed(b"ispe", &[0, 0, 0, 0, 0, 0, 0, 240, 0, 0, 0, 160]);
-    let common = [(false, size), (true, boxed(b"av1C", &[0x81, 0, 0x0c, 0]))];
+fn file(kind: [u8; 4], data: &[u8], extents: &[(u32, u32)], properties: &[(bool, Vec<u8>)]) -> Vec<u8> {
+    let size = boxed(*b"ispe", &[0, 0, 0, 0, 0, 0, 0, 240, 0, 0, 0, 160]);
+    let common = [(false, size), (true, boxed(*b"av1C", &[0x81, 0, 0x0c, 0]))];
     let properties: Vec<_> = common.iter().chain(properties).collect();
     let listed: Vec<u8> = properties.iter().flat_map(|(_, property)| property.clone()).collect();
     let associated = (1..).zip(&properties).map(|(index, (essential, _))| index | u8::from(*essential) << 7);
@@ -32,21 +32,21 @@ fn file(kind: &[u8; 4], data: &[u8], extents: &[(u32, u32)], properties: &[(bool
     for (offset, length) in extents {
         places.extend([offset.to_be_bytes(), length.to_be_bytes()].concat());
     }
-    let entry = boxed(b"infe", &[&[2, 0, 0, 0, 0, 1, 0, 0], &kind[..], &[0]].concat());
+    let entry = boxed(*b"infe", &[&[2, 0, 0, 0, 0, 1, 0, 0], &kind[..], &[0]].concat());
     let meta = [
         vec![0; 4],
-        boxed(b"hdlr", &[&[0; 8], &b"pict"[..], &[0; 13]].concat()),
-        boxed(b"pitm", &[0, 0, 0, 0, 0, 1]),
-        boxed(b"iloc", &places),
-        boxed(b"iinf", &[&[0, 0, 0, 0, 0, 1], &entry[..]].concat()),
-        boxed(b"iprp", &[boxed(b"ipco", &listed), boxed(b"ipma", &associations)].concat()),
-        boxed(b"idat", data),
+        boxed(*b"hdlr", &[&[0; 8], &b"pict"[..], &[0; 13]].concat()),
+        boxed(*b"pitm", &[0, 0, 0, 0, 0, 1]),
+        boxed(*b"iloc", &places),
+        boxed(*b"iinf", &[&[0, 0, 0, 0, 0, 1], &entry[..]].concat()),
+        boxed(*b"iprp", &[boxed(*b"ipco", &listed), boxed(*b"ipma", &associations)].concat()),
+        boxed(*b"idat", data),
     ];
-    [boxed(b"ftyp", b"avif\0\0\0\0avifmif1"), boxed(b"meta", &meta.concat())].concat()
+    [boxed(*b"ftyp", b"avif\0\0\0\0avifmif1"), boxed(*b"meta", &meta.concat())].concat()
 }
 
 fn with(properties: &[(bool, Vec<u8>)]) -> Vec<u8> {
-    file(b"av01", stream(), &[(0, stream().len() as u32)], properties)
+    file(*b"av01", stream(), &[(0, stream().len() as u32)], properties)
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn premultiplied_colours_are_divided_by_their_alpha() {
     let at = SOFT_EDGES.windows(10).position(|bytes| bytes == reference).unwrap() - 4;
     let mut bytes = SOFT_EDGES.to_vec();
     // The reference grows the file by 14 bytes: `iref`, `meta` and both offsets with it.
-    bytes.splice(at..at, boxed(b"prem", &[0, 1, 0, 1, 0, 2]));
+    bytes.splice(at..at, boxed(*b"prem", &[0, 1, 0, 1, 0, 2]));
     for kind in [b"iref", b"meta"] {
         let at = bytes.windows(4).position(|bytes| bytes == kind).unwrap() - 4;
         let length = u32::from_be_bytes(*bytes[at..].first_chunk().unwrap()) + 14;
@@ -112,8 +112,8 @@ fn premultiplied_colours_are_divided_by_their_alpha() {
 
 #[test]
 fn turns_and_mirrors_are_the_eight_orientations() {
-    let turn = |quarters: u8| (true, boxed(b"irot", &[quarters]));
-    let mirror = |axis: u8| (true, boxed(b"imir", &[axis]));
+    let turn = |quarters: u8| (true, boxed(*b"irot", &[quarters]));
+    let mirror = |axis: u8| (true, boxed(*b"imir", &[axis]));
     let expected = [
         (vec![], Orientation::Upright),
         (vec![mirror(1)], Orientation::MirrorHorizontal),
@@ -135,7 +135,7 @@ fn turns_and_mirrors_are_the_eight_orientations() {
 fn scattered_bytes_are_gathered() {
     let length = stream().len() as u32;
     let whole = open(&with(&[])).unwrap();
-    let scattered = file(b"av01", stream(), &[(0, 100), (100, 1), (101, length - 101)], &[]);
+    let scattered = file(*b"av01", stream(), &[(0, 100), (100, 1), (101, length - 101)], &[]);
     assert_eq!(open(&scattered).unwrap().first(), whole.first());
     assert_eq!(open(STILL).unwrap().first(), whole.first());
 }
@@ -143,16 +143,16 @@ fn scattered_bytes_are_gathered() {
 #[test]
 fn grids_crops_and_unknown_demands_are_refused() {
     let refused = Err(ImagingError::KindRefused { kind: RefusedKind::Avif });
-    let grid = file(b"grid", &[0, 0, 0, 0, 0, 240, 0, 160], &[(0, 8)], &[]);
+    let grid = file(*b"grid", &[0, 0, 0, 0, 0, 240, 0, 160], &[(0, 8)], &[]);
     assert_eq!(probe(&grid).map(|_| ()), refused);
     for kind in [b"clap", b"lsel", b"what"] {
-        assert_eq!(probe(&with(&[(true, boxed(kind, &[0; 32]))])).map(|_| ()), refused);
-        assert!(open(&with(&[(false, boxed(b"what", &[]))])).is_ok(), "only what is essential matters");
+        assert_eq!(probe(&with(&[(true, boxed(*kind, &[0; 32]))])).map(|_| ()), refused);
+        assert!(open(&with(&[(false, boxed(*b"what", &[]))])).is_ok(), "only what is essential matters");
     }
     let frames = stream().repeat(2);
-    assert_eq!(open(&file(b"av01", &frames, &[(0, frames.len() as u32)], &[])).map(|_| ()), refused);
+    assert_eq!(open(&file(*b"av01", &frames, &[(0, frames.len() as u32)], &[])).map(|_| ()), refused);
     let heic = Err(ImagingError::KindRefused { kind: RefusedKind::Heic });
-    assert_eq!(probe(&file(b"hvc1", &[0], &[(0, 1)], &[])).map(|_| ()), heic);
+    assert_eq!(probe(&file(*b"hvc1", &[0], &[(0, 1)], &[])).map(|_| ()), heic);
 }
 
 #[test]
@@ -163,12 +163,12 @@ fn hostile_structures_are_corrupt() {
     let at = other_size.windows(4).position(|kind| kind == b"ispe").unwrap() + 8;
     other_size[at..at + 4].copy_from_slice(&241_u32.to_be_bytes());
     for (name, bytes) in [
-        ("overlapping extents", file(b"av01", stream(), &overlapping, &[])),
-        ("past the end", file(b"av01", stream(), &[(1, length)], &[])),
-        ("no bytes", file(b"av01", &[], &[(0, 0)], &[])),
+        ("overlapping extents", file(*b"av01", stream(), &overlapping, &[])),
+        ("past the end", file(*b"av01", stream(), &[(1, length)], &[])),
+        ("no bytes", file(*b"av01", &[], &[(0, 0)], &[])),
         ("another size", other_size),
-        ("a frame in part", file(b"av01", stream(), &[(0, length - 1)], &[])),
-        ("no stream", file(b"av01", &[0; 64], &[(0, 64)], &[])),
+        ("a frame in part", file(*b"av01", stream(), &[(0, length - 1)], &[])),
+        ("no stream", file(*b"av01", &[0; 64], &[(0, 64)], &[])),
         ("not even boxes", b"\0\0\0\x18ftypavif\0\0\0\0mif1avif".to_vec()),
     ] {
         assert!(matches!(open(&bytes), Err(ImagingError::Corrupt { .. })), "{name}: {:?}", open(&bytes).map(|_| ()));
@@ -179,12 +179,12 @@ fn hostile_structures_are_corrupt() {
 fn wide_colours_follow_the_profile_or_the_code_points() {
     let red = |properties: &[(bool, Vec<u8>)]| pixel(open(&with(properties)).unwrap().first(), 16, 16).to_vec();
     let code_points =
-        |primaries: u8| (false, boxed(b"colr", &[b"nclx", &[0, primaries, 0, 13, 0, 6, 0x80][..]].concat()));
+        |primaries: u8| (false, boxed(*b"colr", &[b"nclx", &[0, primaries, 0, 13, 0, 6, 0x80][..]].concat()));
     let profile = moxcms::ColorProfile::new_display_p3().encode().unwrap();
-    let profile = (false, boxed(b"colr", &[b"prof", &profile[..]].concat()));
+    let profile = (false, boxed(*b"colr", &[b"prof", &profile[..]].concat()));
     let (plain, wide) = (red(&[code_points(1)]), red(&[code_points(12)]));
     assert!(wide[0] > plain[0] + 8, "{plain:?} became {wide:?}");
-    assert_eq!(red(&[profile.clone()]), wide);
+    assert_eq!(red(std::slice::from_ref(&profile)), wide);
     assert_eq!(red(&[code_points(1), profile]), wide, "the profile goes before");
     assert!(red(&[code_points(9)])[0] > wide[0], "BT.2020 is wider");
 }

@@ -29,9 +29,10 @@ impl Conversion {
         };
         let green = 1.0 - red - blue;
         let step = f64::from(1 << (depth - 8));
-        let (black, luma, chroma) = match coding.full_range {
-            true => (0.0, 256.0 * step - 1.0, 256.0 * step - 1.0),
-            false => (16.0 * step, 219.0 * step, 224.0 * step),
+        let (black, luma, chroma) = if coding.full_range {
+            (0.0, 256.0 * step - 1.0, 256.0 * step - 1.0)
+        } else {
+            (16.0 * step, 219.0 * step, 224.0 * step)
         };
         let factor = |weight: f64, range: f64| (weight * 255.0 * 65536.0 / range).round() as i32;
         Some(Self {

@@ -70,7 +70,8 @@ fn divide_by_alpha(data: &mut [u8], channels: usize) {
     for pixel in data.chunks_exact_mut(channels) {
         let alpha = u32::from(pixel[channels - 1]);
         for value in &mut pixel[..channels - 1] {
-            *value = if alpha == 0 { 0 } else { ((u32::from(*value) * 255 + alpha / 2) / alpha).min(255) as u8 };
+            let divided = (u32::from(*value) * 255 + alpha / 2).checked_div(alpha);
+            *value = divided.unwrap_or(0).min(255) as u8;
         }
     }
 }
