@@ -51,7 +51,9 @@ impl Cost {
     }
 }
 
-type Work = Box<dyn FnOnce() + Send>;
+/// Does the work and returns what hands its result over.
+type Work = Box<dyn FnOnce() -> HandOver + Send>;
+type HandOver = Box<dyn FnOnce()>;
 
 struct Queued {
     cost: Duration,
@@ -114,8 +116,9 @@ impl Gate {
     ) -> Result<T, GateError> {
         let (sender, receiver) = oneshot::channel();
         let work: Work = Box::new(move || {
+            let result = catch_unwind(AssertUnwindSafe(work));
             // A waiter that went away leaves a closed channel; the result is then nobody's.
-            let _ = sender.send(catch_unwind(AssertUnwindSafe(work)));
+            Box::new(move || drop(sender.send(result)))
         });
         self.enqueue(Queued { cost: cost.0, work }, priority)?;
         match receiver.await {
@@ -179,9 +182,12 @@ fn work_until_closed(shared: &Shared) {
             shared.wake.wait(&mut queues);
         };
         drop(queues);
-        (queued.work)();
+        let hand_over = (queued.work)();
         let mut queues = shared.queues.lock();
         queues.owed = queues.owed.saturating_sub(owed);
+        drop(queues);
+        // Last, so that who has the result finds its cost paid.
+        hand_over();
     }
 }
 
