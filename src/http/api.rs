@@ -102,7 +102,7 @@ async fn admit_service(
     })
 }
 
-/// What to purge: everything, a bucket, a prefix of it, or one object.
+/// What to purge: everything, a bucket, a prefix of it, one object, or what was fetched from one remote URL.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PurgeBody {
@@ -111,6 +111,7 @@ struct PurgeBody {
     bucket: Option<String>,
     prefix: Option<String>,
     object: Option<String>,
+    url: Option<url::Url>,
 }
 
 impl PurgeBody {
@@ -119,6 +120,12 @@ impl PurgeBody {
             Some(name) => Some(BucketName::parse(name).map_err(|error| format!("bucket: {error}"))?),
             None => None,
         };
+        if let Some(url) = &self.url
+            && !self.all
+            && bucket.is_none()
+        {
+            return Ok(Scope::Object(BucketName::remote(), ObjectKey::from_url(url)));
+        }
         match (self.all, bucket, self.prefix, self.object) {
             (true, None, None, None) => Ok(Scope::All),
             (false, Some(bucket), None, None) => Ok(Scope::Bucket(bucket)),
@@ -127,7 +134,7 @@ impl PurgeBody {
                 let key = ObjectKey::parse(&object).map_err(|error| format!("object: {error}"))?;
                 Ok(Scope::Object(bucket, key))
             }
-            _ => Err("name {\"all\": true}, or a \"bucket\" with at most one of \"prefix\" and \"object\"".to_owned()),
+            _ => Err("name {\"all\": true}, a remote \"url\", or a \"bucket\" with at most one of \"prefix\" and \"object\"".to_owned()),
         }
     }
 }

@@ -277,4 +277,6 @@ async fn a_remote_answer_that_must_not_be_kept_is_not() {
     let (server, _setup) = server_of(("cache-control", "max-age=60")).await;
     server.get(&path).await.expect(200);
     assert!(server.get(&path).await.expect(200).is_hit());
+    server.purge(&format!(r#"{{"url":"{}"}}"#, origin.url("/a.png"))).await.expect(200);
+    assert!(!server.get(&path).await.expect(200).is_hit(), "a remote picture is purged by its URL");
 }
