@@ -119,6 +119,8 @@ pub struct Deliver {
     /// Variants off the ladder that were asked for once.
     asked_once: moka::sync::Cache<VariantKey, ()>,
     tasks: TaskTracker,
+    /// Where owned tasks run, whatever thread asks.
+    runtime: tokio::runtime::Handle,
 }
 
 /// Variants off the ladder of which the first request is remembered.
@@ -141,6 +143,7 @@ pub struct Parts {
 }
 
 impl Deliver {
+    /// Must run inside the tokio runtime on which the owned tasks are to run.
     pub fn new(parts: Parts) -> Arc<Self> {
         let Parts { origins, bounds, versions, memory, variants, gate, clients, tasks } = parts;
         let asked_once =
@@ -159,6 +162,7 @@ impl Deliver {
             clients,
             asked_once,
             tasks,
+            runtime: tokio::runtime::Handle::current(),
         })
     }
 
@@ -170,7 +174,8 @@ impl Deliver {
             return Ok(hit);
         }
         let (deliver, ask) = (Arc::clone(self), ask.clone());
-        self.tasks.spawn(async move { deliver.walk(&ask).await }).await.map_err(|_| Aborted)?
+        let walk = async move { deliver.walk(&ask).await };
+        self.tasks.spawn_on(walk, &self.runtime).await.map_err(|_| Aborted)?
     }
 
     /// The variant, if its version is fresh and it is in memory.
@@ -274,7 +279,8 @@ impl Deliver {
         if variant.claim_persisting() {
             let (deliver, key, variant) = (Arc::clone(self), key.clone(), Arc::clone(variant));
             let began = self.purges.now();
-            self.tasks.spawn(async move { deliver.store(&key, &variant, began).await });
+            let storing = async move { deliver.store(&key, &variant, began).await };
+            self.tasks.spawn_on(storing, &self.runtime);
         }
     }
 }

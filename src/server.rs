@@ -1,5 +1,6 @@
 //! The accept loop: HTTP/1.1 and h2c on one port, TLS where configured, limits, graceful drain.
 
+mod lanes;
 mod tls;
 
 use std::future::Future;
@@ -18,6 +19,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 
 pub use tls::{TlsError, TlsFiles};
+
+use lanes::Lanes;
 
 use crate::http::{Api, Door, Site};
 use crate::telemetry::Metrics;
@@ -63,7 +66,11 @@ pub async fn run(service: Arc<Service>, entrances: Vec<Entrance>, shutdown: impl
     let limits = service.limits;
     let graceful = GracefulShutdown::new();
     let permits = Arc::new(Semaphore::new(limits.connections));
-    let accepting = entrances.into_iter().map(|entrance| accept(&service, entrance, &permits, &graceful));
+    let lanes = match Lanes::start() {
+        Ok(lanes) => lanes,
+        Err(error) => return tracing::error!(%error, "the threads of the connections cannot be started"),
+    };
+    let accepting = entrances.into_iter().map(|entrance| accept(&service, entrance, &lanes, &permits, &graceful));
     tokio::select! {
         _ = join_all(accepting) => {}
         () = shutdown => {}
@@ -87,7 +94,13 @@ async fn drain(service: &Service, graceful: GracefulShutdown, patience: Duration
     }
 }
 
-async fn accept(service: &Arc<Service>, entrance: Entrance, permits: &Arc<Semaphore>, graceful: &GracefulShutdown) {
+async fn accept(
+    service: &Arc<Service>,
+    entrance: Entrance,
+    lanes: &Lanes,
+    permits: &Arc<Semaphore>,
+    graceful: &GracefulShutdown,
+) {
     let Entrance { listener, door, tls } = entrance;
     let tls = tls.map(TlsFiles::into_acceptor);
     loop {
@@ -104,7 +117,7 @@ async fn accept(service: &Arc<Service>, entrance: Entrance, permits: &Arc<Semaph
         };
         let connection = Connection { service: Arc::clone(service), peer, door, _permit: permit };
         let (tls, watcher) = (tls.clone(), graceful.watcher());
-        tokio::spawn(async move { connection.serve(stream, tls, watcher).await });
+        lanes.run(stream, |stream| connection.serve(stream, tls, watcher));
     }
 }
 

@@ -134,7 +134,10 @@ impl PurgeBody {
                 let key = ObjectKey::parse(&object).map_err(|error| format!("object: {error}"))?;
                 Ok(Scope::Object(bucket, key))
             }
-            _ => Err("name {\"all\": true}, a remote \"url\", or a \"bucket\" with at most one of \"prefix\" and \"object\"".to_owned()),
+            _ => Err(
+                "name {\"all\": true}, a remote \"url\", or a \"bucket\" with at most one of \"prefix\" and \"object\""
+                    .to_owned(),
+            ),
         }
     }
 }
