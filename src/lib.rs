@@ -33,7 +33,6 @@ pub mod app;
 
 pub mod server;
 
-pub mod auth;
 pub mod http;
 
 pub mod telemetry;
@@ -53,6 +52,10 @@ pub mod variants;
 
 pub mod purge;
 pub mod source;
+
+pub mod catalog;
+
+pub mod auth;
 
 pub mod config;
 
