@@ -45,7 +45,7 @@ impl House {
         let inward = ("TINTYPE_CACHE__FOLDER_SECONDS".to_owned(), "3600".to_owned());
         let config = load(None, [inward], &overrides).expect("a sound configuration");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let app = runtime.block_on(async { App::build(&config, Front::Status) }).expect("an app");
+        let app = runtime.block_on(App::build(&config, Front::Status)).expect("an app");
         Self { runtime, app, peer: SocketAddr::from(([127, 0, 0, 1], 1)), _data: data }
     }
 

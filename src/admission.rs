@@ -1,25 +1,24 @@
 //! From a picture's URL to what it asks for: parsed in its dialect, held against the bucket's rules. Knows no answers.
 
-use std::collections::HashMap;
+mod book;
+
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use http::Uri;
+
+pub use book::{BucketBook, BucketRules, OwnBucket};
 
 use crate::config::Access;
 use crate::error::Code;
 use crate::object::{BucketName, ObjectId, ObjectKey};
 use crate::transform::next::NextRefusal;
-use crate::transform::policy::{self, Policy, PolicyRefusal, PolicyRules};
+use crate::transform::policy::{self, Policy, PolicyRefusal};
 use crate::transform::signature::{SignatureError, SigningKeys};
 use crate::transform::supabase::SupabaseRefusal;
-use crate::transform::{Dialect, ImageRequest, NextRules, ParameterError, Target, Want, native, next, supabase};
-
-/// A bucket as strangers meet it.
-#[derive(Debug)]
-pub struct BucketRules {
-    pub access: Access,
-    pub policy: PolicyRules,
-}
+use crate::transform::{
+    Dialect, ImageRequest, NextRules, ParameterError, Reader, Target, Want, native, next, supabase,
+};
 
 /// A picture route with the rest of its path, still percent-encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,7 +88,7 @@ impl Refusal {
 /// The rules that a URL is read by.
 #[derive(Debug)]
 pub struct Admission {
-    pub buckets: HashMap<BucketName, BucketRules>,
+    pub buckets: Arc<BucketBook>,
     pub next: NextRules,
     pub signing: SigningKeys,
     /// Longest side of a variant in pixels, to which the Supabase dialect clamps.
@@ -119,8 +118,20 @@ impl Admission {
         Ok(request)
     }
 
+    /// Parses a URL whose reader was found to be allowed to read: neither the bucket's access nor what strangers may ask
+    /// is considered.
+    pub fn admit_reader(
+        &self,
+        route: Route<'_>,
+        uri: &Uri,
+        accept: Option<&str>,
+        reader: Reader,
+    ) -> Result<ImageRequest, Refusal> {
+        Ok(ImageRequest { reader, ..self.parse(route, uri, accept)? })
+    }
+
     /// The rules of a public bucket.
-    pub fn public(&self, bucket: &BucketName) -> Result<&BucketRules, Refusal> {
+    pub fn public(&self, bucket: &BucketName) -> Result<Arc<BucketRules>, Refusal> {
         self.buckets.get(bucket).filter(|rules| rules.access == Access::Public).ok_or(Refusal::Bucket)
     }
 

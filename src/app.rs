@@ -1,5 +1,7 @@
 //! Owns every part; the only place where concrete backends are named and parts are wired.
 
+mod storage;
+
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -10,13 +12,17 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tokio_util::task::TaskTracker;
 
-use crate::admission::{Admission, BucketRules};
-use crate::auth::{self, SecretError, ServiceKeys};
+pub use storage::Store;
+
+use crate::admission::{Admission, BucketBook, BucketRules};
+use crate::auth::{self, Keys, SecretError, ServiceKeys};
+use crate::bucket::{self, Buckets};
 use crate::cache::Memory;
+use crate::catalog::CatalogError;
 use crate::clients::Clients;
 use crate::config::{Access, Config, Location, Secret};
-use crate::deliver::{Bounds, Deliver, Origin, Parts};
-use crate::http::{Api, Images, Lifetimes, Page, Site};
+use crate::deliver::{Bounds, Deliver, Origin, OriginKind, Origins, Parts};
+use crate::http::{Api, Images, Lifetimes, Page, Site, Storage};
 use crate::imaging;
 use crate::object::BucketName;
 use crate::render::Gate;
@@ -52,6 +58,8 @@ pub enum AppError {
     Variants(#[from] StoreError),
     #[error(transparent)]
     Tls(#[from] TlsError),
+    #[error("storage.database: {0}")]
+    Catalog(#[from] CatalogError),
     #[error("the render threads cannot be started: {0}")]
     Threads(std::io::Error),
 }
@@ -70,6 +78,7 @@ pub struct App {
     pub service: Arc<Service>,
     pub deliver: Arc<Deliver>,
     pub warmer: Arc<Warmer>,
+    pub buckets: Arc<Buckets>,
     /// Owned tasks, waited for at shutdown.
     pub tasks: TaskTracker,
     /// TLS for the public door; taken when its listener is opened.
@@ -79,21 +88,32 @@ pub struct App {
 }
 
 impl App {
-    /// Builds every part. Must run inside a tokio runtime; opens no port and asks no source anything.
-    pub fn build(config: &Config, front: Front) -> Result<Arc<Self>, AppError> {
+    /// Builds every part. Opens no port and asks nothing but the catalogue.
+    pub async fn build(config: &Config, front: Front) -> Result<Arc<Self>, AppError> {
         let lock = lock_data_folder(&config.data)?;
         let secret = auth::secret(config.jwt_secret.as_ref(), &config.data)?;
         let tasks = TaskTracker::new();
         let metrics = Arc::new(Metrics::default());
-        let deliver = build_deliver(config, &tasks)?;
-        let admission = Arc::new(build_admission(config)?);
-        let images = Images {
+        let store = Store::open(config).await?;
+        store.own(config).await?;
+        let deliver = build_deliver(config, &store, &tasks)?;
+        let book = Arc::new(bucket_book(config)?);
+        bucket::fill_book(&book, &store.catalog).await?;
+        let admission = Arc::new(build_admission(config, Arc::clone(&book))?);
+        let buckets = Arc::new(Buckets::new(bucket::Parts {
+            catalog: store.catalog.clone(),
+            blobs: store.blobs.clone(),
+            book,
+            deliver: Arc::clone(&deliver),
+            upload_bytes: config.storage.upload_bytes.0,
+        }));
+        let images = Arc::new(Images {
             deliver: Arc::clone(&deliver),
             admission: Arc::clone(&admission),
             on_corrupt: config.next.on_corrupt,
             lifetimes: Lifetimes::new(config.cache.max_age, config.next.minimum_cache_ttl),
             metrics: Arc::clone(&metrics),
-        };
+        });
         let warmer = Warmer::new(Arc::clone(&deliver), admission, &config.public_urls(), gatherer(config)?);
         let warmer = Arc::new(warmer);
         let api = Arc::new(Api {
@@ -101,6 +121,13 @@ impl App {
             warmer: Arc::clone(&warmer),
             metrics: Arc::clone(&metrics),
             keys: ServiceKeys::new(&secret),
+            storage: Storage {
+                buckets: Arc::clone(&buckets),
+                keys: Arc::new(Keys::new(&secret)),
+                images: Arc::clone(&images),
+                utf8_keys: config.storage.utf8_keys,
+                body_timeout: Duration::from_secs(config.limits.body_seconds),
+            },
             page: page(config, front),
             loopback_only: config.is_loopback_only(),
             draining: AtomicBool::new(false),
@@ -111,7 +138,8 @@ impl App {
         let tls = Mutex::new(tls_files(config)?);
         let service = Service { site, api, metrics, limits: connection_limits(config), tasks: tasks.clone() };
         keep_house(&deliver, &tasks);
-        Ok(Arc::new(Self { service: Arc::new(service), deliver, warmer, tasks, tls, _lock: lock }))
+        keep_storage(&buckets, Duration::from_secs(config.storage.grace_seconds));
+        Ok(Arc::new(Self { service: Arc::new(service), deliver, warmer, buckets, tasks, tls, _lock: lock }))
     }
 
     /// TLS of the public door, once.
@@ -132,13 +160,13 @@ pub fn lock_data_folder(data: &Path) -> Result<File, AppError> {
     }
 }
 
-fn build_deliver(config: &Config, tasks: &TaskTracker) -> Result<Arc<Deliver>, AppError> {
+fn build_deliver(config: &Config, store: &Store, tasks: &TaskTracker) -> Result<Arc<Deliver>, AppError> {
     let limits = &config.limits;
     let variants = variant_store(config)?;
     let threads = limits.render_threads.or_else(|| std::thread::available_parallelism().ok().map(Into::into));
     let gate = Gate::start(threads.unwrap_or(1), Duration::from_millis(limits.queue_ms), limits.queue_entries);
     Ok(Deliver::new(Parts {
-        origins: origins(config)?,
+        origins: origins(config, store)?,
         bounds: Bounds {
             imaging: imaging::Limits { pixels: limits.pixels, frames: limits.frames },
             output_side: limits.output_side,
@@ -163,8 +191,8 @@ fn variant_store(config: &Config) -> Result<Arc<VariantStore>, AppError> {
     Ok(VariantStore::over(store.into_store(), None, capacity))
 }
 
-/// Every read side by bucket: the configured ones, the origins of `next.local`, and remote URLs.
-fn origins(config: &Config) -> Result<HashMap<BucketName, Origin>, AppError> {
+/// Every read side: the configured buckets, the origins of `next.local`, remote URLs, and our own buckets.
+fn origins(config: &Config, store: &Store) -> Result<Origins, AppError> {
     let fetcher = fetcher(config)?;
     let mut origins = HashMap::new();
     for (name, bucket) in config.named_buckets() {
@@ -197,17 +225,24 @@ fn origins(config: &Config) -> Result<HashMap<BucketName, Origin>, AppError> {
     }
     let remote = Source::Remote(RemoteSource::new(hops(config), fetcher));
     origins.insert(BucketName::remote(), origin(config, remote, config.limits.source_bytes.0));
-    Ok(origins)
+    let own = origin(config, Source::Embedded(store.source()), config.limits.source_bytes.0);
+    Ok(Origins { named: origins, own: Some(own) })
 }
 
 fn origin(config: &Config, source: Source, source_bytes: u64) -> Origin {
-    let is_folder = matches!(source, Source::Folder(_));
+    let kind = match &source {
+        Source::Folder(_) => OriginKind::Folder,
+        Source::Embedded(own) if own.is_local() => OriginKind::OwnDisk,
+        Source::Embedded(_) => OriginKind::OwnStore,
+        Source::Http(_) | Source::Store(_) | Source::Remote(_) => OriginKind::Foreign,
+    };
+    // Asking a folder is one stat, and asking ourselves one query: better than serving what was replaced.
+    let is_quick = kind != OriginKind::Foreign;
     let clocks = Clocks {
-        // Asking a folder is one stat: waiting for it is better than serving what was replaced.
-        stale_while_revalidate: Duration::from_secs(if is_folder { 0 } else { config.cache.stale_seconds }),
+        stale_while_revalidate: Duration::from_secs(if is_quick { 0 } else { config.cache.stale_seconds }),
         stale_if_error: Duration::from_secs(config.cache.stale_if_error_seconds),
     };
-    Origin { source, source_bytes, clocks, is_folder }
+    Origin { source, source_bytes, clocks, kind }
 }
 
 fn fetcher(config: &Config) -> Result<Fetcher, AppError> {
@@ -228,18 +263,29 @@ fn revealed(options: &BTreeMap<String, Secret>) -> impl Iterator<Item = (&str, &
     options.iter().map(|(name, value)| (name.as_str(), value.reveal()))
 }
 
-fn build_admission(config: &Config) -> Result<Admission, AppError> {
-    // `config::load` has found these free of mistakes; a configuration made otherwise is told here.
-    let wrong = |key: &str, message: String| AppError::Key { key: key.to_owned(), message };
-    let mut buckets = HashMap::new();
+/// A mistake that `config::load` finds too; a configuration made otherwise is told of it here.
+fn wrong(key: &str, message: String) -> AppError {
+    AppError::Key { key: key.to_owned(), message }
+}
+
+fn bucket_book(config: &Config) -> Result<BucketBook, AppError> {
+    let (mut elsewhere, mut own) = (HashMap::new(), HashMap::new());
     for (name, bucket) in config.named_buckets() {
         let policy = bucket.policy_rules().map_err(|mistakes| wrong("presets", format!("{mistakes:?}")))?;
-        buckets.insert(name, BucketRules { access: bucket.access, policy });
+        if bucket.url.is_some() {
+            elsewhere.insert(name, Arc::new(BucketRules { access: bucket.access, policy }));
+        } else {
+            own.insert(name, policy);
+        }
     }
     for (index, _) in config.local_origins() {
         let rules = BucketRules { access: Access::Public, policy: PolicyRules::default() };
-        buckets.insert(BucketName::local_origin(index), rules);
+        elsewhere.insert(BucketName::local_origin(index), Arc::new(rules));
     }
+    Ok(BucketBook::new(elsewhere, own))
+}
+
+fn build_admission(config: &Config, buckets: Arc<BucketBook>) -> Result<Admission, AppError> {
     let signing = config.signing_keys().map_err(|error| wrong("signing.keys", error.to_string()))?;
     let next = config.next_rules().map_err(|mistakes| wrong("next", format!("{mistakes:?}")))?;
     Ok(Admission { buckets, next, signing, output_side: config.limits.output_side })
@@ -274,6 +320,21 @@ fn connection_limits(config: &Config) -> ConnectionLimits {
         header_timeout: Duration::from_secs(config.limits.header_seconds),
         drain: Duration::from_secs(config.limits.drain_seconds),
     }
+}
+
+/// Removes replaced bytes when their time of grace is over.
+fn keep_storage(buckets: &Arc<Buckets>, grace: Duration) {
+    let buckets = Arc::downgrade(buckets);
+    // Not tracked: it never ends by itself, and nothing is lost when it is cut.
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            let Some(buckets) = buckets.upgrade() else { return };
+            if let Err(error) = bucket::remove_stale(&buckets.catalog, &buckets.blobs, grace).await {
+                tracing::warn!(%error, "replaced bytes could not be removed; they are tried again");
+            }
+        }
+    });
 }
 
 /// Background chores: the index of the variant store after a start, and quiet clients now and then.

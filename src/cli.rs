@@ -1,5 +1,6 @@
 //! The commands, each a short file.
 
+mod cleanup;
 mod config;
 mod demo;
 mod doctor;
@@ -32,6 +33,8 @@ enum Command {
     Warm(Box<warm::Options>),
     /// Look at configuration, disk, clock and buckets, and say what to do about each fault.
     Doctor(doctor::Options),
+    /// Remove bytes of our own buckets that nobody needs: replaced versions, and what a crash left.
+    Cleanup(cleanup::Options),
     /// Print the effective configuration, or a commented default file.
     Config(config::Options),
     /// Print a service key for the purge and warm routes.
@@ -83,6 +86,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Demo(options) => demo::run(options),
         Command::Warm(options) => warm::run(&options),
         Command::Doctor(options) => doctor::run(&options),
+        Command::Cleanup(options) => cleanup::run(&options),
         Command::Config(options) => config::run(&options),
         Command::Keys(options) => keys::run(&options),
     };

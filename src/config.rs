@@ -18,6 +18,7 @@ pub use load::{Mistake, Mistakes, Overrides, load};
 pub use reference::{commented_default, markdown_table};
 pub use values::{ByteSize, Location, Secret, TextList};
 
+use crate::auth::RuleSet;
 use crate::object::BucketName;
 use crate::transform::policy::Policy;
 use crate::transform::{LocalPattern, NextSettings, RemotePattern};
@@ -36,8 +37,11 @@ pub struct Config {
     pub trusted_proxies: TextList,
     /// HS256 secret, at least 32 bytes. Made and kept in the data folder if unset.
     pub jwt_secret: Option<Secret>,
-    /// Buckets to read from, by name.
+    /// Buckets by name: some with a place of their own to read from, the others kept by us.
     pub buckets: BTreeMap<String, BucketConfig>,
+    /// Who may do what in buckets of ours that have no rules of their own: `own-folder`, `authenticated`, `read-only`, or a list of `{role, operations, prefix}`.
+    pub rules: RuleSet,
+    pub storage: Storage,
     pub limits: Limits,
     pub cache: CacheConfig,
     pub next: NextConfig,
@@ -47,11 +51,11 @@ pub struct Config {
     pub log: Log,
 }
 
-/// One bucket to read from.
+/// One bucket.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct BucketConfig {
-    /// A folder, `http(s)://…/` prefix, `s3://bucket/prefix`, `gs://bucket/prefix` or `az://container/prefix`.
+    /// Where it is read from: a folder, `http(s)://…/` prefix, `s3://bucket/prefix`, `gs://bucket/prefix` or `az://container/prefix`. Unset: the bucket is ours, written through the storage API.
     pub url: Option<Location>,
     /// Who may read: `public` or `private`.
     pub access: Access,
@@ -67,6 +71,54 @@ pub struct BucketConfig {
     pub options: BTreeMap<String, Secret>,
     /// Request headers sent to this origin and nowhere else (http only).
     pub headers: BTreeMap<String, Secret>,
+    /// Largest upload (buckets of ours only, like all that follows).
+    pub file_size_limit: Option<ByteSize>,
+    /// Types that may be uploaded, such as `image/png` or `image/*`. Default: all.
+    pub allowed_mime_types: TextList,
+    /// Whether uploads must be what their type says; the type found in the bytes is the one that is kept. Default: true.
+    pub verify_content: Option<bool>,
+    /// Whether uploaded pictures must decode as a whole.
+    pub must_decode: bool,
+    /// Whether metadata is removed from uploaded pictures, and their orientation applied.
+    pub normalise: bool,
+    /// Uploaded stills with more bytes than this are encoded anew as WebP.
+    pub reencode_over: Option<ByteSize>,
+    /// Who may write, list and read what is not public, if other than `rules`.
+    pub rules: Option<RuleSet>,
+}
+
+/// Where our own buckets are kept, and what may be written into them.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Storage {
+    /// Where the bytes are: an `s3://`, `gs://` or `az://` prefix. Default: the data folder.
+    pub url: Option<Location>,
+    /// Options of that object store.
+    pub options: BTreeMap<String, Secret>,
+    /// A `postgres://` URL for the catalogue. Default: SQLite in the data folder.
+    pub database: Option<Secret>,
+    /// Schema of the catalogue's tables in Postgres.
+    pub schema: String,
+    /// Largest upload into any bucket.
+    pub upload_bytes: ByteSize,
+    /// Whether object keys may have letters beyond ASCII. Supabase refuses them.
+    pub utf8_keys: bool,
+    /// Seconds for which replaced and removed bytes are kept.
+    pub grace_seconds: u64,
+}
+
+impl Default for Storage {
+    fn default() -> Self {
+        Self {
+            url: None,
+            options: BTreeMap::new(),
+            database: None,
+            schema: "tintype".to_owned(),
+            upload_bytes: ByteSize(50_000_000),
+            utf8_keys: false,
+            grace_seconds: 3600,
+        }
+    }
 }
 
 /// Who may read a bucket.
@@ -291,6 +343,8 @@ impl Default for Config {
             trusted_proxies: TextList::default(),
             jwt_secret: None,
             buckets: BTreeMap::new(),
+            rules: RuleSet::default(),
+            storage: Storage::default(),
             limits: Limits::default(),
             cache: CacheConfig::default(),
             next: NextConfig::default(),

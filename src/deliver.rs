@@ -36,8 +36,45 @@ pub struct Origin {
     /// Largest original in bytes, after content-decoding.
     pub source_bytes: u64,
     pub clocks: Clocks,
-    /// A folder on this machine: asking is one stat, only pictures are served, and nothing needs an `Age`.
-    pub is_folder: bool,
+    pub kind: OriginKind,
+}
+
+/// What a bucket's bytes are to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OriginKind {
+    /// A folder on this machine: asking is one stat, and only pictures are served.
+    Folder,
+    /// Ours, on this machine's disk: what is known of it holds until we write.
+    OwnDisk,
+    /// Ours, in an object store.
+    OwnStore,
+    /// Somebody else's.
+    Foreign,
+}
+
+impl OriginKind {
+    /// Whether the original's bytes are on this machine's disk already.
+    const fn is_local(self) -> bool {
+        matches!(self, Self::Folder | Self::OwnDisk)
+    }
+
+    const fn is_own(self) -> bool {
+        matches!(self, Self::OwnDisk | Self::OwnStore)
+    }
+}
+
+/// Every read side: the configured buckets by name, and our own buckets, which come and go.
+#[derive(Debug, Default)]
+pub struct Origins {
+    pub named: HashMap<BucketName, Origin>,
+    /// All buckets that are not named.
+    pub own: Option<Origin>,
+}
+
+impl Origins {
+    pub fn get(&self, bucket: &BucketName) -> Option<&Origin> {
+        self.named.get(bucket).or(self.own.as_ref())
+    }
 }
 
 /// Bounds of what is made.
@@ -91,7 +128,7 @@ pub struct Delivered {
     pub record: Arc<Record>,
     pub made: Made,
     pub status: CacheStatus,
-    /// Time since the version was confirmed with its source; zero for folders.
+    /// Time since the version was confirmed with its source; zero for folders and for our own buckets.
     pub age: Duration,
     /// Set where this request had the work done.
     pub timings: Option<Timings>,
@@ -105,7 +142,7 @@ type Filling = Fills<VariantKey, Result<Filled, DeliverError>>;
 /// Everything a walk needs, shared by all of them.
 #[derive(Debug)]
 pub struct Deliver {
-    pub(crate) origins: HashMap<BucketName, Origin>,
+    pub(crate) origins: Origins,
     pub(crate) bounds: Bounds,
     pub(crate) versions: Versions,
     pub(crate) memory: Memory,
@@ -131,7 +168,7 @@ const ATTEMPTS: usize = 3;
 /// The parts that [`Deliver`] is built from.
 #[derive(Debug)]
 pub struct Parts {
-    pub origins: HashMap<BucketName, Origin>,
+    pub origins: Origins,
     pub bounds: Bounds,
     pub versions: Versions,
     pub memory: Memory,
@@ -230,12 +267,20 @@ impl Deliver {
         let object = &ask.object;
         let began = self.purges.now();
         let unread = |record| Confirmed { record, picture: None, began };
-        let known = match self.versions.get(object) {
-            Some(record) => Some(record),
+        let (known, is_hearsay) = match self.versions.get(object) {
+            Some(record) => (Some(record), false),
             None if self.versions.is_missing(object) => return Err(DeliverError::Missing),
-            None => self.versions.load(object).await,
+            // Written before this process began: a write that it has not seen may have come since.
+            None if origin.kind.is_own() => (self.versions.read(object).await, true),
+            None => (self.versions.load(object).await, false),
         };
-        let standing = known.as_ref().map(|record| judge(record, origin.clocks, SystemTime::now()));
+        let standing = known.as_ref().map(|record| {
+            if is_hearsay {
+                Standing::Expired { over: Duration::ZERO, or_serve: false }
+            } else {
+                judge(record, origin.clocks, SystemTime::now())
+            }
+        });
         match (known, standing) {
             (Some(record), Some(Standing::Fresh)) => Ok((unread(record), None)),
             (Some(record), Some(Standing::Stale { over, ask })) => {
@@ -264,7 +309,7 @@ impl Deliver {
     fn key(&self, ask: &Ask, origin: &Origin, record: &Record) -> Result<VariantKey, DeliverError> {
         let natural = record.seen.ok_or_else(|| DeliverError::not_a_picture(record));
         let made = match ask.want {
-            Want::Original if origin.is_folder => natural.map(|_| Made::Original)?,
+            Want::Original if origin.kind == OriginKind::Folder => natural.map(|_| Made::Original)?,
             Want::Original => Made::Original,
             Want::Variant { transform, format } => match transform.resolve(&natural?, format, ask.dialect) {
                 Resolved::Passthrough => Made::Stripped,
@@ -313,7 +358,10 @@ fn delivered(
     status: CacheStatus,
     timings: Option<Timings>,
 ) -> Delivered {
-    let age = if origin.is_folder { Duration::ZERO } else { record.confirmed_at.elapsed().unwrap_or_default() };
+    let age = match origin.kind {
+        OriginKind::Foreign => record.confirmed_at.elapsed().unwrap_or_default(),
+        OriginKind::Folder | OriginKind::OwnDisk | OriginKind::OwnStore => Duration::ZERO,
+    };
     Delivered { variant, record, made, status, age, timings }
 }
 

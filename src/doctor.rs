@@ -71,7 +71,7 @@ pub async fn examine(config: &Config, scratch: &Path) -> Vec<Finding> {
     findings.push(clock(scratch));
     findings.extend(reach(config));
     let private_copy = Config { data: scratch.to_owned(), ..config.clone() };
-    match App::build(&private_copy, Front::Status) {
+    match App::build(&private_copy, Front::Status).await {
         Ok(app) => findings.extend(buckets(config, &app).await),
         Err(error) => {
             findings.push(Finding::fault(error.to_string(), "mend what the message names, then run doctor again"));
@@ -205,7 +205,7 @@ const TRIED: usize = 20;
 
 async fn first_object(app: &App, name: &BucketName) -> Result<Option<ObjectKey>, ()> {
     let Some(origin) = app.deliver.origins.get(name) else { return Ok(None) };
-    let mut listed = origin.source.list("").take(TRIED);
+    let mut listed = origin.source.list(name, "").take(TRIED);
     let mut first = None;
     while let Some(key) = listed.next().await {
         let key = key.map_err(|_| ())?;

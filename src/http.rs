@@ -8,6 +8,7 @@ mod errors;
 mod images;
 mod pages;
 mod respond;
+mod storage;
 mod warm;
 
 use std::convert::Infallible;
@@ -22,24 +23,29 @@ use tower::ServiceExt;
 pub use api::{Api, Door};
 pub use body::Body;
 pub use errors::Problem;
-pub use images::Images;
+pub use images::{Call, Images};
 pub use pages::Page;
 pub use respond::Lifetimes;
+pub use storage::Storage;
 
 use crate::admission::Route;
 use crate::error::Code;
 use crate::source::is_own_request;
 
+/// Who is limited for a request's work; `None` is exempt.
+#[derive(Clone, Copy, Debug)]
+struct ClientAddress(Option<std::net::IpAddr>);
+
 /// Everything that answers HTTP.
 #[derive(Debug)]
 pub struct Site {
-    images: Images,
+    images: Arc<Images>,
     api: axum::Router,
     trusted_proxies: Vec<IpNet>,
 }
 
 impl Site {
-    pub fn new(images: Images, api: Arc<Api>, trusted_proxies: Vec<IpNet>) -> Self {
+    pub fn new(images: Arc<Images>, api: Arc<Api>, trusted_proxies: Vec<IpNet>) -> Self {
         Self { images, api: api::router(api), trusted_proxies }
     }
 
@@ -63,13 +69,16 @@ impl Site {
                 return Ok(loop_detected(route));
             }
             let client = client::address(peer.ip(), &parts.headers, &self.trusted_proxies);
-            return Ok(self.images.serve(route, &parts, client).await);
+            let call = Call { method: &parts.method, uri: &parts.uri, headers: &parts.headers, client };
+            return Ok(self.images.serve(route, call).await);
         }
         if parts.uri.path() == "/healthz" {
             return Ok(Response::new(Body::Bytes(bytes::Bytes::from_static(b"ok\n"))));
         }
+        let client = client::address(peer.ip(), &parts.headers, &self.trusted_proxies);
         let mut request = Request::from_parts(parts, axum::body::Body::new(body));
         request.extensions_mut().insert(door);
+        request.extensions_mut().insert(ClientAddress(client));
         let answer = self.api.clone().oneshot(request).await;
         Ok(answer.map_or_else(|never| match never {}, |response| response.map(Body::Api)))
     }

@@ -38,6 +38,9 @@ pub mod http;
 pub mod telemetry;
 pub mod warm;
 
+pub mod bucket;
+pub mod ingest;
+
 pub mod admission;
 pub mod deliver;
 
@@ -53,6 +56,7 @@ pub mod variants;
 pub mod purge;
 pub mod source;
 
+pub mod blobs;
 pub mod catalog;
 
 pub mod auth;

@@ -11,7 +11,9 @@ pub const MAX_KEY_BYTES: usize = 1024;
 /// Why a name from outside was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
-    #[error("a bucket name is 1 to 100 of the characters A-Z a-z 0-9 . _ -, and does not begin with a dot")]
+    #[error(
+        "a bucket name is 1 to 100 ASCII letters, digits, blanks or !.*'()&$=@;:+,?_-, and begins with no dot or blank"
+    )]
     Bucket,
     #[error(
         "an object name is 1 to 1024 bytes of UTF-8 without control characters, backslashes, empty, `.` or `..` segments"
@@ -19,7 +21,8 @@ pub enum NameError {
     Key,
 }
 
-/// A bucket's name: 1 to 100 bytes of `A-Za-z0-9._-`, not beginning with a dot.
+/// A bucket's name: 1 to 100 bytes of what Supabase Storage allows (`A-Za-z0-9_!.*'() &$=@;:+,?-`), with no blank at
+/// either end and no dot at its beginning.
 ///
 /// Names that begin with `~` belong to us ([`BucketName::remote`]); no name from outside parses into one.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -31,8 +34,9 @@ impl BucketName {
     /// # Errors
     /// [`NameError::Bucket`] for anything else than the characters above.
     pub fn parse(text: &str) -> Result<Self, NameError> {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-        let fits = (1..=100).contains(&text.len()) && !text.starts_with('.') && text.bytes().all(plain);
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_!.*'() &$=@;:+,?-".contains(&byte);
+        let legal_ends = !text.starts_with(['.', ' ']) && !text.ends_with(' ');
+        let fits = (1..=100).contains(&text.len()) && legal_ends && text.bytes().all(plain);
         if fits { Ok(Self(text.into())) } else { Err(NameError::Bucket) }
     }
 

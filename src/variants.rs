@@ -52,8 +52,8 @@ pub struct Variant {
 impl Variant {
     /// A variant of these bytes; the ETag is their BLAKE3 hash, shortened to 128 bits.
     pub fn new(body: Bytes, content_type: HeaderValue, persisted: bool) -> Self {
-        let hash = blake3::hash(&body).to_hex();
-        let etag = HeaderValue::from_str(&format!("\"{}\"", &hash[..32])).unwrap_or(HeaderValue::from_static("\"\""));
+        let etag = etag_of_hash(&blake3::hash(&body));
+        let etag = HeaderValue::from_str(&etag).unwrap_or(HeaderValue::from_static("\"\""));
         let content_length = HeaderValue::from(body.len());
         Self { body, etag, content_type, content_length, persisted: AtomicBool::new(persisted) }
     }
@@ -62,6 +62,11 @@ impl Variant {
     pub fn claim_persisting(&self) -> bool {
         !self.persisted.load(Ordering::Relaxed) && !self.persisted.swap(true, Ordering::AcqRel)
     }
+}
+
+/// The strong, quoted entity tag of bytes with this hash.
+pub fn etag_of_hash(hash: &blake3::Hash) -> String {
+    format!("\"{}\"", &hash.to_hex()[..32])
 }
 
 /// The `Content-Type` of a source format.

@@ -124,7 +124,7 @@ impl Record {
 const AFTER_HTTP_DATES: u64 = 253_402_300_800;
 
 /// An HTTP date, or none for times that it cannot say: a file's time may be any.
-fn http_date(time: SystemTime) -> Option<HeaderValue> {
+pub fn http_date(time: SystemTime) -> Option<HeaderValue> {
     let since = time.duration_since(UNIX_EPOCH).ok().filter(|since| since.as_secs() < AFTER_HTTP_DATES)?;
     HeaderValue::from_str(&httpdate::fmt_http_date(UNIX_EPOCH + since)).ok()
 }
@@ -154,14 +154,20 @@ impl Versions {
         self.records.get(object)
     }
 
-    /// The record kept beside the variants, put into memory. Damaged ones are as good as none.
+    /// The record kept beside the variants, put into memory.
     pub async fn load(&self, object: &ObjectId) -> Option<Arc<Record>> {
+        let record = self.read(object).await?;
+        Some(self.records.entry_by_ref(object).or_insert(record).into_value())
+    }
+
+    /// The record kept beside the variants. Damaged ones are as good as none.
+    pub async fn read(&self, object: &ObjectId) -> Option<Arc<Record>> {
         let bytes = self.store.get_record(object).await?;
         let record: Record = serde_json::from_slice(&bytes).ok()?;
         if record.object != *object || record.seen.is_none() {
             return None;
         }
-        Some(self.records.entry_by_ref(object).or_insert(Arc::new(record)).into_value())
+        Some(Arc::new(record))
     }
 
     /// Keeps a record in memory. Never blocks.

@@ -152,7 +152,7 @@ impl Warmer {
             return Err(PolicyRefusal::Off.to_string());
         }
         let origin = self.deliver.origins.get(bucket).ok_or_else(|| Refusal::Bucket.to_string())?;
-        let mut listing = origin.source.list(prefix);
+        let mut listing = origin.source.list(bucket, prefix);
         let mut keys = Vec::new();
         while let Some(key) = listing.next().await {
             match key {

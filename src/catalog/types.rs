@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::object::{BucketName, ObjectId, ObjectKey};
 
 /// What tintype knows of a bucket beyond Supabase's columns.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct BucketSettings {
     /// Whether the bytes must be what their type says; the detected type is then what is stored.

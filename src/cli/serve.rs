@@ -27,7 +27,7 @@ pub(super) fn serve(mut config: Config, front: Front) -> Done {
         let listener = bind(config.listen).await?;
         // Port 0 asks for any free port; URLs that we write name the real one.
         config.listen = listener.local_addr().unwrap_or(config.listen);
-        let app = App::build(&config, front)?;
+        let app = App::build(&config, front).await?;
         let mut entrances = vec![Entrance { listener, door: Door::Public, tls: app.take_tls() }];
         if let Some(address) = config.admin.listen {
             entrances.push(Entrance { listener: bind(address).await?, door: Door::Admin, tls: None });
@@ -62,9 +62,6 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
 fn announce(config: &Config) {
     let scheme = if config.tls.certificate.is_some() { "https" } else { "http" };
     println!("tintype {} listening on {scheme}://{}", env!("CARGO_PKG_VERSION"), config.listen);
-    if config.buckets.is_empty() {
-        println!("no bucket is configured; try: tintype serve --bucket photos=./photos");
-    }
 }
 
 /// Resolves at SIGTERM or SIGINT.

@@ -77,7 +77,7 @@ pub(super) fn run(options: &Options) -> Done {
             let lists = list.split(MOST_ENTRIES, REQUEST_BYTES);
             remote::run(server, options.key.as_deref(), lists, &mut progress).await?;
         } else {
-            let app = App::build(&config, Front::Status).map_err(|error| locked(error, &config))?;
+            let app = App::build(&config, Front::Status).await.map_err(|error| locked(error, &config))?;
             let list = with_gathered(options, &config, list, &mut progress).await?;
             offline(&app, &config, list, &mut progress).await;
         }

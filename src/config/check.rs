@@ -13,7 +13,6 @@ pub(super) fn check(config: &Config, mistakes: &mut Vec<Mistake>) {
             wrong(&format!("buckets.{name}"), error.to_string());
         }
         match &bucket.url {
-            None => wrong(&format!("buckets.{name}.url"), "is missing: name a folder or a URL".to_owned()),
             Some(Location::Folder(folder)) if overlaps(folder, &config.data) => wrong(
                 &format!("buckets.{name}.url"),
                 format!(
@@ -26,7 +25,7 @@ pub(super) fn check(config: &Config, mistakes: &mut Vec<Mistake>) {
                 &format!("buckets.{name}.url"),
                 format!("`{}` is not a folder; make it, or name another", folder.display()),
             ),
-            Some(_) => {}
+            Some(_) | None => {}
         }
     }
     for url in &config.public_url.0 {
@@ -52,6 +51,16 @@ pub(super) fn check(config: &Config, mistakes: &mut Vec<Mistake>) {
             "cache.variants_url",
             "must be an s3://, gs:// or az:// prefix; the data folder is the default".to_owned(),
         );
+    }
+    if matches!(config.storage.url, Some(Location::Folder(_) | Location::Http(_))) {
+        wrong("storage.url", "must be an s3://, gs:// or az:// prefix; the data folder is the default".to_owned());
+    }
+    let database = config.storage.database.as_ref().map(|url| url::Url::parse(url.reveal()));
+    if database.is_some_and(|url| !url.is_ok_and(|url| matches!(url.scheme(), "postgres" | "postgresql"))) {
+        wrong("storage.database", "is not a postgres:// URL".to_owned());
+    }
+    if config.storage.upload_bytes > config.limits.source_bytes {
+        wrong("storage.upload_bytes", "is more than limits.source_bytes, the most that can be read back".to_owned());
     }
     if config.cache.missing_seconds > 5 {
         wrong("cache.missing_seconds", "must be at most 5".to_owned());

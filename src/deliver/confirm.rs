@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use super::{Deliver, DeliverError, Handed, Origin};
+use super::{Deliver, DeliverError, Handed, Origin, OriginKind};
 use crate::fills::Aborted;
 use crate::imaging;
 use crate::object::ObjectId;
@@ -58,13 +58,13 @@ impl Deliver {
         let origin = self.origins.get(&object.bucket).ok_or(DeliverError::Missing)?;
         let clock = Instant::now();
         let validators = known.as_ref().map(|record| &record.validators).filter(|validators| validators.can_ask());
-        let opened = origin.source.open(&object.key, validators, origin.source_bytes).await;
+        let opened = origin.source.open(&object, validators, origin.source_bytes).await;
         match (opened, known) {
             (Ok(Opened::Changed(original)), _) => Ok(self.admit(origin, object, original, began, clock).await),
             (Ok(Opened::Unchanged { inward, cache_control, .. }), Some(record)) => {
                 let record = Arc::new(record.confirmed(SystemTime::now(), inward, cache_control));
                 self.remember(&record, began);
-                if !origin.is_folder {
+                if origin.kind != OriginKind::Folder {
                     self.persist_record(&record, began).await;
                 }
                 Ok(Confirmed { record, picture: None, began })
@@ -101,7 +101,7 @@ impl Deliver {
         if record.keep {
             self.remember(&record, began);
             self.pictures.insert(&object, record.version, Arc::clone(&picture));
-            if record.seen.is_some() && !origin.is_folder {
+            if record.seen.is_some() && origin.kind != OriginKind::Folder {
                 self.persist_record(&record, began).await;
             }
         }

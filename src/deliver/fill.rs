@@ -77,8 +77,7 @@ impl Deliver {
         purpose: Purpose,
         began: Moment,
     ) -> (Arc<Variant>, bool) {
-        // The bytes of a folder's original are on this disk already.
-        let storable = record.keep && !(key.made == Made::Original && self.is_folder(&key));
+        let storable = record.keep && !(key.made == Made::Original && self.is_local(&key));
         let persist = storable && (is_usual(key.made, purpose) || self.asked_once.contains_key(&key));
         let variant = Arc::new(Variant::new(body, content_type, persist || !storable));
         let kept = record.keep && self.remember_variant(&key, &variant, began);
@@ -106,8 +105,8 @@ impl Deliver {
         self.purges.unless_purged(began, &key.object, insert).is_some()
     }
 
-    fn is_folder(&self, key: &VariantKey) -> bool {
-        self.origins.get(&key.object.bucket).is_some_and(|origin| origin.is_folder)
+    fn is_local(&self, key: &VariantKey) -> bool {
+        self.origins.get(&key.object.bucket).is_some_and(|origin| origin.kind.is_local())
     }
 
     async fn make(

@@ -8,12 +8,13 @@ use axum::extract::{Extension, Path, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post};
+use axum::routing::{any, delete, get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::json;
 
 use super::pages::Page;
+use super::storage::Storage;
 use crate::auth::ServiceKeys;
 use crate::deliver::Deliver;
 use crate::object::{BucketName, ObjectKey};
@@ -36,6 +37,7 @@ pub struct Api {
     pub warmer: Arc<Warmer>,
     pub metrics: Arc<Metrics>,
     pub keys: ServiceKeys,
+    pub storage: Storage,
     pub page: Page,
     /// Whether only this machine can reach the public door.
     pub loopback_only: bool,
@@ -59,6 +61,10 @@ pub(super) fn router(api: Arc<Api>) -> Router {
         .route("/storage/v1/cdn/{bucket}", delete(purge_bucket))
         .route("/storage/v1/cdn/{bucket}/{*object}", delete(purge_object))
         .route_layer(middleware::from_fn_with_state(Arc::clone(&api), admit_service));
+    let storage = Router::new()
+        .route("/storage/v1/{*path}", any(storage))
+        // Each bucket has a limit of its own, counted on the stream.
+        .layer(axum::extract::DefaultBodyLimit::disable());
     Router::new()
         .route("/", get(super::pages::index))
         .route("/assets/{name}", get(super::pages::asset))
@@ -66,9 +72,16 @@ pub(super) fn router(api: Arc<Api>) -> Router {
         .route("/metrics", get(metrics))
         .merge(admin)
         .merge(cdn)
+        .merge(storage)
         .fallback(not_found)
         .layer(axum::extract::DefaultBodyLimit::max(BODY_BYTES))
         .with_state(api)
+}
+
+async fn storage(State(api): State<Arc<Api>>, request: Request) -> Response {
+    let whole = request.uri().path().to_owned();
+    let path = whole.strip_prefix("/storage/v1/").unwrap_or_default();
+    api.storage.handle(path, request).await
 }
 
 async fn ready(State(api): State<Arc<Api>>) -> Response {

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use http::header::{ACCEPT, HeaderMap};
-use http::request::Parts;
-use http::{Method, Response};
+use http::{Method, Response, Uri};
 
 use super::body::Body;
 use super::errors::{self, About, Problem};
@@ -20,7 +19,7 @@ use crate::object::ObjectId;
 use crate::telemetry::{Metrics, RequestLabels, masked};
 use crate::transform::policy::PolicyRefusal;
 use crate::transform::supabase::SupabaseRefusal;
-use crate::transform::{Dialect, ImageRequest, Target, Want};
+use crate::transform::{Dialect, ImageRequest, Reader, Target, Want};
 
 /// What the picture routes need.
 #[derive(Debug)]
@@ -32,6 +31,16 @@ pub struct Images {
     pub metrics: Arc<Metrics>,
 }
 
+/// A request for a picture, without its body.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    pub method: &'a Method,
+    pub uri: &'a Uri,
+    pub headers: &'a HeaderMap,
+    /// Who is limited; `None` is exempt.
+    pub client: Option<IpAddr>,
+}
+
 /// How a request ended, for its log line and the metrics.
 struct Ended {
     response: Response<Body>,
@@ -41,38 +50,59 @@ struct Ended {
 }
 
 impl Images {
-    /// Answers a picture request and writes its one log line.
-    pub async fn serve(&self, route: Route<'_>, parts: &Parts, address: Option<IpAddr>) -> Response<Body> {
+    /// Answers a stranger's picture request and writes its one log line.
+    pub async fn serve(&self, route: Route<'_>, call: Call<'_>) -> Response<Body> {
+        self.serve_to(route, call, || self.admission.admit(route, call.uri, accept(call.headers).as_deref())).await
+    }
+
+    /// Answers a picture request whose reader was found to be allowed to read.
+    pub async fn serve_permitted(&self, route: Route<'_>, call: Call<'_>, reader: Reader) -> Response<Body> {
+        let admit = || self.admission.admit_reader(route, call.uri, accept(call.headers).as_deref(), reader);
+        self.serve_to(route, call, admit).await
+    }
+
+    async fn serve_to(
+        &self,
+        route: Route<'_>,
+        call: Call<'_>,
+        admit: impl FnOnce() -> Result<ImageRequest, Refusal>,
+    ) -> Response<Body> {
         let began = Instant::now();
-        let ended = match parts.method {
-            Method::GET | Method::HEAD => self.answer(route, parts, address, began).await,
+        let ended = match *call.method {
+            Method::GET | Method::HEAD => self.answer(route, call, admit(), began).await,
             _ => {
                 let response = errors::method_not_allowed(route.dialect());
                 Ended { response, object: None, delivered: None, code: Some(Code::BadParameter) }
             }
         };
-        self.observe(route, parts, &ended, began);
+        self.observe(route, call, &ended, began);
         ended.response
     }
 
-    async fn answer(&self, route: Route<'_>, parts: &Parts, address: Option<IpAddr>, began: Instant) -> Ended {
-        let request = match self.admission.admit(route, &parts.uri, accept(&parts.headers).as_deref()) {
+    async fn answer(
+        &self,
+        route: Route<'_>,
+        call: Call<'_>,
+        admitted: Result<ImageRequest, Refusal>,
+        began: Instant,
+    ) -> Ended {
+        let request = match admitted {
             Ok(request) => request,
-            Err(refusal) => return refused(&refusal.into(), route.dialect(), None, varies(route, parts)),
+            Err(refusal) => return refused(&refusal.into(), route.dialect(), None, varies(route, call.uri)),
         };
         let local = match &request.target {
             Target::Remote(_) => About::Object,
             Target::Object { .. } => About::Local,
         };
         let object = object_of(&request.target);
-        match self.permitted_delivery(&request, &object, address).await {
+        match self.delivery(&request, &object, call.client).await {
             Ok(delivered) => {
                 let asked = Asked {
                     request: &request,
                     key: &object.key,
-                    method: &parts.method,
-                    headers: &parts.headers,
-                    timing: wants_timing(parts),
+                    method: call.method,
+                    headers: call.headers,
+                    timing: wants_timing(call),
                     elapsed: began.elapsed(),
                 };
                 let response = respond(&delivered, &asked, &self.lifetimes);
@@ -87,7 +117,7 @@ impl Images {
         }
     }
 
-    async fn permitted_delivery(
+    async fn delivery(
         &self,
         request: &ImageRequest,
         object: &ObjectId,
@@ -113,7 +143,7 @@ impl Images {
     }
 
     /// The one log line of a request, and its counts.
-    fn observe(&self, route: Route<'_>, parts: &Parts, ended: &Ended, began: Instant) {
+    fn observe(&self, route: Route<'_>, call: Call<'_>, ended: &Ended, began: Instant) {
         let status = ended.response.status().as_u16();
         let bytes = http_body::Body::size_hint(ended.response.body()).exact().unwrap_or_default();
         let cache = ended.delivered.as_ref().map_or("none", |delivered| delivered.status.as_str());
@@ -127,8 +157,8 @@ impl Images {
             let milliseconds = |spent: std::time::Duration| (spent.as_secs_f64() * 1e5).round() / 1e2;
             tracing::info!(
                 target: "tintype::access",
-                method = %parts.method,
-                url = masked(parts.uri.path(), parts.uri.query()),
+                method = %call.method,
+                url = masked(call.uri.path(), call.uri.query()),
                 status,
                 dialect,
                 object = ended.object.as_ref().map(tracing::field::display),
@@ -154,8 +184,8 @@ fn refused(problem: &Problem, dialect: Dialect, object: Option<ObjectId>, varies
 }
 
 /// Whether the answer to a URL that could not be parsed might have varied: it did unless a format is named.
-fn varies(route: Route<'_>, parts: &Parts) -> bool {
-    let query = parts.uri.query().unwrap_or_default();
+fn varies(route: Route<'_>, uri: &Uri) -> bool {
+    let query = uri.query().unwrap_or_default();
     let names =
         |name: &str| query.split('&').any(|pair| pair.strip_prefix(name).is_some_and(|rest| rest.starts_with('=')));
     match route {
@@ -173,9 +203,9 @@ fn accept(headers: &HeaderMap) -> Option<std::borrow::Cow<'_, str>> {
     Some(if rest.is_empty() { first.into() } else { format!("{first}, {}", rest.join(", ")).into() })
 }
 
-fn wants_timing(parts: &Parts) -> bool {
-    parts.headers.contains_key("x-tintype-timing")
-        || parts.uri.query().is_some_and(|query| query.split('&').any(|pair| pair == "timing=1"))
+fn wants_timing(call: Call<'_>) -> bool {
+    call.headers.contains_key("x-tintype-timing")
+        || call.uri.query().is_some_and(|query| query.split('&').any(|pair| pair == "timing=1"))
 }
 
 const fn name_of(dialect: Dialect) -> &'static str {

@@ -79,7 +79,7 @@ async fn gallery_cards(deliver: &Arc<Deliver>, buckets: &[BucketName]) -> String
     let mut objects = Vec::new();
     for bucket in buckets {
         let Some(origin) = deliver.origins.get(bucket) else { continue };
-        let keys: Vec<ObjectKey> = origin.source.list("").take(SHOWN).try_collect().await.unwrap_or_default();
+        let keys: Vec<ObjectKey> = origin.source.list(bucket, "").take(SHOWN).try_collect().await.unwrap_or_default();
         objects.extend(keys.into_iter().map(|key| ObjectId::new(bucket.clone(), key)));
     }
     objects.sort();

@@ -1,12 +1,12 @@
 //! Builds the answer of a picture request from a delivered variant.
 
 use std::fmt::Write;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::header::{
     ACCEPT_RANGES, AGE, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_SECURITY_POLICY,
-    CONTENT_TYPE, ETAG, LAST_MODIFIED, VARY, X_CONTENT_TYPE_OPTIONS,
+    CONTENT_TYPE, ETAG, EXPIRES, LAST_MODIFIED, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 
@@ -16,8 +16,9 @@ use crate::deliver::Delivered;
 use crate::object::ObjectKey;
 use crate::source::max_age;
 use crate::telemetry::stages;
-use crate::transform::{Dialect, Download, ImageRequest};
+use crate::transform::{Dialect, Download, ImageRequest, Reader};
 use crate::variants::Made;
+use crate::versions::http_date;
 
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
@@ -119,6 +120,11 @@ fn validators(response: &mut Response<Body>, delivered: &Delivered, asked: &Aske
     headers.reserve(20);
     headers.insert(CACHE_CONTROL, cache_control(delivered, asked.request, lifetimes));
     headers.insert(ETAG, delivered.variant.etag.clone());
+    if let Reader::Holder { until: Some(until) } = asked.request.reader
+        && let Some(date) = http_date(UNIX_EPOCH + Duration::from_secs(until))
+    {
+        headers.insert(EXPIRES, date);
+    }
     headers.insert(CACHE_STATUS, delivered.status.header());
     if asked.request.varies_by_accept || asked.request.dialect == Dialect::Next {
         headers.insert(VARY, HeaderValue::from_static("Accept"));
@@ -174,6 +180,9 @@ fn cache_control(delivered: &Delivered, request: &ImageRequest, lifetimes: &Life
     let own = record.cache_control.as_deref();
     let text = if !record.keep {
         return HeaderValue::from_static("no-store");
+    } else if let Reader::Holder { until } = request.reader {
+        let left = until.map_or(SIGNED_MAX_AGE, |until| until.saturating_sub(unix_now()));
+        format!("private, max-age={}", left.min(SIGNED_MAX_AGE))
     } else if let Some(left) = request.signed_for {
         format!("public, max-age={}", left.min(SIGNED_MAX_AGE))
     } else if request.dialect == Dialect::Next {
@@ -188,6 +197,10 @@ fn cache_control(delivered: &Delivered, request: &ImageRequest, lifetimes: &Life
         }
     };
     HeaderValue::from_str(&text).unwrap_or_else(|_| lifetimes.default.clone())
+}
+
+fn unix_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 /// A configured origin's `no-store` and `private` are not passed on: the bucket is public (`doctor` names them).

@@ -1,9 +1,10 @@
-//! Originals without their EXIF, XMP and comments, for the dialect that passes animations and icons through.
+//! Originals without their EXIF, XMP and comments: for the dialect that passes animations and icons through, and for
+//! uploads that are normalised.
 
 use crate::transform::SourceFormat;
 
 use super::Probe;
-use super::probe::{gif, png, webp};
+use super::probe::{gif, jpeg, png, webp};
 
 /// The picture as it is, less the blocks that tell of its making. A part whose structure breaks is kept as it is.
 pub fn passthrough(bytes: &[u8], probe: &Probe) -> Vec<u8> {
@@ -11,7 +12,8 @@ pub fn passthrough(bytes: &[u8], probe: &Probe) -> Vec<u8> {
         SourceFormat::WebP => without_webp_metadata(bytes),
         SourceFormat::Png => without_png_metadata(bytes),
         SourceFormat::Gif => without_gif_metadata(bytes),
-        SourceFormat::Jpeg | SourceFormat::Avif | SourceFormat::Ico => bytes.to_vec(),
+        SourceFormat::Jpeg => jpeg::without_metadata(bytes),
+        SourceFormat::Avif | SourceFormat::Ico => bytes.to_vec(),
     }
 }
 

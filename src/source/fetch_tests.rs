@@ -11,7 +11,7 @@ use url::Url;
 
 use super::scripted_origin::{Answer, Origin, Reply};
 use super::*;
-use crate::object::ObjectKey;
+use crate::object::{BucketName, ObjectId, ObjectKey};
 
 const LIMIT: u64 = 1 << 20;
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\nand the rest of it";
@@ -40,8 +40,12 @@ impl Resolve for Scripted {
     }
 }
 
-fn key(text: &str) -> ObjectKey {
-    ObjectKey::parse(text).unwrap()
+fn named(key: ObjectKey) -> ObjectId {
+    ObjectId::new(BucketName::parse("b").unwrap(), key)
+}
+
+fn object(text: &str) -> ObjectId {
+    named(ObjectKey::parse(text).unwrap())
 }
 
 fn fetcher(exceptions: &[String]) -> Fetcher {
@@ -56,7 +60,7 @@ fn bucket(origin: &Origin, hops: HopLimits) -> Source {
 }
 
 async fn open(source: &Source, text: &str) -> Result<Opened, SourceError> {
-    source.open(&key(text), None, LIMIT).await
+    source.open(&object(text), None, LIMIT).await
 }
 
 fn changed(opened: Opened) -> Original {
@@ -157,14 +161,14 @@ async fn unchanged_objects_cost_no_body() {
     origin.serve_conditionally("/a.png", reply);
     let source = bucket(&origin, PATIENT);
     let known = changed(open(&source, "a.png").await.unwrap()).validators;
-    match source.open(&key("a.png"), Some(&known), LIMIT).await.unwrap() {
+    match source.open(&object("a.png"), Some(&known), LIMIT).await.unwrap() {
         Opened::Unchanged { inward, cache_control, keep } => {
             assert_eq!((inward, cache_control.as_deref(), keep), (Duration::from_secs(30), Some("max-age=30"), true));
         }
         Opened::Changed(_) => panic!("changed"),
     }
     let stale = Validators { etag: Some("\"zero\"".into()), ..known };
-    changed(source.open(&key("a.png"), Some(&stale), LIMIT).await.unwrap());
+    changed(source.open(&object("a.png"), Some(&stale), LIMIT).await.unwrap());
     assert_eq!(origin.connections(), 1, "connections are pooled");
 }
 
@@ -174,7 +178,7 @@ async fn without_a_tag_the_date_is_asked_with() {
     origin.serve("/a.png", Reply::ok("image/png", PNG));
     let last_modified = Some(SystemTime::UNIX_EPOCH + Duration::from_secs(9));
     let known = Validators { last_modified, ..Validators::default() };
-    bucket(&origin, PATIENT).open(&key("a.png"), Some(&known), LIMIT).await.unwrap();
+    bucket(&origin, PATIENT).open(&object("a.png"), Some(&known), LIMIT).await.unwrap();
     assert_eq!(origin.seen()[0].header("if-modified-since"), Some("Thu, 01 Jan 1970 00:00:09 GMT"));
 }
 
@@ -376,7 +380,7 @@ async fn redirects_to_internal_literals_other_schemes_and_credentials_are_refuse
 async fn open_remote(resolver: Arc<Scripted>, exceptions: &[String], url: &str) -> Result<Opened, SourceError> {
     let exceptions = exceptions.iter().map(|text| HostPort::parse(text).unwrap()).collect();
     let source = Source::Remote(RemoteSource::new(PATIENT, Fetcher::new(exceptions, resolver).unwrap()));
-    source.open(&ObjectKey::from_url(&Url::parse(url).unwrap()), None, LIMIT).await
+    source.open(&named(ObjectKey::from_url(&Url::parse(url).unwrap())), None, LIMIT).await
 }
 
 #[tokio::test]
@@ -431,9 +435,9 @@ async fn a_connection_opened_in_trust_is_never_lent_to_a_stranger() {
     let fetcher = Fetcher::new(Vec::new(), Scripted::new(&[&["127.0.0.1"]])).unwrap();
     let url = format!("http://inside.example:{}/", origin.address().port());
     let trusted = HttpSource::new(&Url::parse(&url).unwrap(), [], PATIENT, fetcher.clone()).unwrap();
-    changed(Source::Http(trusted).open(&key("a.png"), None, LIMIT).await.unwrap());
+    changed(Source::Http(trusted).open(&object("a.png"), None, LIMIT).await.unwrap());
     let remote = Source::Remote(RemoteSource::new(PATIENT, fetcher));
-    let stranger = ObjectKey::from_url(&Url::parse(&url).unwrap().join("a.png").unwrap());
+    let stranger = named(ObjectKey::from_url(&Url::parse(&url).unwrap().join("a.png").unwrap()));
     let error = remote.open(&stranger, None, LIMIT).await.unwrap_err();
     assert!(matches!(error, SourceError::Refused(_)), "{error}");
     assert_eq!(origin.seen().len(), 1);

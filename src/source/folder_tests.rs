@@ -16,6 +16,10 @@ fn source(path: &Path) -> Source {
     Source::Folder(FolderSource::new(path).unwrap())
 }
 
+fn object(key: &str) -> ObjectId {
+    ObjectId::new(BucketName::parse("b").unwrap(), ObjectKey::parse(key).unwrap())
+}
+
 fn write(root: &Path, path: &str, bytes: &[u8]) {
     let path = root.join(path);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -23,7 +27,7 @@ fn write(root: &Path, path: &str, bytes: &[u8]) {
 }
 
 async fn open(source: &Source, key: &str, known: Option<&Validators>) -> Result<Opened, SourceError> {
-    source.open(&ObjectKey::parse(key).unwrap(), known, LIMIT).await
+    source.open(&object(key), known, LIMIT).await
 }
 
 async fn read(source: &Source, key: &str) -> Result<Original, SourceError> {
@@ -131,7 +135,7 @@ async fn every_visible_regular_file_is_listed_by_prefix() {
         ("../", &[]),
     ];
     for (prefix, expected) in table {
-        let mut keys: Vec<_> = source.list(prefix).try_collect().await.unwrap();
+        let mut keys: Vec<_> = source.list(&object("a").bucket, prefix).try_collect().await.unwrap();
         keys.sort();
         assert_eq!(keys.iter().map(ObjectKey::as_str).collect::<Vec<_>>(), expected, "{prefix:?}");
     }

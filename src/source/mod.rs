@@ -6,6 +6,7 @@
 mod addresses;
 mod body;
 mod cache_control;
+mod embedded;
 mod error;
 mod fetch;
 #[cfg(test)]
@@ -33,6 +34,7 @@ use futures_util::stream::{self, BoxStream};
 
 pub use self::addresses::is_public;
 pub use self::cache_control::{INWARD_DEFAULT, inward, max_age};
+pub use self::embedded::EmbeddedSource;
 pub use self::error::{SetupError, SourceError};
 pub use self::fetch::{
     ANY_TYPE, FetchRequest, Fetched, Fetcher, HopLimits, PICTURES_FIRST, Trust, VIA, is_own_request,
@@ -44,7 +46,7 @@ pub use self::remote::RemoteSource;
 pub use self::store::StoreSource;
 pub use self::store_setup::store_from_url;
 pub use self::validators::Validators;
-use crate::object::ObjectKey;
+use crate::object::{BucketName, ObjectId, ObjectKey};
 
 /// An original as its source holds it now.
 #[derive(Clone, Debug)]
@@ -89,6 +91,8 @@ impl Opened {
 /// A bucket's read side.
 #[derive(Clone, Debug)]
 pub enum Source {
+    /// All of our own buckets.
+    Embedded(EmbeddedSource),
     Folder(FolderSource),
     Http(HttpSource),
     Store(StoreSource),
@@ -96,11 +100,13 @@ pub enum Source {
 }
 
 impl Source {
-    /// The original behind `key`, or [`Opened::Unchanged`] if it is still the one that `known` describes.
+    /// The original of an object, or [`Opened::Unchanged`] if it is still the one that `known` describes.
     ///
     /// `limit` is the largest number of bytes accepted, after content-decoding.
-    pub async fn open(&self, key: &ObjectKey, known: Option<&Validators>, limit: u64) -> Result<Opened, SourceError> {
+    pub async fn open(&self, object: &ObjectId, known: Option<&Validators>, limit: u64) -> Result<Opened, SourceError> {
+        let key = &object.key;
         match self {
+            Self::Embedded(embedded) => embedded.open(object, known, limit).await,
             Self::Folder(folder) => folder.open(key, known, limit).await,
             Self::Http(origin) => origin.open(key, known, limit).await,
             Self::Store(store) => store.open(key, known, limit).await,
@@ -108,11 +114,13 @@ impl Source {
         }
     }
 
-    /// Every key that begins with `prefix` (a prefix of text, not of segments; empty: all), in no particular order.
+    /// Every key of the bucket that begins with `prefix` (a prefix of text, not of segments; empty: all), in no
+    /// particular order.
     ///
     /// HTTP origins and remote URLs yield one [`SourceError::NoListing`].
-    pub fn list(&self, prefix: &str) -> BoxStream<'static, Result<ObjectKey, SourceError>> {
+    pub fn list(&self, bucket: &BucketName, prefix: &str) -> BoxStream<'static, Result<ObjectKey, SourceError>> {
         match self {
+            Self::Embedded(embedded) => embedded.list(bucket, prefix),
             Self::Folder(folder) => folder.list(prefix),
             Self::Store(store) => store.list(prefix),
             Self::Http(_) | Self::Remote(_) => stream::iter([Err(SourceError::NoListing)]).boxed(),
@@ -122,6 +130,7 @@ impl Source {
     /// Whether the source can be reached at all, for `doctor` and readiness. Says nothing about any single object.
     pub async fn check(&self) -> Result<(), SourceError> {
         match self {
+            Self::Embedded(embedded) => embedded.check().await,
             Self::Folder(folder) => folder.check().await,
             Self::Http(origin) => origin.check().await,
             Self::Store(store) => store.check().await,

@@ -26,12 +26,12 @@ async fn filled(prefix: &str) -> Source {
     Source::Store(StoreSource::new(Arc::new(store), Path::parse(prefix).unwrap(), TIMEOUT))
 }
 
-fn key(text: &str) -> ObjectKey {
-    ObjectKey::parse(text).unwrap()
+fn object(text: &str) -> ObjectId {
+    ObjectId::new(BucketName::parse("b").unwrap(), ObjectKey::parse(text).unwrap())
 }
 
 async fn read(source: &Source, text: &str) -> Result<Original, SourceError> {
-    match source.open(&key(text), None, LIMIT).await? {
+    match source.open(&object(text), None, LIMIT).await? {
         Opened::Changed(original) => Ok(original),
         Opened::Unchanged { .. } => panic!("unchanged"),
     }
@@ -54,10 +54,10 @@ async fn objects_come_with_their_attributes_from_below_the_prefix() {
 async fn a_known_object_is_unchanged_and_a_large_one_is_refused_unread() {
     let source = filled("p").await;
     let known = read(&source, "a.png").await.unwrap().validators;
-    let again = source.open(&key("a.png"), Some(&known), LIMIT).await.unwrap();
+    let again = source.open(&object("a.png"), Some(&known), LIMIT).await.unwrap();
     assert!(matches!(again, Opened::Unchanged { cache_control: None, .. }));
     let other = Validators { etag: Some("\"other\"".into()), ..known };
-    assert!(matches!(source.open(&key("a.png"), Some(&other), LIMIT).await, Ok(Opened::Changed(_))));
+    assert!(matches!(source.open(&object("a.png"), Some(&other), LIMIT).await, Ok(Opened::Changed(_))));
     assert_eq!(read(&source, "large.png").await.unwrap_err(), SourceError::TooManyBytes { limit: LIMIT });
 }
 
@@ -81,11 +81,14 @@ async fn keys_are_listed_by_prefix_of_text() {
     ];
     let source = filled("p").await;
     for (prefix, expected) in table {
-        let mut keys: Vec<_> = source.list(prefix).try_collect().await.unwrap();
+        let mut keys: Vec<_> = source.list(&object("a").bucket, prefix).try_collect().await.unwrap();
         keys.sort();
         assert_eq!(keys.iter().map(ObjectKey::as_str).collect::<Vec<_>>(), expected, "{prefix:?}");
     }
-    assert_eq!(filled("").await.list("outside").try_collect::<Vec<_>>().await.unwrap(), [key("outside.png")]);
+    assert_eq!(
+        filled("").await.list(&object("a").bucket, "outside").try_collect::<Vec<_>>().await.unwrap(),
+        [object("outside.png").key]
+    );
 }
 
 fn s3(origin: &Origin, timeout: Duration) -> Source {
@@ -104,7 +107,7 @@ async fn s3_is_asked_conditionally_at_its_endpoint() {
     let source = s3(&origin, TIMEOUT);
     let original = read(&source, "a b.png").await.unwrap();
     assert_eq!((&*original.bytes, original.inward), (&b"bytes"[..], Duration::from_secs(7)));
-    let again = source.open(&key("a b.png"), Some(&original.validators), LIMIT).await.unwrap();
+    let again = source.open(&object("a b.png"), Some(&original.validators), LIMIT).await.unwrap();
     assert!(matches!(again, Opened::Unchanged { .. }));
     assert_eq!(read(&source, "none.png").await.unwrap_err(), SourceError::Missing);
     assert_eq!(source.check().await, Ok(()));

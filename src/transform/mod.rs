@@ -209,6 +209,18 @@ pub enum Want {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Download(pub Option<String>);
 
+/// Whom an answer is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reader {
+    #[default]
+    Anyone,
+    /// Who holds a token: no shared cache may keep the answer, and none longer than the token holds.
+    Holder {
+        /// Unix seconds; `None`: the token does not expire.
+        until: Option<u64>,
+    },
+}
+
 /// One parsed image URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImageRequest {
@@ -226,4 +238,6 @@ pub struct ImageRequest {
     pub x_transformations: Option<Box<str>>,
     /// Seconds until a verified signature expires; [`policy::admit`] wants it in signed mode. Parsers leave it empty.
     pub signed_for: Option<u64>,
+    /// Parsers leave it at everyone.
+    pub reader: Reader,
 }

@@ -17,7 +17,7 @@ use url::form_urlencoded;
 use super::query::{digits, nearly_equal, object_of_path, steps};
 use super::{
     Blur, Dialect, Download, Fit, Format, FormatRequest, Frames, Gravity, ImageRequest, MAX_SIDE, Otherwise,
-    ParameterError, Quality, Rgb, Target, Transform, Want, negotiate,
+    ParameterError, Quality, Reader, Rgb, Target, Transform, Want, negotiate,
 };
 use crate::object::NameError;
 
@@ -103,6 +103,7 @@ pub fn parse(path_tail: &str, query: &str, accept: Option<&str>) -> Result<Image
         preset,
         x_transformations: None,
         signed_for: None,
+        reader: Reader::Anyone,
     })
 }
 

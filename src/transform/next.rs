@@ -8,7 +8,7 @@ use url::{Url, form_urlencoded};
 use super::own::{Own, names_next_image};
 use super::query::{digits, object_of_path};
 use super::{
-    Dialect, FormatRequest, ImageRequest, LocalTarget, NextRules, Otherwise, Quality, Target, Transform, Want,
+    Dialect, FormatRequest, ImageRequest, LocalTarget, NextRules, Otherwise, Quality, Reader, Target, Transform, Want,
     negotiate,
 };
 use crate::error::Code;
@@ -119,6 +119,7 @@ pub fn parse(query: &str, accept: Option<&str>, rules: &NextRules) -> Result<Ima
         preset: None,
         x_transformations: None,
         signed_for: None,
+        reader: Reader::Anyone,
     })
 }
 

@@ -10,7 +10,7 @@ use url::form_urlencoded;
 
 use super::query::object_of_path;
 use super::{
-    Dialect, Download, Fit, Format, FormatRequest, Gravity, ImageRequest, Otherwise, Quality, Transform, Want,
+    Dialect, Download, Fit, Format, FormatRequest, Gravity, ImageRequest, Otherwise, Quality, Reader, Transform, Want,
     negotiate,
 };
 use crate::error::Code;
@@ -102,6 +102,7 @@ fn original(path_tail: &str, given: &Given<'_>) -> Result<ImageRequest, Supabase
         preset: None,
         x_transformations: None,
         signed_for: None,
+        reader: Reader::Anyone,
     })
 }
 

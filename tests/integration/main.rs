@@ -12,5 +12,6 @@ mod pictures;
 mod process;
 mod readme;
 mod responses;
+mod storage;
 mod support;
 mod warm;

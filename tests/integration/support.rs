@@ -76,7 +76,7 @@ impl Setup {
         let address = listener.local_addr().unwrap();
         let mut config = self.config();
         config.listen = address;
-        let app = App::build(&config, Front::Status).unwrap();
+        let app = App::build(&config, Front::Status).await.unwrap();
         let entrances = vec![Entrance { listener, door: Door::Public, tls: app.take_tls() }];
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = tokio::spawn(server::run(Arc::clone(&app.service), entrances, async {
@@ -132,6 +132,17 @@ impl Running {
         }
         if let Some(body) = body {
             request = request.header("content-type", "application/json").body(body.to_owned());
+        }
+        let response = request.send().await.unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        Answer { status, headers, body: response.bytes().await.unwrap() }
+    }
+
+    /// Any request with any body.
+    pub async fn send_bytes(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Answer {
+        let mut request = self.client.request(method, self.url(path)).body(body);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
         }
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());

@@ -52,6 +52,35 @@ fn segments(bytes: &[u8]) -> Segments<'_> {
     Segments { bytes, at: 0 }
 }
 
+/// The picture without EXIF, XMP, comments and whatever follows its end; colour profile and Adobe's transform stay.
+/// A structure that breaks is kept as it is from there on.
+pub(in crate::imaging) fn without_metadata(bytes: &[u8]) -> Vec<u8> {
+    const APP0: u8 = 0xe0;
+    const APP15: u8 = 0xef;
+    const COMMENT: u8 = 0xfe;
+    let mut kept = bytes[..bytes.len().min(2)].to_vec();
+    let mut walk = Segments { bytes, at: kept.len() };
+    let mut rest = walk.at;
+    while let Some((marker, payload)) = walk.next() {
+        let told = matches!(marker, APP1..=APP15 | COMMENT) && !matches!(marker, APP2 | APP14);
+        // Phones put a second picture, with its own EXIF, behind the first and list it here.
+        let listed = marker == APP2 && payload.starts_with(b"MPF\0");
+        if marker == APP0 || !(told || listed) {
+            kept.extend_from_slice(&bytes[rest..walk.at]);
+        }
+        rest = walk.at;
+    }
+    kept.extend_from_slice(&bytes[rest..end_of_image(bytes, rest)]);
+    kept
+}
+
+/// Where the first picture ends: after its end marker, which no entropy-coded byte can be.
+fn end_of_image(bytes: &[u8], from: usize) -> usize {
+    let tail = bytes.get(from..).unwrap_or_default();
+    let end = tail.windows(2).position(|pair| pair == [0xff, END_OF_IMAGE]);
+    end.map_or(bytes.len(), |end| from + end + 2)
+}
+
 pub(super) fn probe(bytes: &[u8]) -> Result<Probe, ImagingError> {
     let corrupt = |reason| ImagingError::corrupt(SourceFormat::Jpeg, reason);
     let (mut frame, mut orientation) = (None, None);

@@ -1,0 +1,58 @@
+//! Which buckets there are, as strangers meet them: the configured ones for good, our own as they come and go.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use crate::config::Access;
+use crate::object::BucketName;
+use crate::transform::policy::PolicyRules;
+
+/// A bucket as strangers meet it.
+#[derive(Debug)]
+pub struct BucketRules {
+    pub access: Access,
+    pub policy: PolicyRules,
+}
+
+/// A bucket of our own, as far as readers are concerned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnBucket {
+    pub name: BucketName,
+    pub access: Access,
+}
+
+/// The rules of every bucket. Reading it takes no lock: it is asked by every request.
+#[derive(Debug, Default)]
+pub struct BucketBook {
+    /// Buckets with a place of their own (`url`); no bucket of ours can take their name.
+    configured: HashMap<BucketName, Arc<BucketRules>>,
+    /// What the configuration says of buckets that are ours.
+    policies: HashMap<BucketName, PolicyRules>,
+    own: ArcSwap<HashMap<BucketName, Arc<BucketRules>>>,
+}
+
+impl BucketBook {
+    pub fn new(configured: HashMap<BucketName, Arc<BucketRules>>, policies: HashMap<BucketName, PolicyRules>) -> Self {
+        Self { configured, policies, own: ArcSwap::default() }
+    }
+
+    pub fn get(&self, bucket: &BucketName) -> Option<Arc<BucketRules>> {
+        self.configured.get(bucket).cloned().or_else(|| self.own.load().get(bucket).cloned())
+    }
+
+    /// Whether the name belongs to a bucket with a place of its own.
+    pub fn is_configured(&self, bucket: &BucketName) -> bool {
+        self.configured.contains_key(bucket)
+    }
+
+    /// Puts these in the place of all our own buckets.
+    pub fn replace_own(&self, buckets: impl IntoIterator<Item = OwnBucket>) {
+        let rules = buckets.into_iter().map(|OwnBucket { name, access }| {
+            let policy = self.policies.get(&name).cloned().unwrap_or_default();
+            (name, Arc::new(BucketRules { access, policy }))
+        });
+        self.own.store(Arc::new(rules.collect()));
+    }
+}

@@ -1,0 +1,110 @@
+//! Our own buckets: catalogue, blobs, and the buckets that are there from the start.
+
+use std::time::Duration;
+
+use super::{AppError, revealed};
+use crate::auth::RuleBook;
+use crate::blobs::Blobs;
+use crate::catalog::{BucketSettings, Catalog, NewBucket};
+use crate::config::{Access, BucketConfig, ByteSize, Config, Location, TextList};
+use crate::object::BucketName;
+use crate::source::{EmbeddedSource, store_from_url};
+
+/// 5 MiB: what the avatar app's clients check before they send.
+const AVATAR_BYTES: u64 = 5 << 20;
+const PICTURES: [&str; 3] = ["image/png", "image/jpeg", "image/webp"];
+
+/// How long what is known of our own objects holds: with SQLite every write passes through this process.
+const ALONE: Duration = Duration::from_secs(365 * 86_400);
+/// The same where other processes share the catalogue.
+const SHARED: Duration = Duration::from_secs(5);
+
+/// What holds our own buckets.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pub catalog: Catalog,
+    pub blobs: Blobs,
+    inward: Duration,
+}
+
+impl Store {
+    /// Opens catalogue and blobs. Safe beside a running server.
+    pub async fn open(config: &Config) -> Result<Self, AppError> {
+        let root = config.data.join("storage");
+        let failed = |error: std::io::Error| AppError::Data { path: root.clone(), reason: error.to_string() };
+        let blobs = match &config.storage.url {
+            Some(Location::Store(url)) => {
+                let timeout = Duration::from_secs(config.limits.hop_seconds);
+                let store = store_from_url(url, revealed(&config.storage.options), timeout)
+                    .map_err(|error| AppError::Key { key: "storage.url".to_owned(), message: error.to_string() })?;
+                Blobs::in_store(&root, store.into_store())
+            }
+            _ => Blobs::on_disk(&root),
+        };
+        let blobs = blobs.map_err(failed)?;
+        let (catalog, inward) = match &config.storage.database {
+            Some(url) => (Catalog::open_postgres(url, &config.storage.schema, rules(config)).await, SHARED),
+            None => (Catalog::open_sqlite(&config.data.join("catalog.sqlite"), rules(config)).await, ALONE),
+        };
+        Ok(Self { catalog: catalog?, blobs, inward })
+    }
+
+    /// Makes it ready for the process that owns the data folder: what another left half arrived is removed, and the
+    /// buckets that the configuration names are made.
+    pub async fn own(&self, config: &Config) -> Result<(), AppError> {
+        let failed = |error: std::io::Error| AppError::Data { path: config.data.clone(), reason: error.to_string() };
+        self.blobs.sweep_incoming(Duration::ZERO).map_err(failed)?;
+        declare(&self.catalog, config).await
+    }
+
+    pub fn source(&self) -> EmbeddedSource {
+        EmbeddedSource::new(self.catalog.clone(), self.blobs.clone(), self.inward)
+    }
+}
+
+fn rules(config: &Config) -> RuleBook {
+    let own = config.named_buckets().filter_map(|(name, bucket)| Some((name, bucket.rules.clone()?)));
+    RuleBook { default: config.rules.clone(), buckets: own.collect() }
+}
+
+async fn declare(catalog: &Catalog, config: &Config) -> Result<(), AppError> {
+    let is_fresh = catalog.all_buckets().await?.is_empty();
+    let declared = config.named_buckets().filter(|(_, bucket)| bucket.url.is_none());
+    let mut buckets: Vec<_> = declared.map(|(name, bucket)| new_bucket(name, bucket)).collect();
+    if is_fresh {
+        buckets.extend(first_buckets().filter(|bucket| !config.buckets.contains_key(bucket.id.as_str())));
+    }
+    for bucket in buckets {
+        catalog.declare_bucket(bucket).await?;
+    }
+    Ok(())
+}
+
+fn new_bucket(id: BucketName, bucket: &BucketConfig) -> NewBucket {
+    NewBucket {
+        id,
+        public: bucket.access == Access::Public,
+        file_size_limit: bucket.file_size_limit.map(|size| size.0),
+        allowed_mime_types: Some(bucket.allowed_mime_types.0.clone()).filter(|types| !types.is_empty()),
+        settings: BucketSettings {
+            verify_content: bucket.verify_content.unwrap_or(true),
+            must_decode: bucket.must_decode,
+            normalise: bucket.normalise,
+            reencode_over: bucket.reencode_over.map(|size| size.0),
+        },
+    }
+}
+
+/// The buckets of a fresh catalogue: avatars for all to see, and proofs for their owners.
+fn first_buckets() -> impl Iterator<Item = NewBucket> {
+    let pictures = BucketConfig {
+        file_size_limit: Some(ByteSize(AVATAR_BYTES)),
+        allowed_mime_types: TextList(PICTURES.map(str::to_owned).to_vec()),
+        must_decode: true,
+        ..BucketConfig::default()
+    };
+    let avatars = BucketConfig { normalise: true, reencode_over: Some(ByteSize(AVATAR_BYTES)), ..pictures.clone() };
+    let proofs = BucketConfig { access: Access::Private, ..pictures };
+    let named = [("kinkster-avatars", avatars), ("task-proofs", proofs)];
+    named.into_iter().filter_map(|(name, bucket)| Some(new_bucket(BucketName::parse(name).ok()?, &bucket)))
+}

@@ -1,0 +1,67 @@
+use std::time::{Duration, SystemTime};
+
+use super::*;
+
+const DESCRIBED: Described<'static> = Described { mime_type: "text/plain", cache_control: "no-cache" };
+
+fn bucket() -> BucketName {
+    BucketName::parse("b").unwrap()
+}
+
+fn places(root: &FilePath) -> [Blobs; 2] {
+    let store = Arc::new(object_store::memory::InMemory::new());
+    [Blobs::on_disk(&root.join("disk")).unwrap(), Blobs::in_store(&root.join("store"), store).unwrap()]
+}
+
+async fn arrived(blobs: &Blobs, body: &[u8]) -> Incoming {
+    let mut receiving = blobs.receive(1 << 30).await.unwrap();
+    for part in body.chunks(100_000) {
+        receiving.write(part).await.unwrap();
+    }
+    receiving.finish().await.unwrap()
+}
+
+fn left_over(blobs: &Blobs) -> usize {
+    std::fs::read_dir(blobs.root.join(INCOMING)).unwrap().count()
+}
+
+#[tokio::test]
+async fn a_blob_comes_back_as_it_was_is_copied_and_removed() {
+    let root = tempfile::tempdir().unwrap();
+    for blobs in places(root.path()) {
+        for size in [0, 1, 300_000, 9 << 20] {
+            let (body, version, second) = (vec![7; size], Uuid::new_v4(), Uuid::new_v4());
+            let incoming = arrived(&blobs, &body).await;
+            assert_eq!((incoming.size, incoming.etag.len()), (size as u64, 34));
+            blobs.keep(&bucket(), version, incoming, DESCRIBED).await.unwrap();
+            assert_eq!(blobs.read(&bucket(), version, 10 << 20).await.unwrap(), body);
+            let other = BucketName::parse("other").unwrap();
+            blobs.copy((&bucket(), version), (&other, second)).await.unwrap();
+            blobs.remove(&bucket(), version).await.unwrap();
+            blobs.remove(&bucket(), version).await.unwrap();
+            assert!(matches!(blobs.read(&bucket(), version, 10 << 20).await, Err(BlobError::Missing)));
+            assert_eq!(blobs.read(&other, second, 10 << 20).await.unwrap(), body);
+            assert_eq!(left_over(&blobs), 0);
+            let later = SystemTime::now() + Duration::from_secs(60);
+            let strays = blobs.written_before(later).await.unwrap();
+            assert!(strays.contains(&Stray { bucket: other.clone(), version: second, size: size as u64 }));
+            assert_eq!(blobs.written_before(SystemTime::UNIX_EPOCH).await.unwrap(), []);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_too_large_or_given_up_leaves_nothing() {
+    let root = tempfile::tempdir().unwrap();
+    let [blobs, _] = places(root.path());
+    let mut receiving = blobs.receive(10).await.unwrap();
+    receiving.write(&[0; 10]).await.unwrap();
+    assert!(matches!(receiving.write(&[0]).await, Err(BlobError::TooLarge { limit: 10 })));
+    drop(receiving);
+    drop(arrived(&blobs, b"never named").await);
+    assert_eq!(left_over(&blobs), 0);
+    let kept = arrived(&blobs, b"left by a crash").await;
+    std::mem::forget(kept);
+    assert_eq!(blobs.sweep_incoming(Duration::from_secs(3600)).unwrap(), 0);
+    assert_eq!(blobs.sweep_incoming(Duration::ZERO).unwrap(), 1);
+}

@@ -1,0 +1,22 @@
+//! Why a bucket did not do what was asked.
+
+use crate::blobs::BlobError;
+use crate::catalog::CatalogError;
+use crate::ingest::IngestError;
+use crate::render::GateError;
+
+/// Why a bucket did not do what was asked. `http` turns each into its envelope.
+#[derive(Debug, thiserror::Error)]
+pub enum BucketError {
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    #[error(transparent)]
+    Blob(#[from] BlobError),
+    #[error(transparent)]
+    Ingest(#[from] IngestError),
+    #[error(transparent)]
+    Busy(#[from] GateError),
+    /// The name belongs to a bucket with a place of its own.
+    #[error("the bucket is read from elsewhere and cannot be written")]
+    ReadOnly,
+}

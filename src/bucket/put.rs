@@ -1,0 +1,135 @@
+//! Writing an object: new, or over the one that is there.
+
+use bytes::Bytes;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::{BucketError, Buckets};
+use crate::auth::Caller;
+use crate::blobs::{Described, Incoming};
+use crate::catalog::{Bucket, BucketSettings, CatalogError, NewObject, Put};
+use crate::ingest::{self, IngestError, Looked};
+use crate::object::{BucketName, ObjectId};
+use crate::render::{Cost, Priority};
+
+/// An upload, before its bytes.
+#[derive(Clone, Debug)]
+pub struct Upload {
+    pub object: ObjectId,
+    /// As the client says it.
+    pub mime_type: String,
+    /// `max-age=3600`, `no-cache`.
+    pub cache_control: String,
+    pub user_metadata: Option<Map<String, Value>>,
+    /// Whether an object that is there may be replaced.
+    pub upsert: bool,
+}
+
+/// What a bucket asks of every upload.
+#[derive(Clone, Debug)]
+pub struct Door {
+    bucket: Bucket,
+    /// Most bytes.
+    pub limit: u64,
+}
+
+impl Door {
+    /// Whether bytes that are here already, of this type, may come in.
+    pub(super) fn holds(&self, mime_type: &str, size: u64) -> Result<(), BucketError> {
+        if size > self.limit {
+            return Err(IngestError::TooLarge.into());
+        }
+        Ok(ingest::declared(mime_type, self.bucket.allowed_mime_types.as_deref())?)
+    }
+}
+
+impl Buckets {
+    /// The bucket's own limits, whoever asks.
+    pub async fn door(&self, bucket: &BucketName) -> Result<Door, BucketError> {
+        if self.book.is_configured(bucket) {
+            return Err(BucketError::ReadOnly);
+        }
+        let bucket = self.catalog.find_bucket(bucket).await?.ok_or(CatalogError::NoBucket)?;
+        let limit = bucket.file_size_limit.map_or(self.upload_bytes, |limit| limit.min(self.upload_bytes));
+        Ok(Door { bucket, limit })
+    }
+
+    /// Whether the upload may come in, asked before its bytes are read: its declared type, then the rules.
+    pub async fn admit(&self, caller: &Caller, door: &Door, upload: &Upload) -> Result<(), BucketError> {
+        ingest::declared(&upload.mime_type, door.bucket.allowed_mime_types.as_deref())?;
+        Ok(self.catalog.may_put(caller, &upload.object, upload.upsert).await?)
+    }
+
+    /// Makes bytes that arrived the object's current version.
+    pub async fn put(
+        &self,
+        caller: &Caller,
+        door: &Door,
+        upload: Upload,
+        incoming: Incoming,
+    ) -> Result<Put, BucketError> {
+        let (incoming, mime_type) = self.looked_at(door, &upload, incoming).await?;
+        let (version, object) = (Uuid::new_v4(), upload.object);
+        let (size, etag) = (incoming.size, incoming.etag.clone());
+        let described = Described { mime_type: &mime_type, cache_control: &upload.cache_control };
+        self.blobs.keep(&object.bucket, version, incoming, described).await?;
+        let new = NewObject {
+            id: object.clone(),
+            version,
+            size,
+            etag,
+            mime_type,
+            cache_control: upload.cache_control,
+            user_metadata: upload.user_metadata,
+        };
+        match self.catalog.put(caller, new, upload.upsert).await {
+            Ok(put) => {
+                self.changed(&object).await;
+                Ok(put)
+            }
+            // Refused after all: another upload or a change of rules came in between.
+            Err(error) => Err(self.without_bytes(&object, version, error.into()).await),
+        }
+    }
+
+    /// Holds the bytes against the bucket's rules; what comes back may be other bytes of another type.
+    async fn looked_at(
+        &self,
+        door: &Door,
+        upload: &Upload,
+        incoming: Incoming,
+    ) -> Result<(Incoming, String), BucketError> {
+        let settings = &door.bucket.settings;
+        if !looks(settings) {
+            return Ok((incoming, upload.mime_type.clone()));
+        }
+        // A few at a time: each is in memory as a whole.
+        let _permit = self.looking.acquire().await;
+        let bytes = incoming.bytes().await?;
+        let allowed = door.bucket.allowed_mime_types.as_deref();
+        let looked = ingest::look(&bytes, &upload.mime_type, allowed, &self.deliver.bounds.imaging)?;
+        let Looked { mime_type, picture } = looked;
+        let Some(probe) = picture else { return Ok((incoming, mime_type)) };
+        let Some(work) = ingest::work(&probe, bytes.len() as u64, settings) else { return Ok((incoming, mime_type)) };
+        let limits = self.deliver.bounds.imaging;
+        let treated = self.deliver.gate.run(Cost::of_decoding(probe.pixels()), Priority::Request, move || {
+            ingest::treat(&bytes, &probe, work, &limits)
+        });
+        match treated.await?? {
+            None => Ok((incoming, mime_type)),
+            Some((bytes, mime_type)) if bytes.len() as u64 <= door.limit => Ok((self.anew(bytes).await?, mime_type)),
+            Some(_) => Err(IngestError::TooLarge.into()),
+        }
+    }
+
+    async fn anew(&self, bytes: Bytes) -> Result<Incoming, BucketError> {
+        let mut receiving = self.blobs.receive(bytes.len() as u64).await?;
+        receiving.write(&bytes).await?;
+        Ok(receiving.finish().await?)
+    }
+}
+
+/// Whether the bytes matter to the bucket at all.
+fn looks(settings: &BucketSettings) -> bool {
+    settings.verify_content || settings.must_decode || settings.normalise || settings.reencode_over.is_some()
+}

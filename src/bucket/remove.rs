@@ -1,0 +1,49 @@
+//! Removing objects.
+
+use super::{BucketError, Buckets};
+use crate::auth::Caller;
+use crate::catalog::{CatalogError, Object};
+use crate::object::{BucketName, ObjectId, ObjectKey};
+
+/// Objects that are removed in one transaction when a bucket is emptied.
+const BATCH: u32 = 1000;
+
+impl Buckets {
+    /// Removes those of the objects that are there and that the caller may remove, and says which.
+    pub async fn remove(
+        &self,
+        caller: &Caller,
+        bucket: &BucketName,
+        keys: &[ObjectKey],
+    ) -> Result<Vec<Object>, BucketError> {
+        let removed = self.catalog.remove(caller, bucket, keys).await?;
+        for object in &removed {
+            self.changed(&object.id).await;
+        }
+        Ok(removed)
+    }
+
+    /// Removes one object.
+    ///
+    /// # Errors
+    /// [`CatalogError::NoObject`] where it is not there, or not for this caller to remove.
+    pub async fn remove_one(&self, caller: &Caller, object: &ObjectId) -> Result<Object, BucketError> {
+        let removed = self.remove(caller, &object.bucket, std::slice::from_ref(&object.key)).await?;
+        removed.into_iter().next().ok_or_else(|| CatalogError::NoObject.into())
+    }
+
+    /// Removes every object of a bucket, in batches.
+    pub async fn empty(&self, caller: &Caller, bucket: &BucketName) -> Result<u64, BucketError> {
+        let mut count = 0;
+        loop {
+            let removed = self.catalog.empty_bucket(caller, bucket, BATCH).await?;
+            for object in &removed {
+                self.changed(&object.id).await;
+            }
+            count += removed.len() as u64;
+            if removed.len() < BATCH as usize {
+                return Ok(count);
+            }
+        }
+    }
+}

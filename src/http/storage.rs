@@ -1,0 +1,127 @@
+//! The storage API below `/storage/v1`, as Supabase's clients call it, for our own buckets.
+//!
+//! [`route`] names the operation of a method and a path; each file beside it answers one kind of operation. Refusals
+//! are [`Fault`]s, whose one table says envelope and status.
+
+mod body;
+mod buckets;
+mod fault;
+mod json;
+mod listing;
+mod objects;
+mod reads;
+mod remove;
+mod route;
+mod signing;
+mod uploads;
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use axum::extract::Request;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, Method, StatusCode};
+
+pub use fault::Fault;
+
+use super::images::Images;
+use crate::auth::{Caller, Keys};
+use crate::bucket::Buckets;
+use crate::object::{BucketName, ObjectId, ObjectKey};
+
+use route::{Operation, Place};
+
+/// What the storage API needs.
+#[derive(Debug)]
+pub struct Storage {
+    pub buckets: Arc<Buckets>,
+    pub keys: Arc<Keys>,
+    pub images: Arc<Images>,
+    /// Whether keys may have letters beyond ASCII.
+    pub utf8_keys: bool,
+    /// Longest pause within a body.
+    pub body_timeout: Duration,
+}
+
+type Answer = Result<Response, Fault>;
+
+impl Storage {
+    /// Answers a request whose path begins with `/storage/v1/`; `path` is what follows, still percent-encoded.
+    pub async fn handle(&self, path: &str, request: Request) -> Response {
+        let is_head = request.method() == Method::HEAD;
+        let whole = request.uri().path().to_owned();
+        let answer = match route::of(request.method(), path) {
+            Some(operation) => self.answer(operation, request).await,
+            None => Err(Fault::Route(format!("Route {}:{whole} not found", request.method()))),
+        };
+        match answer {
+            Ok(response) => response,
+            // A refused HEAD has no body to tell it by.
+            Err(fault) if is_head => fault.status().into_response(),
+            Err(fault) => fault.into_response(),
+        }
+    }
+
+    async fn answer(&self, operation: Operation<'_>, request: Request) -> Answer {
+        match operation {
+            Operation::Status => Ok(StatusCode::OK.into_response()),
+            Operation::Version => Ok(env!("CARGO_PKG_VERSION").into_response()),
+            Operation::Health => Ok(axum::Json(serde_json::json!({"healthy": true})).into_response()),
+            Operation::ListBuckets => self.list_buckets(&request.into_parts().0).await,
+            Operation::CreateBucket => self.create_bucket(request).await,
+            Operation::GetBucket(bucket) => self.get_bucket(bucket, &request.into_parts().0.headers).await,
+            Operation::UpdateBucket(bucket) => self.update_bucket(bucket, request).await,
+            Operation::EmptyBucket(bucket) => self.empty_bucket(bucket, &request.into_parts().0.headers).await,
+            Operation::DeleteBucket(bucket) => self.delete_bucket(bucket, &request.into_parts().0.headers).await,
+            Operation::Upload(place, replace) => self.upload(place, replace, request).await,
+            Operation::Read(place) => self.read(place, &request.into_parts().0).await,
+            Operation::ReadAuthenticated(place) => self.read_authenticated(place, &request.into_parts().0).await,
+            Operation::ReadSigned(place) => self.read_signed(place, &request.into_parts().0).await,
+            Operation::RenderAuthenticated(place) => self.render_authenticated(place, &request.into_parts().0).await,
+            Operation::RenderSigned(place) => self.render_signed(place, &request.into_parts().0).await,
+            Operation::Info(place) => self.info(place, &request.into_parts().0.headers).await,
+            Operation::InfoPublic(place) => self.info_public(place).await,
+            Operation::RemoveMany(bucket) => self.remove_many(bucket, request).await,
+            Operation::RemoveOne(place) => self.remove_one(place, &request.into_parts().0.headers).await,
+            Operation::List(bucket) => self.list(bucket, request).await,
+            Operation::ListPages(bucket) => self.list_pages(bucket, request).await,
+            Operation::Move => self.rename(request).await,
+            Operation::Copy => self.copy(request).await,
+            Operation::SignOne(place) => self.sign_one(place, request).await,
+            Operation::SignMany(bucket) => self.sign_many(bucket, request).await,
+            Operation::SignUpload(place) => self.sign_upload(place, &request.into_parts().0.headers).await,
+            Operation::SignedUpload(place) => self.signed_upload(place, request).await,
+        }
+    }
+
+    /// Who asks; a token is needed.
+    fn caller(&self, headers: &HeaderMap) -> Result<Caller, Fault> {
+        Ok(self.keys.caller(headers)?)
+    }
+
+    /// Parses the names of a path, each decoded once.
+    fn object(&self, place: Place<'_>) -> Result<ObjectId, Fault> {
+        let bucket = bucket_name(place.bucket)?;
+        let decoded = percent_encoding::percent_decode_str(place.key).decode_utf8();
+        let key = decoded.map_err(|_| Fault::Key(place.key.to_owned()))?;
+        Ok(ObjectId::new(bucket, self.key(&key)?))
+    }
+
+    /// Parses a decoded key by the rules in force.
+    fn key(&self, text: &str) -> Result<ObjectKey, Fault> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "_/!.*'() &$=@;:+,?-".contains(c);
+        let allowed = self.utf8_keys || text.chars().all(plain);
+        let key = ObjectKey::parse(text).ok().filter(|_| allowed);
+        key.ok_or_else(|| Fault::Key(text.to_owned()))
+    }
+}
+
+/// Parses a bucket's name in a path. One that no bucket can have belongs to no bucket.
+fn bucket_name(encoded: &str) -> Result<BucketName, Fault> {
+    let decoded = percent_encoding::percent_decode_str(encoded).decode_utf8().map_err(|_| Fault::NoBucket)?;
+    BucketName::parse(&decoded).map_err(|_| Fault::NoBucket)
+}
+
+fn unix_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}

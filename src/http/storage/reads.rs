@@ -1,0 +1,96 @@
+//! Reading objects that are not for everyone, or that are asked for by the API's own paths.
+//!
+//! May this caller? is asked on every request, before any cache is looked at: cached bytes carry no permission.
+
+use http::request::Parts;
+use http::{HeaderMap, Uri};
+
+use super::route::Place;
+use super::signing::as_query;
+use super::{Answer, Fault, Storage};
+use crate::admission::Route;
+use crate::config::Access;
+use crate::http::{Call, ClientAddress};
+use crate::object::ObjectId;
+use crate::transform::Reader;
+
+impl Storage {
+    /// `/object/{bucket}/{key}`: a public bucket's objects for everyone, others for those who may.
+    pub(super) async fn read(&self, place: Place<'_>, request: &Parts) -> Answer {
+        let object = self.object(place)?;
+        let reader = match self.access(&object) {
+            Some(Access::Public) => Reader::Anyone,
+            Some(Access::Private) => self.permitted(&object, &request.headers).await?,
+            None => return Err(Fault::NoBucket),
+        };
+        Ok(self.shown(Route::Object(tail(request.uri.path(), "object/")), request, None, reader).await)
+    }
+
+    /// `/object/authenticated/…`: a token, always.
+    pub(super) async fn read_authenticated(&self, place: Place<'_>, request: &Parts) -> Answer {
+        let reader = self.permitted(&self.object(place)?, &request.headers).await?;
+        let route = Route::Object(tail(request.uri.path(), "object/authenticated/"));
+        Ok(self.shown(route, request, None, reader).await)
+    }
+
+    pub(super) async fn render_authenticated(&self, place: Place<'_>, request: &Parts) -> Answer {
+        let reader = self.permitted(&self.object(place)?, &request.headers).await?;
+        let route = Route::Render(tail(request.uri.path(), "render/image/authenticated/"));
+        Ok(self.shown(route, request, None, reader).await)
+    }
+
+    pub(super) async fn read_signed(&self, place: Place<'_>, request: &Parts) -> Answer {
+        let token = self.download_token(&self.object(place)?, request.uri.query())?;
+        let reader = Reader::Holder { until: Some(token.exp) };
+        let route = Route::Object(tail(request.uri.path(), "object/sign/"));
+        Ok(self.shown(route, request, None, reader).await)
+    }
+
+    /// The transform comes from the token alone.
+    pub(super) async fn render_signed(&self, place: Place<'_>, request: &Parts) -> Answer {
+        let token = self.download_token(&self.object(place)?, request.uri.query())?;
+        let mut query = as_query(&token);
+        let mut pairs = url::form_urlencoded::parse(request.uri.query().unwrap_or_default().as_bytes());
+        if let Some((_, name)) = pairs.find(|(name, _)| name == "download") {
+            let named = url::form_urlencoded::Serializer::new(std::mem::take(&mut query))
+                .append_pair("download", &name)
+                .finish();
+            query = named;
+        }
+        let reader = Reader::Holder { until: Some(token.exp) };
+        let route = Route::Render(tail(request.uri.path(), "render/image/sign/"));
+        Ok(self.shown(route, request, Some(&query), reader).await)
+    }
+
+    async fn permitted(&self, object: &ObjectId, headers: &HeaderMap) -> Result<Reader, Fault> {
+        let caller = self.caller(headers)?;
+        self.buckets.catalog.object(&caller, object).await?;
+        Ok(Reader::Holder { until: caller.expires })
+    }
+
+    /// The picture or file, by the walk that public pictures take.
+    async fn shown(
+        &self,
+        route: Route<'_>,
+        request: &Parts,
+        query: Option<&str>,
+        reader: Reader,
+    ) -> axum::response::Response {
+        let uri = match query {
+            Some(query) => with_query(&request.uri, query),
+            None => request.uri.clone(),
+        };
+        let client = request.extensions.get::<ClientAddress>().and_then(|ClientAddress(address)| *address);
+        let call = Call { method: &request.method, uri: &uri, headers: &request.headers, client };
+        self.images.serve_permitted(route, call, reader).await.map(axum::body::Body::new)
+    }
+}
+
+/// What follows the route's own words.
+fn tail<'a>(path: &'a str, words: &str) -> &'a str {
+    path.split_once(words).map_or("", |(_, tail)| tail)
+}
+
+fn with_query(uri: &Uri, query: &str) -> Uri {
+    format!("{}?{query}", uri.path()).parse().unwrap_or_else(|_| uri.clone())
+}

@@ -1,0 +1,284 @@
+//! The storage API on its embedded default: a whole life of a bucket, and what a refusal leaves behind.
+
+use std::time::Duration;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Running, SECRET, Setup, files_below, fixture, service_key};
+
+/// A token of this user, signed by the tests' secret.
+fn token(claims: &Value) -> String {
+    let key = jsonwebtoken::EncodingKey::from_secret(SECRET.as_bytes());
+    jsonwebtoken::encode(&jsonwebtoken::Header::default(), claims, &key).unwrap()
+}
+
+fn user(subject: &str) -> String {
+    token(&json!({"role": "authenticated", "sub": subject, "exp": 4_000_000_000_u64}))
+}
+
+/// One caller's requests.
+struct Client<'a> {
+    server: &'a Running,
+    key: String,
+}
+
+impl<'a> Client<'a> {
+    fn new(server: &'a Running, key: String) -> Self {
+        Self { server, key }
+    }
+
+    async fn call(&self, method: Method, path: &str, body: &Value) -> Answer {
+        let authorization = format!("Bearer {}", self.key);
+        let headers = [("authorization", authorization.as_str()), ("content-type", "application/json")];
+        self.server.send_bytes(method, &format!("/storage/v1{path}"), &headers, body.to_string().into_bytes()).await
+    }
+
+    async fn get(&self, path: &str) -> Answer {
+        let authorization = format!("Bearer {}", self.key);
+        self.server.get_with(&format!("/storage/v1{path}"), &[("authorization", &authorization)]).await
+    }
+
+    async fn upload(&self, path: &str, mime_type: &str, body: Vec<u8>) -> Answer {
+        self.upload_with(path, &[("content-type", mime_type), ("cache-control", "max-age=3600")], body).await
+    }
+
+    async fn upload_with(&self, path: &str, extra: &[(&str, &str)], body: Vec<u8>) -> Answer {
+        let authorization = format!("Bearer {}", self.key);
+        let mut headers = vec![("authorization", authorization.as_str())];
+        headers.extend_from_slice(extra);
+        self.server.send_bytes(Method::POST, &format!("/storage/v1/object/{path}"), &headers, body).await
+    }
+}
+
+#[track_caller]
+fn assert_refused(answer: &Answer, status_code: &str, error: &str) {
+    assert_eq!(answer.status.as_u16(), 400, "{}", answer.text());
+    let envelope = answer.json();
+    assert_eq!(
+        (envelope["statusCode"].as_str(), envelope["error"].as_str()),
+        (Some(status_code), Some(error)),
+        "{envelope}"
+    );
+    assert!(envelope["message"].is_string() && envelope["code"].is_string(), "{envelope}");
+    assert_eq!(answer.header("cache-control"), "no-store");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_avatar_is_uploaded_seen_in_every_dialect_replaced_and_removed() {
+    let server = Setup::new().start().await;
+    let ann = Client::new(&server, user("ann"));
+    let (fox, owl) = (fixture("photos/avatar-fox.png"), fixture("photos/avatar-owl.png"));
+    let made = ann.upload("kinkster-avatars/ann/a.png", "image/png", fox).await.expect(200).json();
+    assert_eq!(made["Key"], "kinkster-avatars/ann/a.png");
+    let urls = [
+        "/image/kinkster-avatars/ann/a.png?w=128",
+        "/storage/v1/render/image/public/kinkster-avatars/ann/a.png?width=128",
+        "/_next/image?url=%2Fkinkster-avatars%2Fann%2Fa.png&w=128&q=75",
+        "/storage/v1/object/public/kinkster-avatars/ann/a.png",
+    ];
+    let mut first = Vec::new();
+    for url in urls {
+        server.get_webp(url).await.expect(200);
+        let again = server.get_webp(url).await.expect(200);
+        assert!(again.is_hit(), "{url}");
+        first.push(again.body);
+    }
+    assert_refused(&ann.upload("kinkster-avatars/ann/a.png", "image/png", owl.clone()).await, "409", "Duplicate");
+    ann.upload_with("kinkster-avatars/ann/a.png", &[("content-type", "image/png"), ("x-upsert", "true")], owl)
+        .await
+        .expect(200);
+    for (url, old) in urls.iter().zip(first) {
+        let next = server.get_webp(url).await.expect(200);
+        assert!(next.body != old && !next.is_hit(), "{url}");
+    }
+    let removed =
+        ann.call(Method::DELETE, "/object/kinkster-avatars", &json!({"prefixes": ["ann/a.png", "ann/none"]})).await;
+    assert_eq!(removed.expect(200).json().as_array().unwrap().len(), 1);
+    for url in urls {
+        assert_ne!(server.get_webp(url).await.status, 200, "{url}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_answer_has_its_shape() {
+    let server = Setup::new().start().await;
+    let service = Client::new(&server, service_key());
+    let made = service.call(Method::POST, "/bucket", &json!({"id": "docs", "name": "docs", "public": false})).await;
+    assert_eq!(made.expect(200).json(), json!({"name": "docs"}));
+    let again = service.call(Method::POST, "/bucket", &json!({"id": "docs", "name": "docs"})).await;
+    assert_refused(&again, "409", "Duplicate");
+    let metadata = "eyJhIjoxfQ==";
+    let headers = [("content-type", "text/plain;charset=UTF-8"), ("x-metadata", metadata)];
+    service.upload_with("docs/a/b c.txt".replace(' ', "%20").as_str(), &headers, b"hello".to_vec()).await.expect(200);
+    let info = service.get("/object/info/docs/a/b%20c.txt").await.expect(200).json();
+    assert_eq!((info["name"].as_str(), info["size"].as_u64()), (Some("a/b c.txt"), Some(5)));
+    assert_eq!(info["metadata"], json!({"a": 1}));
+    assert_eq!(info["content_type"], "text/plain;charset=UTF-8");
+    let read = service.get("/object/docs/a/b%20c.txt").await.expect(200);
+    assert_eq!((read.text().as_str(), read.header("content-type")), ("hello", "text/plain;charset=UTF-8"));
+    assert_eq!(read.header("etag"), info["etag"]);
+    assert!(read.header("cache-control").starts_with("private, max-age="), "{}", read.header("cache-control"));
+    let listed = service.call(Method::POST, "/object/list/docs", &json!({"prefix": ""})).await.expect(200).json();
+    assert_eq!((listed[0]["name"].as_str(), listed[0]["id"].is_null()), (Some("a"), true));
+    let listed = service.call(Method::POST, "/object/list/docs", &json!({"prefix": "a"})).await.expect(200).json();
+    assert_eq!(listed[0]["name"], "b c.txt");
+    assert_eq!(listed[0]["metadata"]["mimetype"], "text/plain;charset=UTF-8");
+    let moved = json!({"bucketId": "docs", "sourceKey": "a/b c.txt", "destinationKey": "d.txt"});
+    assert_eq!(
+        service.call(Method::POST, "/object/move", &moved).await.expect(200).json()["message"],
+        "Successfully moved"
+    );
+    let copied = json!({"bucketId": "docs", "sourceKey": "d.txt", "destinationKey": "e.txt"});
+    assert_eq!(service.call(Method::POST, "/object/copy", &copied).await.expect(200).json()["Key"], "docs/e.txt");
+    assert_eq!(service.get("/object/docs/e.txt").await.expect(200).text(), "hello");
+    assert_refused(&service.get("/object/docs/a/b%20c.txt").await, "404", "not_found");
+    assert_refused(&service.call(Method::DELETE, "/bucket/docs", &json!({})).await, "409", "ResourceNotEmpty");
+    service.call(Method::POST, "/bucket/docs/empty", &json!({})).await.expect(200);
+    service.call(Method::DELETE, "/bucket/docs", &json!({})).await.expect(200);
+    assert_refused(&service.get("/bucket/docs").await, "404", "Bucket not found");
+    let unknown = service.get("/nothing").await.expect(404).json();
+    assert_eq!(unknown["message"], "Route GET:/storage/v1/nothing not found");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn proofs_are_seen_by_their_owner_and_by_signed_links_alone() {
+    let server = Setup::new().start().await;
+    let (ann, bob) = (Client::new(&server, user("ann")), Client::new(&server, user("bob")));
+    let fox = fixture("photos/avatar-fox.png");
+    ann.upload("task-proofs/ann/p.png", "image/png", fox.clone()).await.expect(200);
+    let path = "/object/sign/task-proofs/ann/p.png";
+    assert_refused(&bob.call(Method::POST, path, &json!({"expiresIn": 60})).await, "404", "not_found");
+    assert_refused(&bob.upload("task-proofs/ann/x.png", "image/png", fox).await, "403", "Unauthorized");
+    assert_refused(&bob.get("/object/task-proofs/ann/p.png").await, "404", "not_found");
+    let plain = ann.call(Method::POST, path, &json!({"expiresIn": 600})).await.expect(200).json();
+    let same = ann.call(Method::POST, path, &json!({"expiresIn": 600})).await.expect(200).json();
+    assert_eq!(plain, same);
+    let transform = json!({"expiresIn": 600, "transform": {"width": 64, "height": 64, "resize": "contain"}});
+    let small = ann.call(Method::POST, path, &transform).await.expect(200).json();
+    let url = |signed: &Value| format!("/storage/v1{}", signed["signedURL"].as_str().unwrap());
+    let whole = server.get(&url(&plain)).await.expect(200);
+    assert_eq!(whole.size(), (1024, 1024));
+    assert!(!whole.header("expires").is_empty() && whole.header("cache-control").starts_with("private"));
+    let shown = server.get(&url(&small)).await.expect(200);
+    assert_eq!(shown.size(), (64, 64));
+    assert!(server.get(&url(&small)).await.is_hit());
+    // The variant is warm; every public way to it still finds nothing.
+    for public in [
+        "/image/task-proofs/ann/p.png?w=64&h=64&fit=contain",
+        "/storage/v1/render/image/public/task-proofs/ann/p.png?width=64&height=64&resize=contain",
+        "/storage/v1/object/public/task-proofs/ann/p.png",
+        "/_next/image?url=%2Ftask-proofs%2Fann%2Fp.png&w=64&q=75",
+    ] {
+        assert_ne!(server.get_webp(public).await.status, 200, "{public}");
+    }
+    let other = url(&plain).replace("p.png", "q.png");
+    assert_refused(&server.get(&other).await, "400", "InvalidSignature");
+    let forged = url(&plain).replace("token=", "token=x");
+    assert_refused(&server.get(&forged).await, "400", "InvalidJWT");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_upload_leaves_neither_row_nor_byte() {
+    let setup = Setup::new();
+    let server = setup.start().await;
+    let ann = Client::new(&server, user("ann"));
+    let fox = fixture("photos/avatar-fox.png");
+    let large = [fox.clone(), vec![0; (5 << 20) + 1 - fox.len()]].concat();
+    let before = files_below(&setup.data.path().join("data/storage")).len();
+    let rows = [
+        ("kinkster-avatars/ann/a.png", "image/gif", fox.clone(), "415", "invalid_mime_type"),
+        ("kinkster-avatars/ann/a.png", "nonsense", fox.clone(), "415", "invalid_mime_type"),
+        (
+            "kinkster-avatars/ann/a.png",
+            "image/png",
+            b"<html><script>alert(1)</script>".to_vec(),
+            "415",
+            "invalid_mime_type",
+        ),
+        ("kinkster-avatars/ann/a.png", "image/png", Vec::new(), "415", "invalid_mime_type"),
+        ("kinkster-avatars/ann/a.png", "image/png", large, "413", "Payload too large"),
+        ("kinkster-avatars/ann/a.png", "image/png", fox[..fox.len() / 2].to_vec(), "400", "InvalidRequest"),
+        ("kinkster-avatars/bob/a.png", "image/png", fox.clone(), "403", "Unauthorized"),
+        ("kinkster-avatars/ann/..%2F..%2Fa.png", "image/png", fox.clone(), "400", "InvalidKey"),
+        ("kinkster-avatars/ann/%00.png", "image/png", fox.clone(), "400", "InvalidKey"),
+        ("kinkster-avatars/ann/%C3%BC.png", "image/png", fox.clone(), "400", "InvalidKey"),
+        ("nowhere/ann/a.png", "image/png", fox, "404", "Bucket not found"),
+    ];
+    for (path, mime_type, body, status_code, error) in rows {
+        assert_refused(&ann.upload(path, mime_type, body).await, status_code, error);
+    }
+    let service = Client::new(&server, service_key());
+    for bucket in ["kinkster-avatars", "task-proofs"] {
+        let listed = service.call(Method::POST, &format!("/object/list/{bucket}"), &json!({"prefix": ""})).await;
+        assert_eq!(listed.expect(200).json(), json!([]));
+    }
+    assert_eq!(files_below(&setup.data.path().join("data/storage")).len(), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_that_are_not_good_open_nothing() {
+    let server = Setup::new().start().await;
+    let no_token = server.get("/storage/v1/bucket").await;
+    assert_refused(&no_token, "400", "Error");
+    assert_eq!(no_token.json()["message"], "headers must have required property 'authorization'");
+    let expired = Client::new(&server, token(&json!({"role": "service_role", "exp": 1})));
+    let answer = expired.get("/bucket").await;
+    assert_refused(&answer, "403", "Unauthorized");
+    assert_eq!(answer.json()["message"], "\"exp\" claim timestamp check failed");
+    for bad in ["nonsense", "eyJhbGciOiJub25lIn0.eyJyb2xlIjoic2VydmljZV9yb2xlIn0."] {
+        assert_refused(&Client::new(&server, bad.to_owned()).get("/bucket").await, "403", "Unauthorized");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn overwritten_pictures_are_never_served_stale_while_readers_run() {
+    let rounds = if std::env::var_os("TINTYPE_FULL").is_some() { 1000 } else { 100 };
+    let server = std::sync::Arc::new(Setup::new().with("RULES", "authenticated").start().await);
+    let service = Client::new(&server, service_key());
+    service.call(Method::POST, "/bucket", &json!({"id": "fast", "name": "fast", "public": true})).await.expect(200);
+    // Small pictures keep the rounds quick: what is tested is the order, not the pixels.
+    let bodies = [fixture("formats/palette.png"), fixture("formats/gray.png")];
+    let reading = {
+        let server = std::sync::Arc::clone(&server);
+        tokio::spawn(async move {
+            loop {
+                server.get_webp("/image/fast/a.png?w=16").await;
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        })
+    };
+    for round in 0..rounds {
+        let body = &bodies[round % 2];
+        let headers = [("content-type", "image/png"), ("x-upsert", "true")];
+        service.upload_with("fast/a.png", &headers, body.clone()).await.expect(200);
+        let original = server.get("/storage/v1/object/public/fast/a.png").await.expect(200);
+        assert_eq!(original.body, *body, "round {round}");
+        let version = original.header("x-tintype-version").to_owned();
+        let variant = server.get_webp("/image/fast/a.png?w=16").await.expect(200);
+        assert_eq!(variant.header("x-tintype-version"), version, "round {round}");
+    }
+    reading.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_uploads_of_one_key_end_in_one_of_them_whole() {
+    let setup = Setup::new();
+    let server = setup.start().await;
+    let service = Client::new(&server, service_key());
+    service.call(Method::POST, "/bucket", &json!({"id": "race", "name": "race", "public": true})).await.expect(200);
+    let uploads = (0..200_u32).map(|number| {
+        let body = format!("{number:05}").repeat(2000).into_bytes();
+        let service = &service;
+        async move {
+            let headers = [("content-type", "text/plain"), ("x-upsert", "true")];
+            service.upload_with("race/one.txt", &headers, body).await.status
+        }
+    });
+    let statuses = futures_util::future::join_all(uploads).await;
+    assert!(statuses.iter().all(reqwest::StatusCode::is_success), "{statuses:?}");
+    let last = server.get("/storage/v1/object/public/race/one.txt").await.expect(200).text();
+    assert!(last.len() == 10_000 && last == last[..5].repeat(2000), "torn: {}…", &last[..20]);
+    let listed = service.call(Method::POST, "/object/list/race", &json!({"prefix": ""})).await.expect(200).json();
+    assert_eq!(listed.as_array().unwrap().len(), 1);
+}
