@@ -15,15 +15,16 @@ use tokio_util::task::TaskTracker;
 pub use storage::Store;
 
 use crate::admission::{Admission, BucketBook, BucketRules};
-use crate::auth::{self, Keys, SecretError, ServiceKeys};
+use crate::auth::{self, JwksHandle, Keys, SecretError};
 use crate::bucket::{self, Buckets};
 use crate::cache::Memory;
 use crate::catalog::CatalogError;
 use crate::clients::Clients;
 use crate::config::{Access, Config, Location, Secret};
 use crate::deliver::{Bounds, Deliver, Origin, OriginKind, Origins, Parts};
-use crate::http::{Api, Images, Lifetimes, Page, Site, Storage};
+use crate::http::{Api, Cors, Images, Lifetimes, Page, Site, Storage};
 use crate::imaging;
+use crate::jwks::{self, Provider};
 use crate::object::BucketName;
 use crate::render::Gate;
 use crate::server::{ConnectionLimits, Service, TlsError, TlsFiles};
@@ -88,7 +89,8 @@ pub struct App {
 }
 
 impl App {
-    /// Builds every part. Opens no port and asks nothing but the catalogue.
+    /// Builds every part. Opens no port and asks nothing but the catalogue; the identity provider's keys, if it has any,
+    /// are fetched from now on.
     pub async fn build(config: &Config, front: Front) -> Result<Arc<Self>, AppError> {
         let lock = lock_data_folder(&config.data)?;
         let secret = auth::secret(config.jwt_secret.as_ref(), &config.data)?;
@@ -116,25 +118,27 @@ impl App {
         });
         let warmer = Warmer::new(Arc::clone(&deliver), admission, &config.public_urls(), gatherer(config)?);
         let warmer = Arc::new(warmer);
+        let keys = keys(config, &secret)?;
         let api = Arc::new(Api {
             deliver: Arc::clone(&deliver),
             warmer: Arc::clone(&warmer),
             metrics: Arc::clone(&metrics),
-            keys: ServiceKeys::new(&secret),
             storage: Storage {
                 buckets: Arc::clone(&buckets),
-                keys: Arc::new(Keys::new(&secret)),
+                keys: Arc::clone(&keys),
                 images: Arc::clone(&images),
                 utf8_keys: config.storage.utf8_keys,
                 body_timeout: Duration::from_secs(config.limits.body_seconds),
             },
+            keys,
             page: page(config, front),
             loopback_only: config.is_loopback_only(),
             draining: AtomicBool::new(false),
             started: Instant::now(),
             body_timeout: Duration::from_secs(config.limits.body_seconds),
         });
-        let site = Site::new(images, Arc::clone(&api), config.trusted_networks());
+        let cors = Cors::new(&config.cors.origins.0);
+        let site = Site::new(images, Arc::clone(&api), cors, config.trusted_networks());
         let tls = Mutex::new(tls_files(config)?);
         let service = Service { site, api, metrics, limits: connection_limits(config), tasks: tasks.clone() };
         keep_house(&deliver, &tasks);
@@ -248,6 +252,25 @@ fn origin(config: &Config, source: Source, source_bytes: u64) -> Origin {
 fn fetcher(config: &Config) -> Result<Fetcher, AppError> {
     let exceptions: Result<Vec<_>, _> = config.next.internal_hosts.0.iter().map(|text| HostPort::parse(text)).collect();
     Ok(Fetcher::new(exceptions?, Arc::new(SystemResolver))?)
+}
+
+/// Everything by which callers are known, and the task that keeps the identity provider's keys fresh.
+fn keys(config: &Config, secret: &Secret) -> Result<Arc<Keys>, AppError> {
+    let auth = &config.auth;
+    let keys = Keys::new(secret)
+        .with_opaque(&auth.publishable_keys.0, &auth.secret_keys.0)
+        .with_claims(auth.issuer.0.clone(), auth.audience.0.clone());
+    let wrong = |message| AppError::Key { key: "auth.jwks".to_owned(), message };
+    if let Some(table) = config.key_table().map_err(wrong)? {
+        jwks::report_skipped("auth.jwks", &table.skipped);
+        return Ok(Arc::new(keys.with_jwks(JwksHandle::fixed(table))));
+    }
+    let Some(url) = &auth.jwks_url else { return Ok(Arc::new(keys)) };
+    let provider = Provider::new(url.clone(), fetcher(config)?, hops(config))?;
+    let (handle, feed) = JwksHandle::fed();
+    // Not tracked: it ends with the keys, and nothing is lost when it is cut.
+    tokio::spawn(provider.keep_fresh(feed));
+    Ok(Arc::new(keys.with_jwks(handle)))
 }
 
 /// Reads sitemaps and pages as a stranger's URLs are read.

@@ -116,8 +116,8 @@ impl From<TokenError> for Fault {
 impl From<SignedTokenError> for Fault {
     fn from(error: SignedTokenError) -> Self {
         match error {
-            SignedTokenError::InvalidJwt(message) => Self::SignedToken(message),
-            SignedTokenError::InvalidSignature(message) => Self::Signature(message),
+            SignedTokenError::Jwt(error) => Self::SignedToken(error.to_string()),
+            SignedTokenError::Signature(error) => Self::Signature(error.to_string()),
         }
     }
 }

@@ -10,7 +10,7 @@ use super::body::{self, Fields};
 use super::route::Place;
 use super::uploads::wants_upsert;
 use super::{Answer, Fault, Storage, bucket_name, unix_now};
-use crate::auth::{Caller, ObjectToken, Role, Scope, stable_issue_time};
+use crate::auth::{Caller, ObjectToken, Role, Scope, stable_expiry, stable_issue_time};
 use crate::catalog::CatalogError;
 use crate::object::ObjectId;
 
@@ -83,8 +83,8 @@ impl Storage {
             format,
             owner: None,
             upsert: None,
-            iat: issued.iat,
-            exp: issued.exp,
+            iat: issued,
+            exp: stable_expiry(issued, lifetime),
         })
     }
 
