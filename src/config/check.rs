@@ -65,6 +65,13 @@ pub(super) fn check(config: &Config, mistakes: &mut Vec<Mistake>) {
     if config.storage.upload_bytes > config.limits.source_bytes {
         wrong("storage.upload_bytes", "is more than limits.source_bytes, the most that can be read back".to_owned());
     }
+    if let Some(Location::Store(variants)) = &config.cache.variants_url {
+        let shares =
+            |url: &Option<Location>| matches!(url, Some(Location::Store(url)) if shares_objects(url, variants));
+        for (name, _) in config.buckets.iter().filter(|(_, bucket)| shares(&bucket.url)) {
+            wrong("cache.variants_url", format!("overlaps buckets.{name}.url; give variants a prefix of their own"));
+        }
+    }
     if config.cache.missing_seconds > 5 {
         wrong("cache.missing_seconds", "must be at most 5".to_owned());
     }
@@ -86,6 +93,7 @@ fn check_numbers(config: &Config, wrong: &mut impl FnMut(&str, String)) {
         ("limits.connections", limits.connections as u64),
         ("limits.header_seconds", limits.header_seconds),
         ("limits.body_seconds", limits.body_seconds),
+        ("limits.write_seconds", limits.write_seconds),
         ("limits.client_waiting", u64::from(limits.client_waiting)),
         ("limits.client_per_second", u64::from(limits.client_per_second)),
         ("limits.client_burst", u64::from(limits.client_burst)),
@@ -179,6 +187,14 @@ fn check_origins(config: &Config, wrong: &mut impl FnMut(&str, String)) {
             wrong("cors.origins", message);
         }
     }
+}
+
+/// Whether one prefix of a store lies within the other.
+fn shares_objects(one: &url::Url, other: &url::Url) -> bool {
+    let segments = |url: &url::Url| url.path().split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect();
+    let (one_path, other_path): (Vec<_>, Vec<_>) = (segments(one), segments(other));
+    let is_same_bucket = one.scheme() == other.scheme() && one.host_str() == other.host_str();
+    is_same_bucket && (one_path.starts_with(&other_path) || other_path.starts_with(&one_path))
 }
 
 /// Whether one folder lies within the other, links resolved as far as the folders exist.

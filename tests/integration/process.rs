@@ -21,7 +21,11 @@ impl Drop for Process {
 }
 
 pub fn command() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tintype"));
+    configured(Command::new(env!("CARGO_BIN_EXE_tintype")))
+}
+
+/// A command that sees the tests' own variables and no others of ours: each would be a configuration key.
+fn configured(mut command: Command) -> Command {
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("TINTYPE_")) {
         command.env_remove(name);
     }
@@ -178,9 +182,8 @@ async fn a_full_disk_costs_nothing_but_the_keeping() {
         binary = env!("CARGO_BIN_EXE_tintype"),
         photos = photos(),
     );
-    let mut command = Command::new("unshare");
+    let mut command = configured(Command::new("unshare"));
     command.args(["--map-root-user", "--user", "--mount", "sh", "-c", &script]);
-    command.env("TINTYPE_JWT_SECRET", crate::support::SECRET);
     let server = start(command);
     for width in [640, 384, 256, 128, 96, 64] {
         for name in ["avatar-fox.png", "coffee-cup.png", "avatar-owl.png", "hubble-deep-field.jpg"] {
