@@ -21,7 +21,7 @@ pub(super) struct ServerOptions {
     /// A running server that does the work. Without it the variant store is used directly, unless a server holds it.
     #[arg(long, value_name = "URL")]
     pub(super) server: Option<Url>,
-    /// Service key for the server; `tintype keys` prints one. Without it one is signed with the secret of the
+    /// Service key for the server; `tintype keys --service` prints one. Without it one is signed with the secret of the
     /// configuration or of the data folder, where that can be read.
     #[arg(long, env = "TINTYPE_SERVICE_KEY", hide_env_values = true, value_name = "KEY")]
     key: Option<String>,
