@@ -11,13 +11,14 @@ use parking_lot::Mutex;
 use tokio_util::task::TaskTracker;
 
 use crate::admission::{Admission, BucketRules};
-use crate::auth::{self, SecretError, ServiceKeys};
+use crate::auth::{self, JwksHandle, Keys, SecretError};
 use crate::cache::Memory;
 use crate::clients::Clients;
 use crate::config::{Access, Config, Location, Secret};
 use crate::deliver::{Bounds, Deliver, Origin, Parts};
 use crate::http::{Api, Images, Lifetimes, Page, Site};
 use crate::imaging;
+use crate::jwks::{self, Provider};
 use crate::object::BucketName;
 use crate::render::Gate;
 use crate::server::{ConnectionLimits, Service, TlsError, TlsFiles};
@@ -79,7 +80,8 @@ pub struct App {
 }
 
 impl App {
-    /// Builds every part. Must run inside a tokio runtime; opens no port and asks no source anything.
+    /// Builds every part. Must run inside a tokio runtime; opens no port and asks no source anything;
+    /// the identity provider's keys, if it has any, are fetched from now on.
     pub fn build(config: &Config, front: Front) -> Result<Arc<Self>, AppError> {
         let lock = lock_data_folder(&config.data)?;
         let secret = auth::secret(config.jwt_secret.as_ref(), &config.data)?;
@@ -100,7 +102,7 @@ impl App {
             deliver: Arc::clone(&deliver),
             warmer: Arc::clone(&warmer),
             metrics: Arc::clone(&metrics),
-            keys: ServiceKeys::new(&secret),
+            keys: keys(config, &secret)?,
             page: page(config, front),
             loopback_only: config.is_loopback_only(),
             draining: AtomicBool::new(false),
@@ -213,6 +215,25 @@ fn origin(config: &Config, source: Source, source_bytes: u64) -> Origin {
 fn fetcher(config: &Config) -> Result<Fetcher, AppError> {
     let exceptions: Result<Vec<_>, _> = config.next.internal_hosts.0.iter().map(|text| HostPort::parse(text)).collect();
     Ok(Fetcher::new(exceptions?, Arc::new(SystemResolver))?)
+}
+
+/// Everything by which callers are known, and the task that keeps the identity provider's keys fresh.
+fn keys(config: &Config, secret: &Secret) -> Result<Arc<Keys>, AppError> {
+    let auth = &config.auth;
+    let keys = Keys::new(secret)
+        .with_opaque(&auth.publishable_keys.0, &auth.secret_keys.0)
+        .with_claims(auth.issuer.0.clone(), auth.audience.0.clone());
+    let wrong = |message| AppError::Key { key: "auth.jwks".to_owned(), message };
+    if let Some(table) = config.key_table().map_err(wrong)? {
+        jwks::report_skipped("auth.jwks", &table.skipped);
+        return Ok(Arc::new(keys.with_jwks(JwksHandle::fixed(table))));
+    }
+    let Some(url) = &auth.jwks_url else { return Ok(Arc::new(keys)) };
+    let provider = Provider::new(url.clone(), fetcher(config)?, hops(config))?;
+    let (handle, feed) = JwksHandle::fed();
+    // Not tracked: it ends with the keys, and nothing is lost when it is cut.
+    tokio::spawn(provider.keep_fresh(feed));
+    Ok(Arc::new(keys.with_jwks(handle)))
 }
 
 /// Reads sitemaps and pages as a stranger's URLs are read.

@@ -1,13 +1,24 @@
 //! Who asks, and what they may: the secret, keys and tokens, callers, and the rules that stand in for a database's own.
 //!
-//! Pure but for the secret's file: time and keys are arguments, nothing here fetches.
+//! Pure but for the secret's file and the clock of [`Keys::caller`]: nothing here fetches.
 
 mod caller;
+mod jwks;
 mod keys;
+#[cfg(test)]
+mod keys_tests;
 mod rules;
 mod secret;
+mod signed;
+#[cfg(test)]
+#[path = "../tests/support/tokens.rs"]
+mod test_tokens;
+mod token;
 
 pub use caller::{Caller, Role};
-pub use keys::{ServiceKeys, service_key};
+pub use jwks::{JwksError, JwksFeed, JwksHandle, KeyTable, SkippedKey, Symmetric};
+pub use keys::{Keys, NewToken, PUBLISHABLE, SECRET, service_key};
 pub use rules::{Operation, Rule, RuleSet, RuleSetError};
 pub use secret::{SECRET_BYTES, SecretError, secret};
+pub use signed::{Mismatch, ObjectToken, Scope, SignedTokenError, stable_expiry, stable_issue_time};
+pub use token::TokenError;

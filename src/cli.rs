@@ -34,7 +34,7 @@ enum Command {
     Doctor(doctor::Options),
     /// Print the effective configuration, or a commented default file.
     Config(config::Options),
-    /// Print a service key for the purge and warm routes.
+    /// Print the anon key, the service key, and tokens for users.
     Keys(keys::Options),
 }
 

@@ -16,9 +16,11 @@ use url::Url;
 
 pub use load::{Mistake, Mistakes, Overrides, load};
 pub use reference::{commented_default, markdown_table};
-pub use values::{ByteSize, Location, Secret, TextList};
+pub use values::{ByteSize, Location, SecretList, TextList};
 
+use crate::auth::RuleSet;
 use crate::object::BucketName;
+pub use crate::secret::Secret;
 use crate::transform::policy::Policy;
 use crate::transform::{LocalPattern, NextSettings, RemotePattern};
 
@@ -36,12 +38,16 @@ pub struct Config {
     pub trusted_proxies: TextList,
     /// HS256 secret, at least 32 bytes. Made and kept in the data folder if unset.
     pub jwt_secret: Option<Secret>,
+    /// What callers may do: `own-folder`, `authenticated`, `read-only`, or a list of `{ role, operations, prefix }`.
+    pub rules: RuleSet,
     /// Buckets to read from, by name.
     pub buckets: BTreeMap<String, BucketConfig>,
     pub limits: Limits,
     pub cache: CacheConfig,
     pub next: NextConfig,
     pub signing: Signing,
+    pub auth: AuthConfig,
+    pub cors: CorsConfig,
     pub tls: Tls,
     pub admin: Admin,
     pub log: Log,
@@ -239,6 +245,38 @@ pub struct Signing {
     pub keys: BTreeMap<String, Secret>,
 }
 
+/// Whose tokens and keys are believed, beside those that `jwt_secret` signs.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct AuthConfig {
+    /// Where the identity provider publishes its keys; asked every 10 minutes, and when a token names a key that is not among them.
+    pub jwks_url: Option<Url>,
+    /// Its keys themselves instead: a JSON Web Key Set, or the path of a file that holds one. May have symmetric keys.
+    pub jwks: Option<Secret>,
+    /// Accepted values of `iss`; also written into the keys that `tintype keys` makes. None: not looked at.
+    pub issuer: TextList,
+    /// Accepted values of `aud`, likewise.
+    pub audience: TextList,
+    /// Keys `sb_publishable_…`, each as good as an anon token.
+    pub publishable_keys: SecretList,
+    /// Keys `sb_secret_…`, each as good as a service_role token.
+    pub secret_keys: SecretList,
+}
+
+/// Which web pages may call the API from a browser. Pictures are for every page.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct CorsConfig {
+    /// Origins such as `https://app.example.com`, which may also send credentials; `*` alone for every one; none: closed.
+    pub origins: TextList,
+}
+
+impl Default for CorsConfig {
+    fn default() -> Self {
+        Self { origins: TextList(vec!["*".to_owned()]) }
+    }
+}
+
 /// TLS on the listening port; both files or neither. Changed files are picked up within 10 s.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
@@ -290,11 +328,14 @@ impl Default for Config {
             public_url: TextList::default(),
             trusted_proxies: TextList::default(),
             jwt_secret: None,
+            rules: RuleSet::default(),
             buckets: BTreeMap::new(),
             limits: Limits::default(),
             cache: CacheConfig::default(),
             next: NextConfig::default(),
             signing: Signing::default(),
+            auth: AuthConfig::default(),
+            cors: CorsConfig::default(),
             tls: Tls::default(),
             admin: Admin::default(),
             log: Log::default(),

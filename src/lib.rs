@@ -50,17 +50,19 @@ pub mod versions;
 pub mod cache;
 pub mod variants;
 
+pub mod jwks;
+
 pub mod purge;
 pub mod source;
 
 pub mod catalog;
 
-pub mod auth;
-
 pub mod config;
 
+pub mod auth;
 pub mod imaging;
 pub mod transform;
 
 pub mod error;
 pub mod object;
+pub mod secret;

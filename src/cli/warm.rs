@@ -52,7 +52,7 @@ pub(super) struct Options {
     /// A running server that does the work. Without it the variant store is written directly.
     #[arg(long, value_name = "URL")]
     server: Option<Url>,
-    /// Service key for --server; `tintype keys` prints one.
+    /// Service key for --server; `tintype keys --service` prints one.
     #[arg(long, env = "TINTYPE_SERVICE_KEY", hide_env_values = true, value_name = "KEY")]
     key: Option<String>,
     /// Pictures worked on at once [default: twice the number of cores]
@@ -121,7 +121,7 @@ async fn offline(app: &App, config: &Config, list: WarmList, progress: &mut Prog
 fn locked(error: AppError, config: &Config) -> Failure {
     match error {
         AppError::Locked { path } => Failure::Other(format!(
-            "a running tintype uses the data folder {}; let it do the work: pass --server http://{} and --key \"$(tintype keys)\"",
+            "a running tintype uses the data folder {}; let it do the work: pass --server http://{} and --key \"$(tintype keys --service)\"",
             path.display(),
             config.listen
         )),

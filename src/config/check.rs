@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Config, Location, Mistake, values};
+use url::Url;
+
+use super::{Config, Location, Mistake, Secret, values};
+use crate::auth::{PUBLISHABLE, SECRET};
 use crate::object::BucketName;
 
 /// Rules that span keys or that a type alone cannot say.
@@ -58,6 +61,8 @@ pub(super) fn check(config: &Config, mistakes: &mut Vec<Mistake>) {
     }
     check_numbers(config, &mut wrong);
     check_rules(config, &mut wrong);
+    check_auth(config, &mut wrong);
+    check_origins(config, &mut wrong);
 }
 
 fn check_numbers(config: &Config, wrong: &mut impl FnMut(&str, String)) {
@@ -115,6 +120,55 @@ fn check_rules(config: &Config, wrong: &mut impl FnMut(&str, String)) {
     }
     if let Err(error) = config.signing_keys() {
         wrong("signing.keys", error.to_string());
+    }
+}
+
+fn check_auth(config: &Config, wrong: &mut impl FnMut(&str, String)) {
+    let auth = &config.auth;
+    let is_web = |url: &Url| matches!(url.scheme(), "http" | "https") && url.has_host();
+    let is_bare = |url: &Url| url.username().is_empty() && url.password().is_none();
+    if auth.jwks_url.as_ref().is_some_and(|url| !is_web(url) || !is_bare(url)) {
+        wrong("auth.jwks_url", "must be an http(s) URL without user name and password".to_owned());
+    }
+    if auth.jwks_url.is_some() && auth.jwks.is_some() {
+        wrong("auth.jwks", "give either `jwks` or `jwks_url`".to_owned());
+    }
+    match config.key_table() {
+        Ok(Some(table)) if table.is_empty() => {
+            let reasons: Vec<&str> = table.skipped.iter().map(|key| key.reason).collect();
+            wrong("auth.jwks", format!("has no key that can be used: {}", reasons.join(", ")));
+        }
+        Ok(_) => {}
+        Err(message) => wrong("auth.jwks", message),
+    }
+    check_opaque("auth.publishable_keys", &auth.publishable_keys.0, PUBLISHABLE, wrong);
+    check_opaque("auth.secret_keys", &auth.secret_keys.0, SECRET, wrong);
+}
+
+/// Shortest part of an `sb_…` key after its prefix, in bytes; Supabase's own have 31.
+const OPAQUE_BYTES: usize = 16;
+
+/// The messages count the keys: they must not show them.
+fn check_opaque(key: &str, secrets: &[Secret], prefix: &str, wrong: &mut impl FnMut(&str, String)) {
+    for (place, secret) in secrets.iter().enumerate() {
+        if secret.reveal().strip_prefix(prefix).is_none_or(|rest| rest.len() < OPAQUE_BYTES) {
+            let place = place + 1;
+            wrong(key, format!("number {place} is not `{prefix}` and at least {OPAQUE_BYTES} characters"));
+        }
+    }
+}
+
+fn check_origins(config: &Config, wrong: &mut impl FnMut(&str, String)) {
+    let origins = &config.cors.origins.0;
+    if origins.len() > 1 && origins.iter().any(|origin| origin == "*") {
+        wrong("cors.origins", "`*` stands alone".to_owned());
+    }
+    for origin in origins.iter().filter(|origin| *origin != "*") {
+        let spelled = Url::parse(origin).ok().map(|url| url.origin().ascii_serialization());
+        if spelled.as_ref() != Some(origin) {
+            let message = format!("`{origin}` is not an origin such as https://app.example.com, without a path");
+            wrong("cors.origins", message);
+        }
     }
 }
 

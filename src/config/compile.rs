@@ -3,6 +3,7 @@
 use url::Url;
 
 use super::{BucketConfig, Config, Location};
+use crate::auth::{KeyTable, Symmetric};
 use crate::object::BucketName;
 use crate::transform::policy::{PolicyRules, Presets};
 use crate::transform::signature::{SigningKeyError, SigningKeys};
@@ -21,6 +22,20 @@ impl Config {
     pub fn signing_keys(&self) -> Result<SigningKeys, SigningKeyError> {
         let keys = self.signing.keys.iter();
         SigningKeys::new(keys.map(|(id, secret)| (id.clone(), secret.reveal().as_bytes().to_vec())))
+    }
+
+    /// The keys of `auth.jwks`, read from its file if it names one. The message never holds what was read.
+    pub fn key_table(&self) -> Result<Option<KeyTable>, String> {
+        let Some(jwks) = &self.auth.jwks else { return Ok(None) };
+        let text = jwks.reveal().trim();
+        let table = if text.starts_with('{') {
+            KeyTable::parse(text.as_bytes(), Symmetric::Allowed)
+        } else {
+            let file = std::fs::read(text)
+                .map_err(|error| format!("is neither a JSON Web Key Set nor a readable file: {error}"))?;
+            KeyTable::parse(&file, Symmetric::Allowed)
+        };
+        table.map(Some).map_err(|error| error.to_string())
     }
 
     /// The origins of `next.local`, numbered in the order of their prefixes, as [`BucketName::local_origin`] wants them.

@@ -8,6 +8,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use url::Url;
 
+use crate::secret::Secret;
+
 /// A number of bytes: `10000`, `"256MB"` (decimal) or `"1GiB"` (binary).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ByteSize(pub u64);
@@ -85,46 +87,6 @@ impl JsonSchema for ByteSize {
     }
 }
 
-/// A text that is never shown: `Debug` and [`Serialize`] say `set`.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
-#[serde(transparent)]
-pub struct Secret(String);
-
-impl Secret {
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The text itself. Keep it out of logs and errors.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("set")
-    }
-}
-
-impl Serialize for Secret {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str("set")
-    }
-}
-
-impl JsonSchema for Secret {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Secret".into()
-    }
-    fn inline_schema() -> bool {
-        true
-    }
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "string"})
-    }
-}
-
 /// A list of texts; one text with commas is a list too, so that a variable can hold it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(transparent)]
@@ -133,19 +95,38 @@ pub struct TextList(pub Vec<String>);
 
 impl<'de> Deserialize<'de> for TextList {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged, expecting = "a text or a list of texts")]
-        enum Form {
-            One(String),
-            Many(Vec<String>),
-        }
-        Ok(Self(match Form::deserialize(deserializer)? {
-            Form::One(text) => {
-                text.split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect()
-            }
-            Form::Many(texts) => texts,
+        Ok(Self(match TextForm::deserialize(deserializer)? {
+            TextForm::One(text) => parts(&text).map(str::to_owned).collect(),
+            TextForm::Many(texts) => texts,
         }))
     }
+}
+
+/// A [`TextList`] of secrets.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(transparent)]
+#[schemars(inline)]
+pub struct SecretList(pub Vec<Secret>);
+
+impl<'de> Deserialize<'de> for SecretList {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self(match TextForm::deserialize(deserializer)? {
+            TextForm::One(text) => parts(&text).map(Secret::new).collect(),
+            TextForm::Many(texts) => texts.into_iter().map(Secret::new).collect(),
+        }))
+    }
+}
+
+/// What a list is written as. The message on a mistake never shows the value.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "a text or a list of texts")]
+enum TextForm {
+    One(String),
+    Many(Vec<String>),
+}
+
+fn parts(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(|part| !part.is_empty())
 }
 
 /// Where a bucket's originals are, or where variants are kept.
@@ -253,9 +234,13 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_never_prints() {
-        let secret = Secret::new("hunter2");
-        assert_eq!(format!("{secret:?}"), "set");
-        assert_eq!(serde_json::to_string(&secret).unwrap(), "\"set\"");
+    fn lists_are_lists_or_one_text_with_commas() {
+        let list = |json: &str| serde_json::from_str::<TextList>(json).unwrap().0;
+        assert_eq!(list(r#""a, b,,c""#), ["a", "b", "c"]);
+        assert_eq!(list(r#"["a,b"]"#), ["a,b"]);
+        let secrets: SecretList = serde_json::from_str(r#""one,two""#).unwrap();
+        assert_eq!(secrets.0, [Secret::new("one"), Secret::new("two")]);
+        assert!(!serde_json::from_str::<SecretList>(r#"{"hidden": 1}"#).unwrap_err().to_string().contains("hidden"));
+        assert_eq!(serde_json::to_string(&secrets).unwrap(), r#"["set","set"]"#);
     }
 }

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::pages::Page;
-use crate::auth::ServiceKeys;
+use crate::auth::Keys;
 use crate::deliver::Deliver;
 use crate::object::{BucketName, ObjectKey};
 use crate::purge::Scope;
@@ -35,7 +35,7 @@ pub struct Api {
     pub deliver: Arc<Deliver>,
     pub warmer: Arc<Warmer>,
     pub metrics: Arc<Metrics>,
-    pub keys: ServiceKeys,
+    pub keys: Arc<Keys>,
     pub page: Page,
     /// Whether only this machine can reach the public door.
     pub loopback_only: bool,
@@ -79,7 +79,7 @@ async fn ready(State(api): State<Arc<Api>>) -> Response {
 }
 
 async fn metrics(State(api): State<Arc<Api>>, Extension(door): Extension<Door>, headers: HeaderMap) -> Response {
-    if !api.loopback_only && door != Door::Admin && !api.keys.admit(&headers) {
+    if !api.loopback_only && door != Door::Admin && !api.keys.is_service(&headers) {
         return forbidden();
     }
     let kind = [(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")];
@@ -93,7 +93,7 @@ async fn admit_service(
     request: Request,
     next: Next,
 ) -> Response {
-    if door != Door::Admin && !api.keys.admit(request.headers()) {
+    if door != Door::Admin && !api.keys.is_service(request.headers()) {
         return forbidden();
     }
     tokio::time::timeout(api.body_timeout, next.run(request)).await.unwrap_or_else(|_| {
@@ -197,7 +197,7 @@ fn invalid_key(message: &str) -> Response {
 }
 
 fn forbidden() -> Response {
-    let message = "this needs a service key: `tintype keys` prints one; send it as `Authorization: Bearer …`";
+    let message = "this needs a service key: `tintype keys --service` prints one; send it as `Authorization: Bearer …`";
     let problem = json!({"statusCode": "403", "error": "Unauthorized", "message": message, "code": "AccessDenied"});
     (StatusCode::FORBIDDEN, Json(problem)).into_response()
 }
