@@ -16,7 +16,7 @@ use crate::cache::Memory;
 use crate::clients::Clients;
 use crate::config::{Access, Config, Location, Secret};
 use crate::deliver::{Bounds, Deliver, Origin, Parts};
-use crate::http::{Api, Images, Lifetimes, Page, Site};
+use crate::http::{Api, Cors, Images, Lifetimes, Page, Site};
 use crate::imaging;
 use crate::jwks::{self, Provider};
 use crate::object::BucketName;
@@ -109,7 +109,8 @@ impl App {
             started: Instant::now(),
             body_timeout: Duration::from_secs(config.limits.body_seconds),
         });
-        let site = Site::new(images, Arc::clone(&api), config.trusted_networks());
+        let cors = Cors::new(&config.cors.origins.0);
+        let site = Site::new(images, Arc::clone(&api), cors, config.trusted_networks());
         let tls = Mutex::new(tls_files(config)?);
         let service = Service { site, api, metrics, limits: connection_limits(config), tasks: tasks.clone() };
         keep_house(&deliver, &tasks);

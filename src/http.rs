@@ -4,6 +4,7 @@ mod api;
 mod body;
 mod client;
 mod conditional;
+mod cors;
 mod errors;
 mod images;
 mod pages;
@@ -14,13 +15,15 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::header::ORIGIN;
+use http::{Method, Request, Response, StatusCode};
 use http_body::Body as HttpBody;
 use ipnet::IpNet;
 use tower::ServiceExt;
 
 pub use api::{Api, Door};
 pub use body::Body;
+pub use cors::Cors;
 pub use errors::Problem;
 pub use images::Images;
 pub use pages::Page;
@@ -35,12 +38,13 @@ use crate::source::is_own_request;
 pub struct Site {
     images: Images,
     api: axum::Router,
+    cors: Cors,
     trusted_proxies: Vec<IpNet>,
 }
 
 impl Site {
-    pub fn new(images: Images, api: Arc<Api>, trusted_proxies: Vec<IpNet>) -> Self {
-        Self { images, api: api::router(api), trusted_proxies }
+    pub fn new(images: Images, api: Arc<Api>, cors: Cors, trusted_proxies: Vec<IpNet>) -> Self {
+        Self { images, api: api::router(api), cors, trusted_proxies }
     }
 
     /// Answers one request that arrived at `door` from `peer`.
@@ -57,7 +61,7 @@ impl Site {
         let (parts, body) = request.into_parts();
         if let Some(route) = Route::of(parts.uri.path()) {
             if parts.method == Method::OPTIONS {
-                return Ok(preflight());
+                return Ok(cors::picture_preflight());
             }
             if is_own_request(&parts.headers) {
                 return Ok(loop_detected(route));
@@ -68,23 +72,24 @@ impl Site {
         if parts.uri.path() == "/healthz" {
             return Ok(Response::new(Body::Bytes(bytes::Bytes::from_static(b"ok\n"))));
         }
-        let mut request = Request::from_parts(parts, axum::body::Body::new(body));
+        // The admin door asks for no key: whoever reaches it must not be a page in somebody's browser.
+        let is_shared = door == Door::Public && cors::is_shared(parts.uri.path());
+        if is_shared && cors::is_preflight(&parts.method, &parts.headers) {
+            return Ok(self.cors.preflight(&parts.headers));
+        }
+        let origin = parts.headers.get(ORIGIN).cloned();
+        let mut response = self.ask_api(Request::from_parts(parts, axum::body::Body::new(body)), door).await;
+        if is_shared {
+            self.cors.permit(origin.as_ref(), response.headers_mut());
+        }
+        Ok(response)
+    }
+
+    async fn ask_api(&self, mut request: Request<axum::body::Body>, door: Door) -> Response<Body> {
         request.extensions_mut().insert(door);
         let answer = self.api.clone().oneshot(request).await;
-        Ok(answer.map_or_else(|never| match never {}, |response| response.map(Body::Api)))
+        answer.map_or_else(|never| match never {}, |response| response.map(Body::Api))
     }
-}
-
-/// Browsers ask before they send a header of their own; pictures are for every origin.
-fn preflight() -> Response<Body> {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    let headers = response.headers_mut();
-    headers.insert("access-control-allow-origin", HeaderValue::from_static("*"));
-    headers.insert("access-control-allow-methods", HeaderValue::from_static("GET, HEAD, OPTIONS"));
-    headers.insert("access-control-allow-headers", HeaderValue::from_static("*, authorization"));
-    headers.insert("access-control-max-age", HeaderValue::from_static("86400"));
-    response
 }
 
 /// A request of our own came back to us: an origin or a redirect points here.
