@@ -51,7 +51,7 @@ impl Provider {
         let mut said = Said::default();
         let mut next_wish = Instant::now();
         loop {
-            let is_fresh = self.refresh(&feed, &mut said).await;
+            let is_fresh = self.refresh(&mut feed, &mut said).await;
             let due = Instant::now() + if is_fresh { REFRESH } else { PAUSE };
             sleep_until(next_wish.min(due)).await;
             match timeout_at(due, feed.wished()).await {
@@ -63,7 +63,7 @@ impl Provider {
     }
 
     /// Puts the provider's keys into the feed; false if they could not be had, and what was there stays.
-    async fn refresh(&self, feed: &JwksFeed, said: &mut Said) -> bool {
+    async fn refresh(&self, feed: &mut JwksFeed, said: &mut Said) -> bool {
         match self.fetch().await {
             Ok(table) => {
                 said.fetched(&table);

@@ -234,9 +234,10 @@ impl JwksHandle {
 }
 
 impl JwksFeed {
-    /// Puts new keys in the place of the old ones.
-    pub fn replace(&self, table: KeyTable) {
+    /// Puts new keys in the place of the old ones, which answers every wish until now.
+    pub fn replace(&mut self, table: KeyTable) {
         self.table.store(Arc::new(table));
+        while self.wishes.try_recv().is_ok() {}
     }
 
     /// Waits until a token names an unknown key; false once no handle is left.

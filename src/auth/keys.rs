@@ -18,9 +18,9 @@ use crate::secret::Secret;
 /// How Supabase's keys that are no tokens begin.
 const OPAQUE: &str = "sb_";
 /// How those for browsers begin.
-pub const PUBLISHABLE: &str = "sb_publishable_";
+pub const PUBLISHABLE_PREFIX: &str = "sb_publishable_";
 /// How those for servers begin.
-pub const SECRET: &str = "sb_secret_";
+pub const SECRET_PREFIX: &str = "sb_secret_";
 
 /// Everything by which callers are known.
 pub struct Keys {

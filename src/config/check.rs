@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use url::Url;
 
 use super::{Config, Location, Mistake, Secret, values};
-use crate::auth::{PUBLISHABLE, SECRET};
+use crate::auth::{PUBLISHABLE_PREFIX, SECRET_PREFIX};
 use crate::object::BucketName;
 
 /// Rules that span keys or that a type alone cannot say.
@@ -141,8 +141,8 @@ fn check_auth(config: &Config, wrong: &mut impl FnMut(&str, String)) {
         Ok(_) => {}
         Err(message) => wrong("auth.jwks", message),
     }
-    check_opaque("auth.publishable_keys", &auth.publishable_keys.0, PUBLISHABLE, wrong);
-    check_opaque("auth.secret_keys", &auth.secret_keys.0, SECRET, wrong);
+    check_opaque("auth.publishable_keys", &auth.publishable_keys.0, PUBLISHABLE_PREFIX, wrong);
+    check_opaque("auth.secret_keys", &auth.secret_keys.0, SECRET_PREFIX, wrong);
 }
 
 /// Shortest part of an `sb_…` key after its prefix, in bytes; Supabase's own have 31.
