@@ -249,13 +249,13 @@ pub struct Signing {
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct AuthConfig {
-    /// Where the identity provider publishes its keys; asked every 10 minutes, and when a token names a key that is not among them.
+    /// URL of the identity provider's JSON Web Key Set. Asked every 10 minutes, and when a token names an unknown key.
     pub jwks_url: Option<Url>,
-    /// Its keys themselves instead: a JSON Web Key Set, or the path of a file that holds one. May have symmetric keys.
+    /// In place of `auth.jwks_url`: a JSON Web Key Set, or the path of a file that holds one. Its symmetric keys count too.
     pub jwks: Option<Secret>,
-    /// Accepted values of `iss`; also written into the keys that `tintype keys` makes. None: not looked at.
+    /// Accepted values of a token's `iss`; none: not looked at. `tintype keys` writes the first.
     pub issuer: TextList,
-    /// Accepted values of `aud`, likewise.
+    /// Accepted values of a token's `aud`; none: not looked at. `tintype keys` writes the first.
     pub audience: TextList,
     /// Keys `sb_publishable_…`, each as good as an anon token.
     pub publishable_keys: SecretList,
@@ -267,7 +267,7 @@ pub struct AuthConfig {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct CorsConfig {
-    /// Origins such as `https://app.example.com`, which may also send credentials; `*` alone for every one; none: closed.
+    /// Web pages that may call the API: origins such as `https://app.example.com` (with credentials), `*` for all (without), or none.
     pub origins: TextList,
 }
 

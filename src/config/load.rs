@@ -204,6 +204,7 @@ fn remove(table: &mut Table, keys: &[String]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::RuleSet;
 
     fn with(variables: &[(&str, &str)]) -> Result<Config, Mistakes> {
         let owned = variables.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
@@ -251,6 +252,48 @@ mod tests {
             assert!(keys.iter().any(|found| found.starts_with(key)), "{key} is missing from {keys:?}");
         }
         assert!(!mistakes.to_string().contains("short"), "a secret was printed");
+    }
+
+    #[test]
+    fn every_mistake_about_callers_is_told_without_what_was_written() {
+        let mistakes = with(&[
+            ("TINTYPE_RULES", "everything"),
+            ("TINTYPE_AUTH__JWKS_URL", "ftp://id.example/hidden"),
+            ("TINTYPE_AUTH__JWKS", r#"{"keys":[{"kty":"oct","k":"hidden"}]}"#),
+            ("TINTYPE_AUTH__PUBLISHABLE_KEYS", "sb_publishable_0123456789abcdef,hidden-number-two"),
+            ("TINTYPE_AUTH__SECRET_KEYS", "sb_secret_hidden"),
+            ("TINTYPE_CORS__ORIGINS", "https://a.example/,*"),
+        ])
+        .unwrap_err();
+        let keys: Vec<&str> = mistakes.0.iter().map(|mistake| mistake.key.as_str()).collect();
+        let expected = [
+            "rules (TINTYPE_RULES)",
+            "auth.jwks_url",
+            "auth.jwks",
+            "auth.jwks",
+            "auth.publishable_keys",
+            "auth.secret_keys",
+            "cors.origins",
+            "cors.origins",
+        ];
+        assert_eq!(keys, expected);
+        assert!(!mistakes.to_string().contains("hidden"), "{mistakes}");
+        let unread = with(&[("TINTYPE_AUTH__JWKS", "/no/such/file")]).unwrap_err().to_string();
+        assert!(unread.contains("readable file") && !unread.contains("/no/such"), "{unread}");
+    }
+
+    #[test]
+    fn rules_are_a_name_or_a_list_wherever_they_are_written() {
+        let own = with(&[]).unwrap().rules;
+        assert_eq!(own, RuleSet::OwnFolder);
+        assert_eq!(with(&[("TINTYPE_RULES", "read-only")]).unwrap().rules, RuleSet::ReadOnly);
+        let listed = with(&[("TINTYPE_RULES", r#"[{role = "*", operations = ["select"], prefix = "a/"}]"#)]).unwrap();
+        let RuleSet::List(rules) = &listed.rules else { panic!("{:?}", listed.rules) };
+        assert_eq!((rules[0].role.as_str(), rules[0].prefix.as_str()), ("*", "a/"));
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("tintype.toml");
+        std::fs::write(&file, toml::to_string(&listed).unwrap()).unwrap();
+        assert_eq!(load(Some(&file), [], &Overrides::default()).unwrap().rules, listed.rules);
     }
 
     #[test]

@@ -3,6 +3,8 @@
 #[allow(dead_code, reason = "shared with the unit tests of the source room, which use other parts of it")]
 #[path = "../support/origin.rs"]
 pub mod origin;
+#[path = "../support/tokens.rs"]
+pub mod tokens;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
