@@ -5,10 +5,7 @@
 //! its row-level security decide. What changes an object writes its [`Event`] in the same transaction (the outbox), so
 //! that a crash between the two loses nothing.
 
-mod stub;
 mod types;
-
-pub use stub::Catalog;
 
 pub use types::{
     Bucket, BucketChange, BucketOrder, BucketQuery, BucketSettings, Direction, Entry, Event, EventKind, ListQuery,
