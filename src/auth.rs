@@ -9,5 +9,5 @@ mod secret;
 
 pub use caller::{Caller, Role};
 pub use keys::{ServiceKeys, service_key};
-pub use rules::{Operation, Rule, RuleSet, RuleSetError};
+pub use rules::{Operation, Reach, Rule, RuleBook, RuleSet, RuleSetError};
 pub use secret::{SECRET_BYTES, SecretError, secret};
