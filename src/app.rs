@@ -103,7 +103,7 @@ impl App {
         bucket::fill_book(&book, &store.catalog).await?;
         let admission = Arc::new(build_admission(config, Arc::clone(&book))?);
         let buckets = Arc::new(Buckets::new(bucket::Parts {
-            catalog: store.catalog.clone(),
+            catalog: Arc::clone(&store.catalog),
             blobs: store.blobs.clone(),
             book,
             deliver: Arc::clone(&deliver),

@@ -34,7 +34,7 @@ const LOOKED_AT: usize = 4;
 /// What the write side is built from.
 #[derive(Debug)]
 pub struct Parts {
-    pub catalog: Catalog,
+    pub catalog: Arc<Catalog>,
     pub blobs: Blobs,
     pub book: Arc<BucketBook>,
     pub deliver: Arc<Deliver>,
@@ -45,7 +45,7 @@ pub struct Parts {
 /// Our own buckets.
 #[derive(Debug)]
 pub struct Buckets {
-    pub catalog: Catalog,
+    pub catalog: Arc<Catalog>,
     pub blobs: Blobs,
     book: Arc<BucketBook>,
     deliver: Arc<Deliver>,

@@ -1,5 +1,6 @@
 //! Our own buckets: catalogue, blobs, and the buckets that are there from the start.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{AppError, revealed};
@@ -16,13 +17,11 @@ const PICTURES: [&str; 3] = ["image/png", "image/jpeg", "image/webp"];
 
 /// How long what is known of our own objects holds: with SQLite every write passes through this process.
 const ALONE: Duration = Duration::from_secs(365 * 86_400);
-/// The same where other processes share the catalogue.
-const SHARED: Duration = Duration::from_secs(5);
 
 /// What holds our own buckets.
 #[derive(Clone, Debug)]
 pub struct Store {
-    pub catalog: Catalog,
+    pub catalog: Arc<Catalog>,
     pub blobs: Blobs,
     inward: Duration,
 }
@@ -42,11 +41,8 @@ impl Store {
             _ => Blobs::on_disk(&root),
         };
         let blobs = blobs.map_err(failed)?;
-        let (catalog, inward) = match &config.storage.database {
-            Some(url) => (Catalog::open_postgres(url, &config.storage.schema, rules(config)).await, SHARED),
-            None => (Catalog::open_sqlite(&config.data.join("catalog.sqlite"), rules(config)).await, ALONE),
-        };
-        Ok(Self { catalog: catalog?, blobs, inward })
+        let catalog = Catalog::open_sqlite(&config.data.join("catalog.sqlite"), rules(config)).await?;
+        Ok(Self { catalog: Arc::new(catalog), blobs, inward: ALONE })
     }
 
     /// Makes it ready for the process that owns the data folder: what another left half arrived is removed, and the
@@ -58,7 +54,7 @@ impl Store {
     }
 
     pub fn source(&self) -> EmbeddedSource {
-        EmbeddedSource::new(self.catalog.clone(), self.blobs.clone(), self.inward)
+        EmbeddedSource::new(Arc::clone(&self.catalog), self.blobs.clone(), self.inward)
     }
 }
 

@@ -1,11 +1,14 @@
 //! What callers may do where no database decides: named sets of rules, as data. Pure.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::str::FromStr;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::caller::{Caller, Role};
+use crate::object::BucketName;
 
 /// What is done to objects, or to buckets themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -22,6 +25,19 @@ pub enum Operation {
     Buckets,
 }
 
+impl Operation {
+    /// The name in the configuration and in the database.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Select => "select",
+            Self::Insert => "insert",
+            Self::Update => "update",
+            Self::Delete => "delete",
+            Self::Buckets => "buckets",
+        }
+    }
+}
+
 /// One permission.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -36,22 +52,34 @@ pub struct Rule {
 
 impl Rule {
     fn allows(&self, caller: &Caller, operation: Operation, key: Option<&str>) -> bool {
-        let for_caller = self.role == "*" || self.role == caller.role.as_str();
-        for_caller && self.operations.contains(&operation) && self.covers(caller, key)
+        let Some(prefix) = self.applies(caller, operation).then(|| self.prefix_for(caller)).flatten() else {
+            return false;
+        };
+        prefix.is_empty() || key.is_some_and(|key| key.starts_with(&*prefix))
     }
 
-    fn covers(&self, caller: &Caller, key: Option<&str>) -> bool {
-        if self.prefix.is_empty() {
-            return true;
-        }
-        let prefix = match (&caller.subject, self.prefix.contains("{sub}")) {
-            (_, false) => self.prefix.clone(),
-            // A subject with a slash in it would reach into folders of others.
-            (Some(subject), true) if !subject.contains('/') => self.prefix.replace("{sub}", subject),
-            _ => return false,
-        };
-        key.is_some_and(|key| key.starts_with(&prefix))
+    fn applies(&self, caller: &Caller, operation: Operation) -> bool {
+        let for_caller = self.role == "*" || self.role == caller.role.as_str();
+        for_caller && self.operations.contains(&operation)
     }
+
+    /// What the keys begin with for this caller; `None`: there are none.
+    fn prefix_for(&self, caller: &Caller) -> Option<Cow<'_, str>> {
+        match (&caller.subject, self.prefix.contains("{sub}")) {
+            (_, false) => Some(Cow::Borrowed(&self.prefix)),
+            // A subject with a slash in it would reach into folders of others.
+            (Some(subject), true) if !subject.contains('/') => Some(Cow::Owned(self.prefix.replace("{sub}", subject))),
+            _ => None,
+        }
+    }
+}
+
+/// The keys that a caller's rules cover.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reach {
+    All,
+    /// Those that begin with one of these, none of which begins with another; none: nothing.
+    Prefixes(Vec<String>),
 }
 
 /// A bucket's rules. The service role may do everything under each of them.
@@ -119,6 +147,50 @@ impl RuleSet {
             Self::List(rules) => rules.iter().any(|rule| rule.allows(caller, operation, key)),
         }
     }
+
+    /// The same rules, written out.
+    pub fn as_rules(&self) -> Cow<'_, [Rule]> {
+        use Operation::{Buckets, Delete, Insert, Select, Update};
+        let rule = |role: &str, operations: &[Operation], prefix: &str| {
+            Cow::Owned(vec![Rule { role: role.to_owned(), operations: operations.to_vec(), prefix: prefix.to_owned() }])
+        };
+        match self {
+            Self::OwnFolder => rule("authenticated", &[Select, Insert, Update, Delete], "{sub}/"),
+            Self::Authenticated => rule("authenticated", &[Select, Insert, Update, Delete, Buckets], ""),
+            Self::ReadOnly => rule("*", &[Select], ""),
+            Self::List(rules) => Cow::Borrowed(rules),
+        }
+    }
+
+    /// The keys to whose objects the caller may do this: what a listing is narrowed to.
+    pub fn reach(&self, caller: &Caller, operation: Operation) -> Reach {
+        if caller.role == Role::Service {
+            return Reach::All;
+        }
+        let rules = self.as_rules();
+        let applying = rules.iter().filter(|rule| rule.applies(caller, operation));
+        let mut prefixes: Vec<String> =
+            applying.filter_map(|rule| rule.prefix_for(caller).map(Cow::into_owned)).collect();
+        prefixes.sort();
+        // Sorted, a prefix comes right before everything that begins with it.
+        prefixes.dedup_by(|longer, shorter| longer.starts_with(shorter.as_str()));
+        if prefixes.first().is_some_and(String::is_empty) { Reach::All } else { Reach::Prefixes(prefixes) }
+    }
+}
+
+/// Every bucket's rules.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RuleBook {
+    /// For the buckets that have none of their own.
+    pub default: RuleSet,
+    pub buckets: HashMap<BucketName, RuleSet>,
+}
+
+impl RuleBook {
+    /// The rules of this bucket.
+    pub fn of(&self, bucket: &BucketName) -> &RuleSet {
+        self.buckets.get(bucket).unwrap_or(&self.default)
+    }
 }
 
 #[cfg(test)]
@@ -160,5 +232,38 @@ mod tests {
         assert!(!set.allows(&user("ann"), Operation::Insert, Some("users/bob/a")));
         assert!(!set.allows(&user("ann/../bob"), Operation::Insert, Some("users/ann/../bob/a")));
         assert!("everything".parse::<RuleSet>().is_err());
+    }
+
+    #[test]
+    fn reach_and_written_out_rules_say_what_the_sets_say() {
+        let rules = r#"[{"role":"*","operations":["select"],"prefix":"shared/"},
+            {"role":"authenticated","operations":["select"],"prefix":"shared/deep/"},
+            {"role":"authenticated","operations":["select","buckets"],"prefix":"users/{sub}/"}]"#;
+        let listed: RuleSet = serde_json::from_str(rules).unwrap();
+        let keys = ["a", "ann", "ann/a", "anna/a", "shared", "shared/a", "shared/deep/a", "users/ann/a", "users/b/a"];
+        let callers = [user("ann"), user("a/b"), Caller::anon(), Caller::service()];
+        for set in [RuleSet::OwnFolder, RuleSet::Authenticated, RuleSet::ReadOnly, listed] {
+            let written = RuleSet::List(set.as_rules().into_owned());
+            for (caller, key) in callers.iter().flat_map(|caller| keys.map(|key| (caller, key))) {
+                let allowed = set.allows(caller, Operation::Select, Some(key));
+                let reached = match set.reach(caller, Operation::Select) {
+                    Reach::All => true,
+                    Reach::Prefixes(prefixes) => prefixes.iter().any(|prefix| key.starts_with(prefix)),
+                };
+                assert_eq!(reached, allowed, "{set:?} {caller:?} {key}");
+                assert_eq!(written.allows(caller, Operation::Select, Some(key)), allowed, "{set:?} {caller:?} {key}");
+                let buckets = set.allows(caller, Operation::Buckets, None);
+                assert_eq!(written.allows(caller, Operation::Buckets, None), buckets, "{set:?} {caller:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn bucket_without_rules_has_the_default_ones() {
+        let name = |text| BucketName::parse(text).unwrap();
+        let book =
+            RuleBook { default: RuleSet::OwnFolder, buckets: HashMap::from([(name("open"), RuleSet::Authenticated)]) };
+        assert_eq!(book.of(&name("open")), &RuleSet::Authenticated);
+        assert_eq!(book.of(&name("other")), &RuleSet::OwnFolder);
     }
 }

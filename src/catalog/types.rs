@@ -5,6 +5,8 @@ use serde_json::{Map, Value};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::{CatalogError, now};
+use crate::auth::Caller;
 use crate::object::{BucketName, ObjectId, ObjectKey};
 
 /// What tintype knows of a bucket beyond Supabase's columns.
@@ -133,6 +135,55 @@ pub struct StaleBlob {
     pub version: Uuid,
 }
 
+/// A resumable upload to be begun. Its version names its bytes from the first one on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewUpload {
+    pub version: Uuid,
+    pub object: ObjectId,
+    /// Bytes in all.
+    pub length: u64,
+    pub mime_type: String,
+    pub cache_control: String,
+    pub user_metadata: Option<Map<String, Value>>,
+    /// Whether an existing object may be replaced.
+    pub upsert: bool,
+    pub expires_at: OffsetDateTime,
+}
+
+/// A row of `uploads`: a resumable upload that is not finished.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upload {
+    pub version: Uuid,
+    pub object: ObjectId,
+    /// `role` and `sub` of who began it.
+    pub claims: Map<String, Value>,
+    pub length: u64,
+    /// Bytes that have come and lie on disk.
+    pub offset: u64,
+    pub mime_type: String,
+    pub cache_control: String,
+    pub user_metadata: Option<Map<String, Value>>,
+    pub upsert: bool,
+    pub created_at: OffsetDateTime,
+    pub expires_at: OffsetDateTime,
+}
+
+/// What is stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Amount {
+    pub objects: u64,
+    pub bytes: u64,
+}
+
+/// What is stored where, and by whom; sorted by bucket, then by owner.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Empty buckets too.
+    pub buckets: Vec<(BucketName, Amount)>,
+    /// Objects without an owner are nobody's: the service role wrote them.
+    pub owners: Vec<(BucketName, Option<String>, Amount)>,
+}
+
 /// Columns by which objects are sorted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -149,7 +200,7 @@ pub enum SortBy {
 pub struct ListQuery {
     /// The folder, without a slash at its end; empty: the whole bucket.
     pub folder: String,
-    /// What the names within the folder begin with, in any case.
+    /// What the names within the folder begin with, in any case (of ASCII letters).
     pub search: String,
     pub limit: u32,
     pub offset: u32,
@@ -218,5 +269,112 @@ impl Object {
     pub fn name_below<'a>(key: &'a ObjectKey, folder: &str) -> &'a str {
         let name = key.as_str().strip_prefix(folder).unwrap_or(key.as_str());
         name.strip_prefix('/').unwrap_or(name)
+    }
+
+    /// The row under its new name; `moved` is the version of its copied bytes.
+    pub(super) fn renamed(&self, to: &ObjectId, moved: Option<Uuid>) -> Result<Self, CatalogError> {
+        if moved.is_none() && self.id.bucket != to.bucket {
+            return Err(CatalogError::Broken("bytes moved to another bucket have a version of their own".to_owned()));
+        }
+        let (version, now) = (moved.unwrap_or(self.version), now());
+        Ok(Self { id: to.clone(), version, updated_at: now, last_accessed_at: now, ..self.clone() })
+    }
+}
+
+impl NewObject {
+    /// The row that it becomes, in place of the old one.
+    pub(super) fn into_row(self, caller: &Caller, old: Option<&Object>) -> Object {
+        let now = now();
+        Object {
+            row: old.map_or_else(Uuid::new_v4, |old| old.row),
+            id: self.id,
+            owner: caller.subject.as_deref().map(str::to_owned),
+            version: self.version,
+            size: self.size,
+            etag: self.etag,
+            mime_type: self.mime_type,
+            cache_control: self.cache_control,
+            user_metadata: self.user_metadata,
+            created_at: old.map_or(now, |old| old.created_at),
+            updated_at: now,
+            last_accessed_at: now,
+        }
+    }
+}
+
+impl NewUpload {
+    /// The row that it becomes, begun by this caller.
+    pub(super) fn into_row(self, caller: &Caller) -> Upload {
+        let mut claims = Map::from_iter([("role".to_owned(), Value::from(caller.role.as_str()))]);
+        claims.extend(caller.subject.as_deref().map(|subject| ("sub".to_owned(), Value::from(subject))));
+        Upload {
+            version: self.version,
+            object: self.object,
+            claims,
+            length: self.length,
+            offset: 0,
+            mime_type: self.mime_type,
+            cache_control: self.cache_control,
+            user_metadata: self.user_metadata,
+            upsert: self.upsert,
+            created_at: now(),
+            expires_at: self.expires_at,
+        }
+    }
+}
+
+impl EventKind {
+    /// The name in events and in the database.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Updated => "updated",
+            Self::Deleted => "deleted",
+        }
+    }
+
+    pub(super) fn parse(text: &str) -> Result<Self, CatalogError> {
+        match text {
+            "created" => Ok(Self::Created),
+            "updated" => Ok(Self::Updated),
+            "deleted" => Ok(Self::Deleted),
+            other => Err(CatalogError::Broken(format!("`{other}` is no kind of event"))),
+        }
+    }
+}
+
+impl Event {
+    /// What is to be told of this row.
+    pub(super) fn of(kind: EventKind, object: &Object) -> Self {
+        Self {
+            id: Uuid::now_v7(),
+            kind,
+            object: object.id.clone(),
+            version: object.version,
+            size: object.size,
+            mime_type: object.mime_type.clone(),
+            owner: object.owner.clone(),
+            at: now(),
+        }
+    }
+}
+
+impl Usage {
+    /// Of rows of (bucket, owner), sorted; an empty bucket has one without objects.
+    pub(super) fn of(rows: Vec<(BucketName, Option<String>, Amount)>) -> Self {
+        let mut usage = Self::default();
+        for (bucket, owner, amount) in rows {
+            match usage.buckets.last_mut() {
+                Some((last, sum)) if *last == bucket => {
+                    sum.objects += amount.objects;
+                    sum.bytes += amount.bytes;
+                }
+                _ => usage.buckets.push((bucket.clone(), amount)),
+            }
+            if amount.objects > 0 {
+                usage.owners.push((bucket, owner, amount));
+            }
+        }
+        usage
     }
 }

@@ -103,7 +103,7 @@ async fn remove_at(server: &Server, request: &PurgeRequest) -> Result<u64, Failu
 }
 
 async fn remove_here(config: &Config, scope: Scope) -> Result<u64, Failure> {
-    let app = App::build(config, Front::Status).map_err(|error| locked(error, config))?;
+    let app = App::build(config, Front::Status).await.map_err(|error| locked(error, config))?;
     app.deliver.purge(scope).await.map_err(|error| Failure::Other(error.to_string()))
 }
 

@@ -1,5 +1,6 @@
 //! Our own buckets as a source: the catalogue says which bytes are the current ones, the blobs hold them.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use futures_util::stream::{self, BoxStream};
@@ -19,14 +20,14 @@ const PAGE: u32 = 1000;
 /// The buckets whose bytes are ours.
 #[derive(Clone, Debug)]
 pub struct EmbeddedSource {
-    catalog: Catalog,
+    catalog: Arc<Catalog>,
     blobs: Blobs,
     /// How long an answer holds without asking: every write of ours ends it at once.
     inward: Duration,
 }
 
 impl EmbeddedSource {
-    pub fn new(catalog: Catalog, blobs: Blobs, inward: Duration) -> Self {
+    pub fn new(catalog: Arc<Catalog>, blobs: Blobs, inward: Duration) -> Self {
         Self { catalog, blobs, inward }
     }
 
@@ -64,9 +65,9 @@ impl EmbeddedSource {
 
     pub(super) fn list(&self, bucket: &BucketName, prefix: &str) -> BoxStream<'static, Result<ObjectKey, SourceError>> {
         let first = PageQuery { prefix: prefix.to_owned(), limit: PAGE, ..PageQuery::default() };
-        let (catalog, bucket) = (self.catalog.clone(), bucket.clone());
+        let (catalog, bucket) = (Arc::clone(&self.catalog), bucket.clone());
         let pages = stream::try_unfold(Some(first), move |query| {
-            let (catalog, bucket) = (catalog.clone(), bucket.clone());
+            let (catalog, bucket) = (Arc::clone(&catalog), bucket.clone());
             async move {
                 let Some(query) = query else { return Ok::<_, SourceError>(None) };
                 let page = catalog.list_pages(&Caller::service(), &bucket, &query).await;

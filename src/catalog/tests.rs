@@ -1,0 +1,155 @@
+//! One suite for every database: each of its functions has buckets of its own and is run on all of them.
+
+mod access;
+mod buckets;
+mod listing;
+mod model;
+mod objects;
+mod scale;
+mod uploads;
+
+use std::collections::HashMap;
+
+use serde_json::json;
+use tempfile::TempDir;
+use uuid::Uuid;
+
+use super::{Catalog, Event, NewBucket, NewObject, Object, StaleBlob};
+use crate::auth::{Caller, RuleBook, RuleSet};
+use crate::object::{BucketName, ObjectId, ObjectKey};
+
+/// Rules for some buckets of the suite; the others have own folders.
+fn rule_book() -> RuleBook {
+    let listed = |rules: serde_json::Value| serde_json::from_value::<RuleSet>(rules).unwrap();
+    let buckets = [
+        ("open", RuleSet::Authenticated),
+        ("readable", RuleSet::ReadOnly),
+        ("closed", RuleSet::List(Vec::new())),
+        (
+            "listed",
+            listed(json!([
+                {"role": "*", "operations": ["select"], "prefix": "shared/"},
+                {"role": "editor", "operations": ["select", "insert", "update"]},
+                {"role": "authenticated", "operations": ["insert"], "prefix": "users/{sub}/"},
+                {"role": "authenticated", "operations": ["select", "delete", "update"], "prefix": "users/{sub}/a"},
+            ])),
+        ),
+        ("managed", listed(json!([{"role": "authenticated", "operations": ["buckets", "select"]}]))),
+    ];
+    let buckets: HashMap<_, _> = buckets.map(|(name, set)| (bucket_name(name), set)).into_iter().collect();
+    RuleBook { default: RuleSet::OwnFolder, buckets }
+}
+
+async fn sqlite() -> (TempDir, Catalog) {
+    let folder = tempfile::tempdir().unwrap();
+    let catalog = Catalog::open_sqlite(&folder.path().join("catalog.db"), rule_book()).await.unwrap();
+    (folder, catalog)
+}
+
+async fn contract(catalog: &Catalog) {
+    buckets::are_made_changed_and_removed(catalog).await;
+    buckets::are_listed_by_search_and_order(catalog).await;
+    buckets::are_managed_by_whom_the_rules_say(catalog).await;
+    objects::replaced_object_keeps_its_row_and_leaves_stale_bytes(catalog).await;
+    objects::denied_put_leaves_nothing(catalog).await;
+    objects::concurrent_puts_end_in_one_of_them(catalog).await;
+    objects::removed_objects_are_gone_with_their_bytes(catalog).await;
+    objects::bucket_is_emptied_batch_by_batch(catalog).await;
+    objects::renamed_object_keeps_its_row(catalog).await;
+    objects::known_versions_are_current_stale_or_uploading(catalog).await;
+    objects::usage_counts_buckets_and_owners(catalog).await;
+    access::every_operation_is_decided_by_the_rules(catalog).await;
+    listing::pages_are_what_the_model_says(catalog).await;
+    listing::callers_see_what_they_may(catalog).await;
+    uploads::offset_moves_from_where_it_is(catalog).await;
+    uploads::finished_or_given_up(catalog).await;
+}
+
+#[tokio::test]
+async fn sqlite_keeps_the_contract() {
+    let (_folder, catalog) = sqlite().await;
+    contract(&catalog).await;
+}
+
+#[tokio::test]
+async fn sqlite_reopens_what_it_wrote() {
+    let (folder, catalog) = sqlite().await;
+    make_bucket(&catalog, "kept").await;
+    let object = put(&catalog, "kept", "a/b.png").await;
+    drop(catalog);
+    let catalog = Catalog::open_sqlite(&folder.path().join("catalog.db"), rule_book()).await.unwrap();
+    assert_eq!(catalog.find_object(&object.id).await, Ok(Some(object)));
+}
+
+fn bucket_name(text: &str) -> BucketName {
+    BucketName::parse(text).unwrap()
+}
+
+fn key(text: &str) -> ObjectKey {
+    ObjectKey::parse(text).unwrap()
+}
+
+fn id(bucket: &str, name: &str) -> ObjectId {
+    ObjectId::new(bucket_name(bucket), key(name))
+}
+
+fn user(subject: &str) -> Caller {
+    let claims = json!({"role": "authenticated", "sub": subject, "email": format!("{subject}@example.org")});
+    Caller::from_claims(claims.as_object().unwrap().clone())
+}
+
+fn editor() -> Caller {
+    Caller::from_claims(json!({"role": "editor", "sub": "ed"}).as_object().unwrap().clone())
+}
+
+fn new_bucket(name: &str) -> NewBucket {
+    NewBucket {
+        id: bucket_name(name),
+        public: false,
+        file_size_limit: None,
+        allowed_mime_types: None,
+        settings: super::BucketSettings::default(),
+    }
+}
+
+async fn make_bucket(catalog: &Catalog, name: &str) {
+    catalog.create_bucket(&Caller::service(), new_bucket(name)).await.unwrap();
+}
+
+fn new_object(bucket: &str, name: &str) -> NewObject {
+    NewObject {
+        id: id(bucket, name),
+        version: Uuid::new_v4(),
+        size: 10 + name.len() as u64,
+        etag: format!("\"{}\"", name.len()),
+        mime_type: "image/png".to_owned(),
+        cache_control: "max-age=3600".to_owned(),
+        user_metadata: Some(json!({"title": name}).as_object().unwrap().clone()),
+    }
+}
+
+async fn put(catalog: &Catalog, bucket: &str, name: &str) -> Object {
+    catalog.put(&Caller::service(), new_object(bucket, name), true).await.unwrap().object
+}
+
+/// The events so far, which are finished by this.
+async fn events(catalog: &Catalog) -> Vec<Event> {
+    let mut all = Vec::new();
+    loop {
+        let events = catalog.events(100).await.unwrap();
+        if events.is_empty() {
+            return all;
+        }
+        for event in &events {
+            catalog.finish_event(event.id).await.unwrap();
+        }
+        all.extend(events);
+    }
+}
+
+/// The stale versions of a bucket so far.
+async fn stale(catalog: &Catalog, bucket: &str) -> Vec<Uuid> {
+    let soon = time::OffsetDateTime::now_utc() + time::Duration::MINUTE;
+    let blobs: Vec<StaleBlob> = catalog.stale_blobs(soon, 10_000).await.unwrap();
+    blobs.iter().filter(|blob| blob.bucket.as_str() == bucket).map(|blob| blob.version).collect()
+}
