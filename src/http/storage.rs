@@ -11,6 +11,7 @@ mod listing;
 mod objects;
 mod reads;
 mod remove;
+mod rest;
 mod route;
 mod signing;
 mod uploads;
@@ -18,9 +19,11 @@ mod uploads;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, Method, StatusCode};
+use http::header::CONNECTION;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 
 pub use fault::Fault;
 
@@ -29,6 +32,7 @@ use crate::auth::{Caller, Keys};
 use crate::bucket::Buckets;
 use crate::object::{BucketName, ObjectId, ObjectKey};
 
+use rest::Shared;
 use route::{Operation, Place};
 
 /// What the storage API needs.
@@ -48,18 +52,21 @@ type Answer = Result<Response, Fault>;
 impl Storage {
     /// Answers a request whose path begins with `/storage/v1/`; `path` is what follows, still percent-encoded.
     pub async fn handle(&self, path: &str, request: Request) -> Response {
-        let is_head = request.method() == Method::HEAD;
-        let whole = request.uri().path().to_owned();
-        let answer = match route::of(request.method(), path) {
-            Some(operation) => self.answer(operation, request).await,
-            None => Err(Fault::Route(format!("Route {}:{whole} not found", request.method()))),
+        let (method, whole) = (request.method().clone(), request.uri().path().to_owned());
+        let (parts, body) = request.into_parts();
+        let (version, body) = (parts.version, Shared::new(body));
+        let answer = match route::of(&method, path) {
+            Some(operation) => self.answer(operation, Request::from_parts(parts, Body::new(body.clone()))).await,
+            None => Err(Fault::Route(format!("Route {method}:{whole} not found"))),
         };
-        match answer {
-            Ok(response) => response,
-            // A refused HEAD has no body to tell it by.
-            Err(fault) if is_head => fault.status().into_response(),
-            Err(fault) => fault.into_response(),
+        let Err(fault) = answer else { return answer.unwrap_or_default() };
+        let is_read = body.read_to_end().await;
+        // A refused HEAD has no body to tell it by.
+        let mut response = if method == Method::HEAD { fault.status().into_response() } else { fault.into_response() };
+        if !is_read && version <= Version::HTTP_11 {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
+        response
     }
 
     async fn answer(&self, operation: Operation<'_>, request: Request) -> Answer {
