@@ -5,6 +5,7 @@
 //! its row-level security decide. What changes an object writes its [`Event`] in the same transaction (the outbox), so
 //! that a crash between the two loses nothing.
 
+mod deliveries;
 mod level;
 mod listing;
 mod select;
@@ -20,6 +21,7 @@ use sqlx::migrate::MigrateError;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+pub use deliveries::{Backlog, Delivery, HandOver, NewDelivery};
 pub use sqlite::Sqlite;
 pub use types::{
     Amount, Bucket, BucketChange, BucketOrder, BucketQuery, BucketSettings, Direction, Entry, Event, EventKind,

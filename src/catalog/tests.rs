@@ -2,6 +2,7 @@
 
 mod access;
 mod buckets;
+mod deliveries;
 mod listing;
 mod model;
 mod objects;
@@ -63,6 +64,9 @@ async fn contract(catalog: &Catalog) {
     listing::callers_see_what_they_may(catalog).await;
     uploads::offset_moves_from_where_it_is(catalog).await;
     uploads::finished_or_given_up(catalog).await;
+    deliveries::go_out_in_order_per_subject(catalog).await;
+    deliveries::come_with_their_event_or_not_at_all(catalog).await;
+    deliveries::dead_letters_are_kept_revived_and_bounded(catalog).await;
 }
 
 #[tokio::test]
