@@ -10,6 +10,7 @@ mod manage;
 mod put;
 mod remove;
 mod tidy;
+mod writing;
 
 use std::sync::Arc;
 
@@ -22,11 +23,12 @@ pub use tidy::{Tidied, remove_orphans, remove_stale};
 
 use crate::admission::{BucketBook, OwnBucket};
 use crate::blobs::Blobs;
-use crate::catalog::{Catalog, CatalogError};
+use crate::catalog::{Catalog, CatalogError, Event, Object};
 use crate::config::Access;
 use crate::deliver::Deliver;
 use crate::object::ObjectId;
 use crate::purge::Scope;
+use writing::Writes;
 
 /// Uploads whose bytes are read back into memory to be looked at, at once.
 const LOOKED_AT: usize = 4;
@@ -49,6 +51,7 @@ pub struct Buckets {
     pub blobs: Blobs,
     book: Arc<BucketBook>,
     deliver: Arc<Deliver>,
+    writes: Arc<Writes>,
     upload_bytes: u64,
     looking: Semaphore,
     /// Rung after each commit: the outbox has something new.
@@ -59,20 +62,30 @@ impl Buckets {
     pub fn new(parts: Parts) -> Self {
         let Parts { catalog, blobs, book, deliver, upload_bytes } = parts;
         let looking = Semaphore::new(LOOKED_AT);
-        Self { catalog, blobs, book, deliver, upload_bytes, looking, events: Arc::new(Notify::new()) }
+        let events = Arc::new(Notify::new());
+        let writes = Writes::new(Arc::clone(&deliver), Arc::clone(&events));
+        Self { catalog, blobs, book, deliver, writes, upload_bytes, looking, events }
     }
 
-    /// What follows a commit, before it is answered: nothing that was made of the old version is served any more.
-    async fn changed(&self, object: &ObjectId) {
-        self.purge(Scope::Object(object.bucket.clone(), object.key.clone())).await;
+    /// Whether a write of the object has not ended yet: its event is not to be acted upon before.
+    pub fn is_writing(&self, object: &ObjectId) -> bool {
+        self.writes.is_open(object)
+    }
+
+    /// Whether the write that made this event purges by itself; others' events, and those of a process that ended, do not.
+    pub fn purges_for(&self, event: &Event) -> bool {
+        self.writes.is_ours(event.version)
+    }
+
+    /// What follows a removal, before it is answered: nothing that was made of the object is served any more.
+    async fn removed(&self, object: &Object) {
+        self.writes.claim(object.version);
+        self.purge(writing::scope(&object.id)).await;
         self.events.notify_one();
     }
 
-    /// After the commit point only a warning: the version is in every key, so what is left on disk is never served.
     async fn purge(&self, scope: Scope) {
-        if let Err(error) = self.deliver.purge(scope).await {
-            tracing::warn!(%error, "variants of a changed object could not be removed");
-        }
+        self.writes.purge(scope).await;
     }
 
     /// Tells readers which buckets there are now.

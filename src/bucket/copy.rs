@@ -43,12 +43,17 @@ impl Buckets {
             cache_control: changed.cache_control.unwrap_or(original.cache_control),
             user_metadata: changed.user_metadata.unwrap_or(original.user_metadata),
         };
-        let put = match self.catalog.put(caller, new, upsert).await {
-            Ok(put) => put,
-            Err(error) => return Err(self.without_bytes(to, version, error.into()).await),
-        };
-        self.changed(to).await;
-        Ok(put)
+        let writing = self.writes.begin(to, version);
+        match self.catalog.put(caller, new, upsert).await {
+            Ok(put) => {
+                writing.committed().await;
+                Ok(put)
+            }
+            Err(error) => {
+                writing.failed(&error);
+                Err(self.without_bytes(to, version, error.into()).await)
+            }
+        }
     }
 
     /// Gives an object another name, perhaps in another bucket.
@@ -62,14 +67,25 @@ impl Buckets {
             self.blobs.copy((&from.bucket, original.version), (&to.bucket, version)).await?;
             Some(version)
         };
-        let renamed = match (self.catalog.rename(caller, from, to, moved).await, moved) {
-            (Ok(renamed), _) => renamed,
-            (Err(error), Some(version)) => return Err(self.without_bytes(to, version, error.into()).await),
-            (Err(error), None) => return Err(error.into()),
-        };
-        self.changed(from).await;
-        self.changed(to).await;
-        Ok(renamed)
+        let writing = [(from, original.version), (to, moved.unwrap_or(original.version))]
+            .map(|(object, version)| self.writes.begin(object, version));
+        match self.catalog.rename(caller, from, to, moved).await {
+            Ok(renamed) => {
+                for writing in writing {
+                    writing.committed().await;
+                }
+                Ok(renamed)
+            }
+            Err(error) => {
+                for writing in writing {
+                    writing.failed(&error);
+                }
+                match moved {
+                    Some(version) => Err(self.without_bytes(to, version, error.into()).await),
+                    None => Err(error.into()),
+                }
+            }
+        }
     }
 
     /// Removes bytes whose row was refused.

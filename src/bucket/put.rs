@@ -82,13 +82,17 @@ impl Buckets {
             cache_control: upload.cache_control,
             user_metadata: upload.user_metadata,
         };
+        let writing = self.writes.begin(&object, version);
         match self.catalog.put(caller, new, upload.upsert).await {
             Ok(put) => {
-                self.changed(&object).await;
+                writing.committed().await;
                 Ok(put)
             }
             // Refused after all: another upload or a change of rules came in between.
-            Err(error) => Err(self.without_bytes(&object, version, error.into()).await),
+            Err(error) => {
+                writing.failed(&error);
+                Err(self.without_bytes(&object, version, error.into()).await)
+            }
         }
     }
 

@@ -18,7 +18,7 @@ impl Buckets {
     ) -> Result<Vec<Object>, BucketError> {
         let removed = self.catalog.remove(caller, bucket, keys).await?;
         for object in &removed {
-            self.changed(&object.id).await;
+            self.removed(object).await;
         }
         Ok(removed)
     }
@@ -38,7 +38,7 @@ impl Buckets {
         loop {
             let removed = self.catalog.empty_bucket(caller, bucket, BATCH).await?;
             for object in &removed {
-                self.changed(&object.id).await;
+                self.removed(object).await;
             }
             count += removed.len() as u64;
             if removed.len() < BATCH as usize {
