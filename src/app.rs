@@ -107,7 +107,7 @@ impl App {
             blobs: store.blobs.clone(),
             book,
             deliver: Arc::clone(&deliver),
-            upload_bytes: config.storage.upload_bytes.0,
+            upload_bytes: config.storage.upload_bytes.unwrap_or(config.limits.source_bytes).0,
         }));
         let images = Arc::new(Images {
             deliver: Arc::clone(&deliver),
