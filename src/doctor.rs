@@ -13,6 +13,7 @@ use crate::config::{Access, Config};
 use crate::deliver::{Ask, Purpose};
 use crate::error::Code;
 use crate::object::{BucketName, ObjectId, ObjectKey};
+use crate::source::SourceError;
 use crate::transform::{Dialect, Want, native};
 
 /// How bad a finding is.
@@ -72,7 +73,10 @@ pub async fn examine(config: &Config, scratch: &Path) -> Vec<Finding> {
     findings.extend(reach(config));
     let private_copy = Config { data: scratch.to_owned(), ..config.clone() };
     match App::build(&private_copy, Front::Status) {
-        Ok(app) => findings.extend(buckets(config, &app).await),
+        Ok(app) => {
+            findings.extend(variant_store(config, &app).await);
+            findings.extend(buckets(config, &app).await);
+        }
         Err(error) => {
             findings.push(Finding::fault(error.to_string(), "mend what the message names, then run doctor again"));
         }
@@ -165,6 +169,22 @@ fn reach(config: &Config) -> Vec<Finding> {
     findings
 }
 
+/// The store of `cache.variants_url`; the data folder was looked at already.
+async fn variant_store(config: &Config, app: &App) -> Option<Finding> {
+    let place = config.cache.variants_url.as_ref()?;
+    let began = Instant::now();
+    Some(match app.deliver.variants.check().await {
+        Ok(()) => Finding::ok(format!(
+            "variant store {place}: a file was written, read and removed in {} ms",
+            began.elapsed().as_millis()
+        )),
+        Err(error) => Finding::fault(
+            format!("variant store {place}: {error}"),
+            "check cache.variants_options: endpoint, region and keys, which need to get, put, delete and list",
+        ),
+    })
+}
+
 async fn buckets(config: &Config, app: &App) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (name, bucket) in config.named_buckets() {
@@ -181,6 +201,9 @@ async fn examine_bucket(app: &App, name: &BucketName) -> Vec<Finding> {
     let began = Instant::now();
     if let Err(error) = origin.source.check().await {
         let remedy = match error.code() {
+            _ if matches!(error, SourceError::Denied(_)) => {
+                "check the keys in `options` and the bucket's name; they need to read objects and to list the bucket, without which a missing object is denied too"
+            }
             Code::OriginUnreachable | Code::OriginSlow => {
                 "check the address, the network and, for a folder, its permissions; then the credentials in `options`"
             }

@@ -1,10 +1,12 @@
 //! Variants and their names, and the persistent tier: byte-capped, least recently used first out, over an object store.
 //!
 //! Layout: `{bucket}/{hash of the object}/{version}/{what was made}` holds a variant, `{bucket}/{hash}/record.json` the
-//! version record, so that purging an object is one folder and a prefix is a walk of the records. Writes are atomic
+//! version record, so that purging an object is one folder and a prefix is a walk of the records. Other files are left alone. Writes are atomic
 //! (written aside, then renamed) and every file carries a checksum: a torn or foreign file is a miss and is removed.
 
 mod file;
+mod layout;
+mod purge;
 mod store;
 
 pub use store::{StoreError, VariantStore};

@@ -53,6 +53,13 @@ pub(super) fn check(config: &Config, mistakes: &mut Vec<Mistake>) {
             "must be an s3://, gs:// or az:// prefix; the data folder is the default".to_owned(),
         );
     }
+    if let Some(Location::Store(variants)) = &config.cache.variants_url {
+        let shares =
+            |url: &Option<Location>| matches!(url, Some(Location::Store(url)) if shares_objects(url, variants));
+        for (name, _) in config.buckets.iter().filter(|(_, bucket)| shares(&bucket.url)) {
+            wrong("cache.variants_url", format!("overlaps buckets.{name}.url; give variants a prefix of their own"));
+        }
+    }
     if config.cache.missing_seconds > 5 {
         wrong("cache.missing_seconds", "must be at most 5".to_owned());
     }
@@ -116,6 +123,14 @@ fn check_rules(config: &Config, wrong: &mut impl FnMut(&str, String)) {
     if let Err(error) = config.signing_keys() {
         wrong("signing.keys", error.to_string());
     }
+}
+
+/// Whether one prefix of a store lies within the other.
+fn shares_objects(one: &url::Url, other: &url::Url) -> bool {
+    let segments = |url: &url::Url| url.path().split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect();
+    let (one_path, other_path): (Vec<_>, Vec<_>) = (segments(one), segments(other));
+    let is_same_bucket = one.scheme() == other.scheme() && one.host_str() == other.host_str();
+    is_same_bucket && (one_path.starts_with(&other_path) || other_path.starts_with(&one_path))
 }
 
 /// Whether one folder lies within the other, links resolved as far as the folders exist.

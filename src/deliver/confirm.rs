@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use super::{Deliver, DeliverError, Handed, Origin};
+use super::{Deliver, DeliverError, Handed};
 use crate::fills::Aborted;
 use crate::imaging;
 use crate::object::ObjectId;
@@ -60,10 +60,11 @@ impl Deliver {
         let validators = known.as_ref().map(|record| &record.validators).filter(|validators| validators.can_ask());
         let opened = origin.source.open(&object.key, validators, origin.source_bytes).await;
         match (opened, known) {
-            (Ok(Opened::Changed(original)), _) => Ok(self.admit(origin, object, original, began, clock).await),
+            (Ok(Opened::Changed(original)), _) => Ok(self.admit(object, original, began, clock).await),
             (Ok(Opened::Unchanged { inward, cache_control, .. }), Some(record)) => {
                 let record = Arc::new(record.confirmed(SystemTime::now(), inward, cache_control));
                 self.remember(&record, began);
+                // A folder is asked every few seconds, and its record says nothing new.
                 if !origin.is_folder {
                     self.persist_record(&record, began).await;
                 }
@@ -85,14 +86,7 @@ impl Deliver {
     }
 
     /// Looks at an original that was just read, and keeps what is known of it.
-    async fn admit(
-        &self,
-        origin: &Origin,
-        object: ObjectId,
-        original: Original,
-        began: Moment,
-        clock: Instant,
-    ) -> Confirmed {
+    async fn admit(&self, object: ObjectId, original: Original, began: Moment, clock: Instant) -> Confirmed {
         let fetched_in = clock.elapsed();
         let seen = imaging::probe(&original.bytes).and_then(|probe| probe.admit(&self.bounds.imaging).map(|()| probe));
         let natural = seen.clone().map(|probe| probe.natural);
@@ -101,7 +95,8 @@ impl Deliver {
         if record.keep {
             self.remember(&record, began);
             self.pictures.insert(&object, record.version, Arc::clone(&picture));
-            if record.seen.is_some() && !origin.is_folder {
+            // A purge by prefix finds the object by this record.
+            if record.seen.is_some() {
                 self.persist_record(&record, began).await;
             }
         }

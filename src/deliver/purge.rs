@@ -1,5 +1,7 @@
 //! Purging: bytes leave memory and store, and no fill that is under way brings them back.
 
+use std::sync::Arc;
+
 use super::Deliver;
 use crate::purge::Scope;
 use crate::variants::StoreError;
@@ -8,9 +10,16 @@ use crate::versions::Versions;
 impl Deliver {
     /// Removes everything made of the objects that the scope names; returns the number of files removed.
     ///
+    /// Runs in an owned task: a caller that goes away leaves nothing half purged.
+    pub async fn purge(self: &Arc<Self>, scope: Scope) -> Result<u64, StoreError> {
+        let deliver = Arc::clone(self);
+        let removing = async move { deliver.remove(scope).await };
+        self.tasks.spawn_on(removing, &self.runtime).await.map_err(|_| StoreError::Aborted)?
+    }
+
     /// The order matters: the purge is noted first, so that whatever a running fill keeps is either refused by the log
     /// or removed below.
-    pub async fn purge(&self, scope: Scope) -> Result<u64, StoreError> {
+    async fn remove(&self, scope: Scope) -> Result<u64, StoreError> {
         self.purges.note(scope.clone());
         self.confirming.part_from(|(object, _)| scope.matches(object));
         self.filling.part_from(|key| scope.matches(&key.object));

@@ -17,6 +17,9 @@ pub enum SourceError {
     /// Any status that is no picture, no redirect and no "missing": 206 to a full GET and an unasked-for 304 too.
     #[error("the origin answered with status {0}")]
     Status(u16),
+    /// A store does not accept the credentials, or they do not allow this.
+    #[error("the store denied access: {0}")]
+    Denied(String),
     /// A store's answer that is no object and names no status.
     #[error("the origin's answer is of no use: {0}")]
     BadAnswer(String),
@@ -50,9 +53,12 @@ impl SourceError {
         match self {
             Self::Missing => Code::Missing,
             Self::TooManyBytes { .. } => Code::TooManyBytes,
-            Self::Status(_) | Self::BadAnswer(_) | Self::Empty | Self::Incomplete(_) | Self::Coding(_) => {
-                Code::OriginFailed
-            }
+            Self::Status(_)
+            | Self::Denied(_)
+            | Self::BadAnswer(_)
+            | Self::Empty
+            | Self::Incomplete(_)
+            | Self::Coding(_) => Code::OriginFailed,
             Self::Unreachable(_) => Code::OriginUnreachable,
             Self::Redirects => Code::OriginRedirects,
             Self::Slow => Code::OriginSlow,
@@ -66,7 +72,7 @@ impl SourceError {
         match self {
             Self::Missing => "there is no such picture",
             Self::TooManyBytes { .. } => "the original has more bytes than are accepted",
-            Self::Status(_) | Self::BadAnswer(_) | Self::Empty | Self::Coding(_) => {
+            Self::Status(_) | Self::Denied(_) | Self::BadAnswer(_) | Self::Empty | Self::Coding(_) => {
                 "the origin did not answer with a picture"
             }
             Self::Incomplete(_) => "the origin's answer is incomplete",

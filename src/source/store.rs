@@ -83,10 +83,10 @@ impl StoreSource {
             .boxed()
     }
 
-    /// Asks for an object that cannot exist: "missing" is an answer, and needs no right to list.
+    /// Asks for an object that cannot exist: "missing" is an answer. Not by HEAD, whose answers cannot say why.
     pub(super) async fn check(&self) -> Result<(), SourceError> {
         let path = self.prefix.clone().join("tintype-reachability-check");
-        match tokio::time::timeout(self.timeout, self.store.head(&path)).await {
+        match tokio::time::timeout(self.timeout, self.store.get(&path)).await {
             Ok(Ok(_) | Err(Error::NotFound { .. })) => Ok(()),
             Ok(Err(error)) => Err(failure(&error)),
             Err(_) => Err(SourceError::Slow),
@@ -147,8 +147,7 @@ fn below<'a>(root: &Path, location: &'a Path) -> Option<&'a str> {
 fn failure(error: &Error) -> SourceError {
     match error {
         Error::NotFound { .. } | Error::InvalidPath { .. } => SourceError::Missing,
-        Error::PermissionDenied { .. } => SourceError::Status(403),
-        Error::Unauthenticated { .. } => SourceError::Status(401),
+        Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => SourceError::Denied(said(&chain(error))),
         Error::NotModified { .. } => SourceError::Status(304),
         other if never_answered(other) => SourceError::Unreachable(chain(other)),
         other => SourceError::BadAnswer(chain(other)),
@@ -165,6 +164,19 @@ fn never_answered(error: &Error) -> bool {
         cause = current.source();
     }
     false
+}
+
+/// The code and message of an S3 error (`<Error><Code>…`) within a text; else the text.
+fn said(text: &str) -> String {
+    let element = |name: &str| {
+        let (_, after) = text.split_once(&format!("<{name}>"))?;
+        after.split_once('<').map(|(inner, _)| inner.trim())
+    };
+    match (element("Code"), element("Message")) {
+        (Some(code), Some(message)) => format!("{code}: {message}"),
+        (Some(code), None) => code.to_owned(),
+        _ => text.to_owned(),
+    }
 }
 
 fn chain(error: &Error) -> String {

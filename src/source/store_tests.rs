@@ -117,8 +117,12 @@ async fn s3_faults_are_told_apart() {
     let (origin, other) = (Origin::start(), Origin::start());
     other.serve("/photos/album/a.png", Reply::ok("image/png", "x").header("last-modified", DATE));
     let elsewhere = other.url("/photos/album/a.png");
-    let faults: [(Answer, Expected); 5] = [
-        (Reply::new(403, "").into(), |error| *error == SourceError::Status(403)),
+    let faults: [(Answer, Expected); 6] = [
+        (Reply::new(403, "").into(), |error| matches!(error, SourceError::Denied(_))),
+        (
+            Reply::new(403, "<Error><Code>InvalidAccessKeyId</Code><Message>No such key</Message></Error>").into(),
+            |error| *error == SourceError::Denied("InvalidAccessKeyId: No such key".to_owned()),
+        ),
         (Reply::new(503, "").into(), |error| matches!(error, SourceError::BadAnswer(_))),
         (Reply::redirect(&elsewhere).into(), |error| matches!(error, SourceError::BadAnswer(_))),
         (Answer::Raw(b"nonsense".to_vec()), |error| matches!(error, SourceError::Unreachable(_))),
