@@ -32,8 +32,10 @@ pub(super) fn serve(mut config: Config, front: Front) -> Done {
         if let Some(address) = config.admin.listen {
             entrances.push(Entrance { listener: bind(address).await?, door: Door::Admin, tls: None });
         }
+        // Whoever waits for the line below may end us at once, and gracefully.
+        let shutdown = signalled();
         announce(&config);
-        server::run(Arc::clone(&app.service), entrances, signalled()).await;
+        server::run(Arc::clone(&app.service), entrances, shutdown).await;
         Ok(ExitCode::SUCCESS)
     })
 }
@@ -67,15 +69,18 @@ fn announce(config: &Config) {
     }
 }
 
-/// Resolves at SIGTERM or SIGINT.
-async fn signalled() {
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        tracing::warn!("signals cannot be received; the process ends only when it is killed");
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => tracing::info!("SIGTERM received"),
-        _ = interrupt.recv() => tracing::info!("SIGINT received"),
+/// Resolves at SIGTERM or SIGINT, from this call on.
+fn signalled() -> impl Future<Output = ()> {
+    let signals =
+        signal(SignalKind::terminate()).and_then(|terminate| Ok((terminate, signal(SignalKind::interrupt())?)));
+    async {
+        let Ok((mut terminate, mut interrupt)) = signals else {
+            tracing::warn!("signals cannot be received; the process ends only when it is killed");
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            _ = terminate.recv() => tracing::info!("SIGTERM received"),
+            _ = interrupt.recv() => tracing::info!("SIGINT received"),
+        }
     }
 }
