@@ -31,13 +31,21 @@ pub enum SecretError {
 
 /// The configured secret, else the one kept in the data folder, made there if missing.
 pub fn secret(configured: Option<&Secret>, data: &Path) -> Result<Secret, SecretError> {
+    match kept_secret(configured, data)? {
+        Some(secret) => Ok(secret),
+        None => make_file(data.join(SECRET_FILE)),
+    }
+}
+
+/// The same, where there is one; none is made.
+pub fn kept_secret(configured: Option<&Secret>, data: &Path) -> Result<Option<Secret>, SecretError> {
     if let Some(secret) = configured {
-        return Ok(secret.clone());
+        return Ok(Some(secret.clone()));
     }
     let path = data.join(SECRET_FILE);
     match fs::read_to_string(&path) {
-        Ok(text) => check_file(path, text.trim()),
-        Err(error) if error.kind() == ErrorKind::NotFound => make_file(path),
+        Ok(text) => check_file(path, text.trim()).map(Some),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(SecretError::File { path, reason: error.to_string() }),
     }
 }

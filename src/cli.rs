@@ -4,6 +4,8 @@ mod config;
 mod demo;
 mod doctor;
 mod keys;
+mod purge;
+mod remote;
 mod serve;
 mod warm;
 
@@ -12,7 +14,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{Config, Mistakes, Overrides, load};
+use crate::config::{Config, Log, Mistakes, Overrides, load};
 
 /// Resized WebP and JPEG in front of an image bucket, through the URLs that apps already use.
 #[derive(Debug, Parser)]
@@ -30,6 +32,8 @@ enum Command {
     Demo(demo::Options),
     /// Make variants before anyone asks: from lists of URLs, sitemaps, pages, a bucket or a log.
     Warm(Box<warm::Options>),
+    /// Remove what was made of pictures, in a running server or straight from the variant store.
+    Purge(Box<purge::Options>),
     /// Look at configuration, disk, clock and buckets, and say what to do about each fault.
     Doctor(doctor::Options),
     /// Print the effective configuration, or a commented default file.
@@ -73,6 +77,12 @@ impl Common {
     }
 }
 
+/// The logs of a command that speaks to its terminal itself: by default only warnings are shown.
+fn quiet(log: &Log) -> Log {
+    let level = if log.level == Log::default().level { "warn".to_owned() } else { log.level.clone() };
+    Log { level, ..log.clone() }
+}
+
 /// The exit code for mistakes in the configuration or on the command line.
 const USAGE: u8 = 2;
 
@@ -82,6 +92,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Serve(common) => serve::run(&common),
         Command::Demo(options) => demo::run(options),
         Command::Warm(options) => warm::run(&options),
+        Command::Purge(options) => purge::run(&options),
         Command::Doctor(options) => doctor::run(&options),
         Command::Config(options) => config::run(&options),
         Command::Keys(options) => keys::run(&options),

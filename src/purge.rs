@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
-use crate::object::{BucketName, ObjectId, ObjectKey};
+use crate::object::{BucketName, NameError, ObjectId, ObjectKey};
 
 /// The objects a purge names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +26,49 @@ impl Scope {
                 object.bucket == *bucket && object.key.as_str().starts_with(prefix.as_str())
             }
             Self::Object(bucket, key) => object.bucket == *bucket && object.key == *key,
+        }
+    }
+}
+
+/// A purge as it is asked for: `{"all": true}`, a remote `url`, or a `bucket` with at most one of `prefix` and `object`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PurgeRequest {
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub all: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bucket: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub object: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<url::Url>,
+}
+
+/// Why a [`PurgeRequest`] names nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ScopeError {
+    #[error("{part}: {error}")]
+    Name { part: &'static str, error: NameError },
+    #[error("name {{\"all\": true}}, a remote \"url\", or a \"bucket\" with at most one of \"prefix\" and \"object\"")]
+    Shape,
+}
+
+impl PurgeRequest {
+    /// What is to be purged.
+    pub fn scope(self) -> Result<Scope, ScopeError> {
+        let name = |part| move |error| ScopeError::Name { part, error };
+        let bucket = self.bucket.as_deref().map(BucketName::parse).transpose().map_err(name("bucket"))?;
+        match (self.all, bucket, self.prefix, self.object, self.url) {
+            (true, None, None, None, None) => Ok(Scope::All),
+            (false, None, None, None, Some(url)) => Ok(Scope::Object(BucketName::remote(), ObjectKey::from_url(&url))),
+            (false, Some(bucket), None, None, None) => Ok(Scope::Bucket(bucket)),
+            (false, Some(bucket), Some(prefix), None, None) => Ok(Scope::Prefix(bucket, prefix)),
+            (false, Some(bucket), None, Some(object), None) => {
+                Ok(Scope::Object(bucket, ObjectKey::parse(&object).map_err(name("object"))?))
+            }
+            _ => Err(ScopeError::Shape),
         }
     }
 }
@@ -92,6 +135,28 @@ mod tests {
 
     fn object(key: &str) -> ObjectId {
         ObjectId::new(BucketName::parse("b").unwrap(), ObjectKey::parse(key).unwrap())
+    }
+
+    #[test]
+    fn a_request_names_one_scope_or_is_refused() {
+        let scope = |text: &str| serde_json::from_str::<PurgeRequest>(text).unwrap().scope();
+        let bucket = BucketName::parse("b").unwrap();
+        assert_eq!(scope(r#"{"all":true}"#), Ok(Scope::All));
+        assert_eq!(scope(r#"{"bucket":"b","prefix":"a/"}"#), Ok(Scope::Prefix(bucket, "a/".to_owned())));
+        assert!(
+            matches!(scope(r#"{"url":"https://a.example/b.png"}"#), Ok(Scope::Object(bucket, _)) if bucket.is_hidden())
+        );
+        for mixed in [
+            "{}",
+            r#"{"prefix":"a"}"#,
+            r#"{"all":true,"bucket":"b"}"#,
+            r#"{"bucket":"b","prefix":"a","object":"a"}"#,
+            r#"{"bucket":"b","url":"https://a.example/"}"#,
+            r#"{"url":"https://a.example/","prefix":"a"}"#,
+        ] {
+            assert_eq!(scope(mixed), Err(ScopeError::Shape), "{mixed}");
+        }
+        assert!(matches!(scope(r#"{"bucket":"b","object":"a//b"}"#), Err(ScopeError::Name { part: "object", .. })));
     }
 
     #[test]

@@ -13,10 +13,11 @@ use clap::Args;
 use futures_util::StreamExt;
 use url::Url;
 
+use super::remote::{Server, ServerOptions, locked};
 use super::serve::runtime;
 use super::{Common, Done, Failure};
-use crate::app::{App, AppError, Front, gatherer};
-use crate::config::{Config, Log};
+use crate::app::{App, Front, gatherer};
+use crate::config::Config;
 use crate::telemetry;
 use crate::warm::{Gathered, MOST_ENTRIES, Step, WarmList};
 use progress::Progress;
@@ -49,12 +50,8 @@ pub(super) struct Options {
     /// Our own JSON access log: what was asked for, most requested first. Repeatable.
     #[arg(long, value_name = "FILE")]
     from_log: Vec<PathBuf>,
-    /// A running server that does the work. Without it the variant store is written directly.
-    #[arg(long, value_name = "URL")]
-    server: Option<Url>,
-    /// Service key for --server; `tintype keys` prints one.
-    #[arg(long, env = "TINTYPE_SERVICE_KEY", hide_env_values = true, value_name = "KEY")]
-    key: Option<String>,
+    #[command(flatten)]
+    remote: ServerOptions,
     /// Pictures worked on at once [default: twice the number of cores]
     #[arg(long, value_name = "NUMBER")]
     jobs: Option<usize>,
@@ -68,14 +65,15 @@ const REQUEST_BYTES: usize = 2_000_000;
 
 pub(super) fn run(options: &Options) -> Done {
     let config = options.common.load()?;
-    telemetry::start_logs(&quiet(&config.log));
+    telemetry::start_logs(&super::quiet(&config.log));
     let list = input::list(options)?;
     runtime()?.block_on(async {
         let mut progress = Progress::start();
-        if let Some(server) = &options.server {
+        if let Some(url) = &options.remote.server {
+            let server = Server::at(url.clone(), &options.remote, &config)?;
             let list = with_gathered(options, &config, list, &mut progress).await?;
             let lists = list.split(MOST_ENTRIES, REQUEST_BYTES);
-            remote::run(server, options.key.as_deref(), lists, &mut progress).await?;
+            remote::run(&server, lists, &mut progress).await?;
         } else {
             let app = App::build(&config, Front::Status).map_err(|error| locked(error, &config))?;
             let list = with_gathered(options, &config, list, &mut progress).await?;
@@ -116,21 +114,4 @@ async fn offline(app: &App, config: &Config, list: WarmList, progress: &mut Prog
     if tokio::time::timeout(Duration::from_secs(config.limits.drain_seconds), app.tasks.wait()).await.is_err() {
         tracing::warn!("some variants may not have been written in time");
     }
-}
-
-fn locked(error: AppError, config: &Config) -> Failure {
-    match error {
-        AppError::Locked { path } => Failure::Other(format!(
-            "a running tintype uses the data folder {}; let it do the work: pass --server http://{} and --key \"$(tintype keys)\"",
-            path.display(),
-            config.listen
-        )),
-        error => error.into(),
-    }
-}
-
-/// Progress and logs share the terminal: by default only warnings are shown.
-fn quiet(log: &Log) -> Log {
-    let level = if log.level == Log::default().level { "warn".to_owned() } else { log.level.clone() };
-    Log { level, ..log.clone() }
 }

@@ -4,20 +4,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use axum::body::{Body, to_bytes};
 use axum::extract::{Extension, Path, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
-use serde::Deserialize;
 use serde_json::json;
 
 use super::pages::Page;
 use crate::auth::ServiceKeys;
 use crate::deliver::Deliver;
 use crate::object::{BucketName, ObjectKey};
-use crate::purge::Scope;
+use crate::purge::{PurgeRequest, Scope};
 use crate::telemetry::Metrics;
 use crate::warm::Warmer;
 
@@ -41,7 +41,7 @@ pub struct Api {
     pub loopback_only: bool,
     pub draining: AtomicBool,
     pub started: Instant,
-    /// Longest time until an answer begins, which is after the request's body.
+    /// Longest time that a request's body takes.
     pub body_timeout: Duration,
 }
 
@@ -86,7 +86,7 @@ async fn metrics(State(api): State<Arc<Api>>, Extension(door): Extension<Door>, 
     (kind, api.metrics.render(&api.deliver)).into_response()
 }
 
-/// Lets service keys and the admin door through.
+/// Lets service keys and the admin door through, with a body that came in time. What is done with it may take longer.
 async fn admit_service(
     State(api): State<Arc<Api>>,
     Extension(door): Extension<Door>,
@@ -96,58 +96,25 @@ async fn admit_service(
     if door != Door::Admin && !api.keys.admit(request.headers()) {
         return forbidden();
     }
-    tokio::time::timeout(api.body_timeout, next.run(request)).await.unwrap_or_else(|_| {
-        let problem = json!({"statusCode": "408", "error": "Timeout", "message": "the body took too long"});
-        (StatusCode::REQUEST_TIMEOUT, Json(problem)).into_response()
-    })
-}
-
-/// What to purge: everything, a bucket, a prefix of it, one object, or what was fetched from one remote URL.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PurgeBody {
-    #[serde(default)]
-    all: bool,
-    bucket: Option<String>,
-    prefix: Option<String>,
-    object: Option<String>,
-    url: Option<url::Url>,
-}
-
-impl PurgeBody {
-    fn scope(self) -> Result<Scope, String> {
-        let bucket = match &self.bucket {
-            Some(name) => Some(BucketName::parse(name).map_err(|error| format!("bucket: {error}"))?),
-            None => None,
-        };
-        if let Some(url) = &self.url
-            && !self.all
-            && bucket.is_none()
-        {
-            return Ok(Scope::Object(BucketName::remote(), ObjectKey::from_url(url)));
-        }
-        match (self.all, bucket, self.prefix, self.object) {
-            (true, None, None, None) => Ok(Scope::All),
-            (false, Some(bucket), None, None) => Ok(Scope::Bucket(bucket)),
-            (false, Some(bucket), Some(prefix), None) => Ok(Scope::Prefix(bucket, prefix)),
-            (false, Some(bucket), None, Some(object)) => {
-                let key = ObjectKey::parse(&object).map_err(|error| format!("object: {error}"))?;
-                Ok(Scope::Object(bucket, key))
-            }
-            _ => Err(
-                "name {\"all\": true}, a remote \"url\", or a \"bucket\" with at most one of \"prefix\" and \"object\""
-                    .to_owned(),
-            ),
-        }
+    let (head, body) = request.into_parts();
+    match tokio::time::timeout(api.body_timeout, to_bytes(body, BODY_BYTES)).await {
+        Ok(Ok(bytes)) => next.run(Request::from_parts(head, Body::from(bytes))).await,
+        Ok(Err(_)) => refused_body(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large, or it broke off"),
+        Err(_) => refused_body(StatusCode::REQUEST_TIMEOUT, "the body took too long"),
     }
+}
+
+fn refused_body(status: StatusCode, message: &str) -> Response {
+    let error = status.canonical_reason().unwrap_or_default();
+    (status, Json(json!({"statusCode": status.as_str(), "error": error, "message": message}))).into_response()
 }
 
 async fn purge(
     State(api): State<Arc<Api>>,
-    body: Result<Json<PurgeBody>, axum::extract::rejection::JsonRejection>,
+    body: Result<Json<PurgeRequest>, axum::extract::rejection::JsonRejection>,
 ) -> Response {
     let scope = match body {
-        Ok(Json(body)) => body.scope(),
+        Ok(Json(request)) => request.scope().map_err(|error| error.to_string()),
         Err(rejection) => Err(rejection.body_text()),
     };
     match scope {

@@ -10,6 +10,7 @@ mod fixtures;
 mod origin_faults;
 mod pictures;
 mod process;
+mod purge;
 mod readme;
 mod responses;
 mod support;

@@ -1,14 +1,10 @@
 //! Lets a running server do the work: `POST /admin/warm`, its lines read as they come.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use reqwest::Client;
 use serde::Deserialize;
-use url::Url;
 
+use super::super::remote::{Server, chain};
 use super::{Failure, Progress};
 use crate::warm::{Step, Summary, WarmList};
 
@@ -27,23 +23,14 @@ enum Line {
 }
 
 /// Sends the lists one after the other.
-pub(super) async fn run(
-    server: &Url,
-    key: Option<&str>,
-    lists: Vec<WarmList>,
-    progress: &mut Progress,
-) -> Result<(), Failure> {
-    let client = Client::builder()
-        .connect_timeout(Duration::from_secs(10))
-        .redirect(reqwest::redirect::Policy::none())
-        .user_agent(concat!("tintype/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .map_err(|error| Failure::Other(error.to_string()))?;
+pub(super) async fn run(server: &Server, lists: Vec<WarmList>, progress: &mut Progress) -> Result<(), Failure> {
     let mut waiting: u64 = lists.iter().map(entries).sum();
     let mut ended = 0;
     for list in lists.into_iter().filter(|list| entries(list) > 0 || list.bucket.is_some()) {
         waiting -= entries(&list);
-        ended += send(&client, server, key, &list, ended + waiting, progress).await?;
+        let response = server.post("/admin/warm", &list).await?;
+        let read = read(response.bytes_stream(), ended + waiting, progress).await;
+        ended += read.map_err(|error| server.failed(&error))?;
     }
     Ok(())
 }
@@ -52,32 +39,7 @@ fn entries(list: &WarmList) -> u64 {
     (list.urls.len() + list.found.len()) as u64
 }
 
-/// Sends one list; returns the number of its steps.
-async fn send(
-    client: &Client,
-    server: &Url,
-    key: Option<&str>,
-    list: &WarmList,
-    beyond: u64,
-    progress: &mut Progress,
-) -> Result<u64, Failure> {
-    let failed = |what: String| Failure::Other(format!("{server}: {what}"));
-    let url = server.join("/admin/warm").map_err(|error| failed(error.to_string()))?;
-    let body = serde_json::to_vec(list).map_err(|error| failed(error.to_string()))?;
-    let mut request = client.post(url).header(CONTENT_TYPE, "application/json").body(body);
-    if let Some(key) = key {
-        request = request.header(AUTHORIZATION, format!("Bearer {key}"));
-    }
-    let response = request.send().await.map_err(|error| failed(chain(&error)))?;
-    if !response.status().is_success() {
-        let status = response.status();
-        let text = response.text().await.unwrap_or_default();
-        return Err(failed(format!("answered {status}: {}", message(&text))));
-    }
-    read(response.bytes_stream(), beyond, progress).await.map_err(failed)
-}
-
-/// Reads the lines of an answer up to its summary.
+/// Reads the lines of an answer up to its summary; returns the number of its steps.
 async fn read<E: std::error::Error>(
     stream: impl Stream<Item = Result<Bytes, E>>,
     beyond: u64,
@@ -104,23 +66,6 @@ async fn read<E: std::error::Error>(
         }
     }
     Err("the server ended its answer early: it is shutting down".to_owned())
-}
-
-/// The message of a JSON error, else the beginning of the text.
-fn message(text: &str) -> String {
-    let json: Option<serde_json::Value> = serde_json::from_str(text).ok();
-    let message = json.as_ref().and_then(|json| json["message"].as_str());
-    message.unwrap_or(text).chars().take(500).collect()
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(current) = cause {
-        text = format!("{text}: {current}");
-        cause = current.source();
-    }
-    text
 }
 
 #[cfg(test)]
