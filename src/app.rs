@@ -272,6 +272,7 @@ fn connection_limits(config: &Config) -> ConnectionLimits {
         connections: config.limits.connections,
         header_bytes: config.limits.header_bytes.0 as usize,
         header_timeout: Duration::from_secs(config.limits.header_seconds),
+        write_timeout: Duration::from_secs(config.limits.write_seconds),
         drain: Duration::from_secs(config.limits.drain_seconds),
     }
 }

@@ -115,6 +115,8 @@ pub struct Limits {
     pub header_seconds: u64,
     /// Seconds to send a request's body.
     pub body_seconds: u64,
+    /// Seconds for which a client may take nothing of its answer; then its connection is cut.
+    pub write_seconds: u64,
     /// Seconds that open requests get after SIGTERM.
     pub drain_seconds: u64,
 }
@@ -138,6 +140,7 @@ impl Default for Limits {
             header_bytes: ByteSize(16_384),
             header_seconds: 10,
             body_seconds: 30,
+            write_seconds: 60,
             drain_seconds: 20,
         }
     }

@@ -1,6 +1,7 @@
 //! The accept loop: HTTP/1.1 and h2c on one port, TLS where configured, limits, graceful drain.
 
 mod lanes;
+mod patient;
 mod tls;
 
 use std::future::Future;
@@ -21,6 +22,7 @@ use tokio_util::task::TaskTracker;
 pub use tls::{TlsError, TlsFiles};
 
 use lanes::Lanes;
+use patient::Patient;
 
 use crate::http::{Api, Door, Site};
 use crate::telemetry::Metrics;
@@ -33,6 +35,8 @@ pub struct ConnectionLimits {
     pub header_bytes: usize,
     /// Longest time from an open connection, or the end of a request, to the end of the next request's headers.
     pub header_timeout: Duration,
+    /// Longest time for which a client takes nothing of what is written to it.
+    pub write_timeout: Duration,
     /// What open requests get after the signal.
     pub drain: Duration,
 }
@@ -155,7 +159,7 @@ impl Connection {
     {
         let limits = self.service.limits;
         let (peer, door) = (self.peer, self.door);
-        let stream = TokioIo::new(stream);
+        let stream = TokioIo::new(Patient::new(stream, limits.write_timeout));
         let ended = match protocol {
             Protocol::Http1 => {
                 // Borrowed: a count that every core changes at every request would be fought over.

@@ -79,6 +79,7 @@ fn check_numbers(config: &Config, wrong: &mut impl FnMut(&str, String)) {
         ("limits.connections", limits.connections as u64),
         ("limits.header_seconds", limits.header_seconds),
         ("limits.body_seconds", limits.body_seconds),
+        ("limits.write_seconds", limits.write_seconds),
         ("limits.client_waiting", u64::from(limits.client_waiting)),
         ("limits.client_per_second", u64::from(limits.client_per_second)),
         ("limits.client_burst", u64::from(limits.client_burst)),

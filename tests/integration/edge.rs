@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::support::origin::{Answer, Origin, Reply};
-use crate::support::{Setup, fixture};
+use crate::support::{Running, Setup, eventually, fixture, service_key};
 
 const CAT: &str = "/image/photos/chelsea-the-cat.png?w=32";
 
@@ -30,6 +30,111 @@ async fn silent_and_slow_clients_are_let_go() {
         assert!(ended.is_ok(), "{begin:?} is still connected");
     }
     server.get(CAT).await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_does_not_come_is_not_waited_for() {
+    let server = Setup::new().photos().with("LIMITS__BODY_SECONDS", "1").start().await;
+    let head = format!(
+        "POST /admin/purge HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ncontent-length: 100\r\n\r\n{{\"all\"",
+        service_key()
+    );
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    let ended = tokio::time::timeout(Duration::from_secs(8), stream.read_to_end(&mut answer)).await;
+    assert!(ended.is_ok(), "it is still connected");
+    assert!(answer.starts_with(b"HTTP/1.1 408 "), "{}", String::from_utf8_lossy(&answer));
+}
+
+/// An original that no socket's buffers can hold, at `/storage/v1/object/public/large/a.png`.
+async fn large(setup: Setup) -> (Running, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut picture = fixture("formats/truecolour.png");
+    picture.resize(40_000_000, 0);
+    std::fs::write(folder.path().join("a.png"), picture).unwrap();
+    let setup = setup.photos().bucket("large", folder.path().to_str().unwrap()).with("LIMITS__WRITE_SECONDS", "1");
+    (setup.start().await, folder)
+}
+
+const LARGE: &str = "/storage/v1/object/public/large/a.png";
+
+/// The request for it in HTTP/2, with windows as large as they can be: only the socket holds the answer back.
+fn http2_request() -> Vec<u8> {
+    let frame = |kind: u8, flags: u8, stream: u8, payload: &[u8]| {
+        let length = &(payload.len() as u32).to_be_bytes()[1..];
+        [length, &[kind, flags, 0, 0, 0, stream], payload].concat()
+    };
+    let window = (i32::MAX as u32).to_be_bytes();
+    let path = [&[0x04, LARGE.len() as u8], LARGE.as_bytes()].concat();
+    let headers = [&[0x82, 0x86][..], &path, &[0x01, 1, b'x']].concat();
+    [
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(),
+        frame(4, 0, 0, &[&[0, 4], &window[..]].concat()),
+        frame(8, 0, 0, &(i32::MAX as u32 - 65_535).to_be_bytes()),
+        frame(1, 0x5, 1, &headers),
+    ]
+    .concat()
+}
+
+async fn connections(client: &reqwest::Client, metrics: &str) -> u64 {
+    let text = client.get(metrics).send().await.unwrap().text().await.unwrap();
+    text.lines().find_map(|line| line.strip_prefix("tintype_connections ")).unwrap().parse().unwrap()
+}
+
+/// Sends the request, never reads, and waits until the server has cut the connection.
+async fn is_cut(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    request: &[u8],
+    client: &reqwest::Client,
+    metrics: &str,
+) {
+    stream.write_all(request).await.unwrap();
+    stream.flush().await.unwrap();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(connections(client, metrics).await, 2, "the answer is being held back, and this connection");
+    eventually("it is cut", async || connections(client, metrics).await == 1).await;
+    let mut answer = Vec::new();
+    // A reset loses what was on its way; an end comes early.
+    let read = stream.read_to_end(&mut answer).await;
+    assert!(read.is_err() || answer.len() < 40_000_000, "everything was sent");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_never_reads_is_cut_and_others_are_served() {
+    let (server, _folder) = large(Setup::new()).await;
+    let (client, metrics) = (reqwest::Client::new(), server.url("/metrics"));
+    let http1 = format!("GET {LARGE} HTTP/1.1\r\nhost: x\r\n\r\n").into_bytes();
+    for request in [http1, http2_request()] {
+        let stream = TcpStream::connect(server.address).await.unwrap();
+        is_cut(stream, &request, &client, &metrics).await;
+    }
+    let whole = client.get(server.url(LARGE)).send().await.unwrap().bytes().await.unwrap();
+    assert_eq!(whole.len(), 40_000_000, "who reads gets everything");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_never_reads_is_cut_behind_tls_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let (certificate, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    std::fs::write(&certificate, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    let setup = Setup::new().with("TLS__CERTIFICATE", certificate.to_str().unwrap());
+    let (server, _folder) = large(setup.with("TLS__KEY", key.to_str().unwrap())).await;
+    let trusted = reqwest::Certificate::from_pem(made.cert.pem().as_bytes()).unwrap();
+    let client = reqwest::Client::builder().tls_certs_only([trusted]).build().unwrap();
+    let metrics = format!("https://localhost:{}/metrics", server.address.port());
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(made.cert.der().clone()).unwrap();
+    let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let config = config.with_root_certificates(roots).with_no_client_auth();
+    let connector = tokio_rustls::TlsConnector::from(std::sync::Arc::new(config));
+    let stream = TcpStream::connect(server.address).await.unwrap();
+    let stream = connector.connect("localhost".try_into().unwrap(), stream).await.unwrap();
+    let request = format!("GET {LARGE} HTTP/1.1\r\nhost: x\r\n\r\n");
+    is_cut(stream, request.as_bytes(), &client, &metrics).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
