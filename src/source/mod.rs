@@ -41,7 +41,7 @@ pub use self::folder::FolderSource;
 pub use self::guard::{HostPort, Refused, SystemResolver};
 pub use self::http_origin::HttpSource;
 pub use self::remote::RemoteSource;
-pub use self::store::StoreSource;
+pub use self::store::{StoreSource, said};
 pub use self::store_setup::store_from_url;
 pub use self::validators::Validators;
 use crate::object::ObjectKey;

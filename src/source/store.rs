@@ -87,6 +87,9 @@ impl StoreSource {
     pub(super) async fn check(&self) -> Result<(), SourceError> {
         let path = self.prefix.clone().join("tintype-reachability-check");
         match tokio::time::timeout(self.timeout, self.store.get(&path)).await {
+            Ok(Err(Error::NotFound { source, .. })) if source.to_string().contains("NoSuchBucket") => {
+                Err(SourceError::BadAnswer(said(&source.to_string())))
+            }
             Ok(Ok(_) | Err(Error::NotFound { .. })) => Ok(()),
             Ok(Err(error)) => Err(failure(&error)),
             Err(_) => Err(SourceError::Slow),
@@ -166,8 +169,8 @@ fn never_answered(error: &Error) -> bool {
     false
 }
 
-/// The code and message of an S3 error (`<Error><Code>…`) within a text; else the text.
-fn said(text: &str) -> String {
+/// What a store's error says in one line: the code and message of S3 (`<Error><Code>…`) where they are within its text.
+pub fn said(text: &str) -> String {
     let element = |name: &str| {
         let (_, after) = text.split_once(&format!("<{name}>"))?;
         after.split_once('<').map(|(inner, _)| inner.trim())

@@ -19,6 +19,7 @@ use tokio::sync::mpsc;
 use super::layout::{is_ours, path_of, record_path};
 use super::{Variant, VariantKey, file};
 use crate::object::ObjectId;
+use crate::source::said;
 
 /// Bytes a file is charged with at least: a block of the usual file systems.
 const BLOCK_BYTES: u64 = 4096;
@@ -30,7 +31,7 @@ const PAUSE: Duration = Duration::from_secs(10);
 pub enum StoreError {
     #[error("the variant store at {} cannot be opened: {reason}", place.display())]
     Open { place: PathBuf, reason: String },
-    #[error(transparent)]
+    #[error("{}", said(&.0.to_string()))]
     Store(#[from] object_store::Error),
     #[error("the server is shutting down")]
     Aborted,
@@ -196,11 +197,20 @@ impl VariantStore {
         }
         let size = charge(bytes.len() as u64);
         match self.store.put(&path, bytes.into()).await {
-            Ok(_) => self.index.insert(path, size),
+            Ok(_) => {
+                self.index.insert(path, size);
+                // Else the cap would be looked at only when the next of many writes comes.
+                self.index.run_pending_tasks();
+            }
             Err(error) => {
                 self.failed_writes.fetch_add(1, Ordering::Relaxed);
                 *self.paused_until.lock() = Some(Instant::now() + PAUSE);
-                tracing::warn!(%error, "the variant store cannot be written; serving without it for {} s", PAUSE.as_secs());
+                let error = said(&error.to_string());
+                tracing::warn!(
+                    error,
+                    "the variant store cannot be written; serving without it for {} s",
+                    PAUSE.as_secs()
+                );
             }
         }
     }
