@@ -7,6 +7,7 @@ mod cache;
 mod dialects;
 mod edge;
 mod fixtures;
+mod object_stores;
 mod origin_faults;
 mod pictures;
 mod process;

@@ -4,6 +4,9 @@
 #[path = "../support/origin.rs"]
 pub mod origin;
 
+#[path = "../support/object_server.rs"]
+pub mod object_server;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -46,7 +49,12 @@ impl Setup {
         Self { data, variables: Vec::new() }.with("JWT_SECRET", SECRET)
     }
 
-    /// Sets `TINTYPE_{key}`.
+    /// The variables, for a process of its own.
+    pub fn variables(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.variables.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// Sets `TINTYPE_{key}`; the last value counts.
     pub fn with(mut self, key: &str, value: &str) -> Self {
         self.variables.push((format!("TINTYPE_{key}"), value.to_owned()));
         self
