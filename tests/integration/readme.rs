@@ -4,7 +4,9 @@ use std::process::Command;
 
 use clap::Parser;
 
-use crate::support::{Setup, fixtures, service_key};
+use crate::process::serve;
+use crate::support::object_server::{Bucket, options};
+use crate::support::{Setup, fixture, fixtures, service_key};
 
 fn readme() -> String {
     std::fs::read_to_string(fixtures().with_file_name("README.md")).unwrap()
@@ -48,6 +50,30 @@ fn the_file_is_a_configuration_without_mistakes() {
         std::fs::write(&file, &block).unwrap();
         tintype::config::load(Some(&file), [], &tintype::config::Overrides::default()).unwrap();
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_buckets_in_s3_are_read_and_written() {
+    let bucket = Bucket::new();
+    bucket.put("uploads/cat.png", fixture("formats/truecolour.png"), &[]).await;
+    let mut file = blocks("toml").into_iter().find(|block| block.contains("s3://")).unwrap();
+    file = file.replace("my-bucket", &bucket.name);
+    for (name, value) in options() {
+        let lines = file.lines().map(|line| match line.split_once(" = ") {
+            Some((key, _)) if key == name => format!("{name} = {value:?}"),
+            // The server of the tests has no TLS.
+            Some(("region", _)) if name == "allow_http" => format!("{line}\nallow_http = \"true\""),
+            _ => line.to_owned(),
+        });
+        file = lines.collect::<Vec<_>>().join("\n");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tintype.toml");
+    std::fs::write(&path, file).unwrap();
+    let server = serve(&folder.path().join("data"), &["--config", path.to_str().unwrap()]);
+    let answer = reqwest::get(format!("{}/image/media/cat.png?w=32", server.url)).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    assert!(bucket.paths().await.iter().any(|path| path.starts_with("variants/media/")), "{:?}", bucket.paths().await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
