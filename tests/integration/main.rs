@@ -16,5 +16,6 @@ mod purge;
 mod readme;
 mod responses;
 mod storage;
+mod storage_crash;
 mod support;
 mod warm;
