@@ -40,15 +40,14 @@ impl Storage {
     }
 
     pub(super) async fn read_signed(&self, place: Place<'_>, request: &Parts) -> Answer {
-        let token = self.download_token(&self.object(place)?, request.uri.query())?;
+        let (token, tail) = self.opened(place, request.uri.query())?;
         let reader = Reader::Holder { until: Some(token.exp) };
-        let route = Route::Object(tail(request.uri.path(), "object/sign/"));
-        Ok(self.shown(route, request, None, reader).await)
+        Ok(self.shown(Route::Object(&tail), request, None, reader).await)
     }
 
     /// The transform comes from the token alone.
     pub(super) async fn render_signed(&self, place: Place<'_>, request: &Parts) -> Answer {
-        let token = self.download_token(&self.object(place)?, request.uri.query())?;
+        let (token, tail) = self.opened(place, request.uri.query())?;
         let mut query = as_query(&token);
         let mut pairs = url::form_urlencoded::parse(request.uri.query().unwrap_or_default().as_bytes());
         if let Some((_, name)) = pairs.find(|(name, _)| name == "download") {
@@ -58,8 +57,7 @@ impl Storage {
             query = named;
         }
         let reader = Reader::Holder { until: Some(token.exp) };
-        let route = Route::Render(tail(request.uri.path(), "render/image/sign/"));
-        Ok(self.shown(route, request, Some(&query), reader).await)
+        Ok(self.shown(Route::Render(&tail), request, Some(&query), reader).await)
     }
 
     async fn permitted(&self, object: &ObjectId, headers: &HeaderMap) -> Result<Reader, Fault> {
