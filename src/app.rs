@@ -108,6 +108,7 @@ impl App {
             book,
             deliver: Arc::clone(&deliver),
             upload_bytes: config.storage.upload_bytes.unwrap_or(config.limits.source_bytes).0,
+            tasks: tasks.clone(),
         }));
         let images = Arc::new(Images {
             deliver: Arc::clone(&deliver),

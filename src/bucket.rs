@@ -14,6 +14,7 @@ mod tidy;
 use std::sync::Arc;
 
 use tokio::sync::{Notify, Semaphore};
+use tokio_util::task::TaskTracker;
 
 pub use copy::Changed;
 pub use error::BucketError;
@@ -40,6 +41,8 @@ pub struct Parts {
     pub deliver: Arc<Deliver>,
     /// Largest upload into any bucket in bytes.
     pub upload_bytes: u64,
+    /// Owned tasks, waited for at shutdown.
+    pub tasks: TaskTracker,
 }
 
 /// Our own buckets.
@@ -51,15 +54,29 @@ pub struct Buckets {
     deliver: Arc<Deliver>,
     upload_bytes: u64,
     looking: Semaphore,
+    tasks: TaskTracker,
+    /// Where owned tasks run, whatever thread asks.
+    runtime: tokio::runtime::Handle,
     /// Rung after each commit: the outbox has something new.
     pub events: Arc<Notify>,
 }
 
 impl Buckets {
+    /// Must run inside the tokio runtime on which the owned tasks are to run.
     pub fn new(parts: Parts) -> Self {
-        let Parts { catalog, blobs, book, deliver, upload_bytes } = parts;
-        let looking = Semaphore::new(LOOKED_AT);
-        Self { catalog, blobs, book, deliver, upload_bytes, looking, events: Arc::new(Notify::new()) }
+        let Parts { catalog, blobs, book, deliver, upload_bytes, tasks } = parts;
+        let (looking, runtime) = (Semaphore::new(LOOKED_AT), tokio::runtime::Handle::current());
+        let events = Arc::new(Notify::new());
+        Self { catalog, blobs, book, deliver, upload_bytes, looking, tasks, runtime, events }
+    }
+
+    /// Runs to its end whatever becomes of the caller: a client that hangs up must not come between a commit and what
+    /// follows it.
+    async fn owned<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, BucketError>> + Send + 'static,
+    ) -> Result<T, BucketError> {
+        self.tasks.spawn_on(work, &self.runtime).await.map_err(|_| BucketError::Aborted)?
     }
 
     /// What follows a commit, before it is answered: nothing that was made of the old version is served any more.

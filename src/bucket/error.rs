@@ -16,6 +16,8 @@ pub enum BucketError {
     Ingest(#[from] IngestError),
     #[error(transparent)]
     Busy(#[from] GateError),
+    #[error("the work ended before its result was there")]
+    Aborted,
     /// The name belongs to a bucket with a place of its own.
     #[error("the bucket is read from elsewhere and cannot be written")]
     ReadOnly,

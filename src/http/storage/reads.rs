@@ -7,7 +7,7 @@ use http::{HeaderMap, Uri};
 
 use super::route::Place;
 use super::signing::as_query;
-use super::{Answer, Fault, Storage};
+use super::{Answer, Fault, Observed, Storage};
 use crate::admission::Route;
 use crate::config::Access;
 use crate::http::{Call, ClientAddress};
@@ -80,7 +80,9 @@ impl Storage {
         };
         let client = request.extensions.get::<ClientAddress>().and_then(|ClientAddress(address)| *address);
         let call = Call { method: &request.method, uri: &uri, headers: &request.headers, client };
-        self.images.serve_permitted(route, call, reader).await.map(axum::body::Body::new)
+        let mut response = self.images.serve_permitted(route, call, reader).await.map(axum::body::Body::new);
+        response.extensions_mut().insert(Observed);
+        response
     }
 }
 
