@@ -179,6 +179,28 @@ async fn proofs_are_seen_by_their_owner_and_by_signed_links_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_signed_url_that_its_client_encoded_again_opens_its_own_object_alone() {
+    let server = Setup::new().start().await;
+    let service = Client::new(&server, service_key());
+    service.call(Method::POST, "/bucket", &json!({"id": "files", "name": "files"})).await.expect(200);
+    for key in ["why%3F.png", "why"] {
+        service.upload(&format!("files/{key}"), "image/png", fixture("formats/palette.png")).await.expect(200);
+    }
+    let body = json!({"expiresIn": 60, "transform": {"width": 8, "height": 8, "format": "origin"}});
+    let signed = service.call(Method::POST, "/object/sign/files/why%3F.png", &body).await.expect(200).json();
+    let url = format!("/storage/v1{}", signed["signedURL"].as_str().unwrap());
+    let again = url.replace("%3F", "%253F");
+    for url in [&url, &again] {
+        let shown = server.get_webp(url).await.expect(200);
+        assert_eq!((shown.size(), shown.header("content-type")), ((8, 8), "image/png"), "{url}");
+    }
+    for other in ["why", "why%25253F.png", "%25", "why%253F.pn%2567x"] {
+        let answer = server.get(&url.replace("why%3F.png", other)).await;
+        assert_eq!(answer.status, 400, "{other}: {}", answer.text());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_refused_upload_leaves_neither_row_nor_byte() {
     let setup = Setup::new();
     let server = setup.start().await;

@@ -151,3 +151,9 @@ test('a token without a role or without a subject is nobody in particular', asyn
     assertRefused(await files.upload(`${user.id}/x.png`, fox, PNG), '403', DENIED);
   }
 });
+
+test('parts of the API that are not here say so', async () => {
+  const { data, error } = await service.vectors.listBuckets();
+  assert.deepEqual([data, error.status, error.statusCode], [null, 404, '404']);
+  assert.equal(error.message, 'Route POST:/storage/v1/vector/ListVectorBuckets not found');
+});

@@ -1,6 +1,7 @@
 // Reading: downloads, public URLs, pictures made smaller on the way.
 
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { after, test } from 'node:test';
 import {
   asAnyone, asService, assertRefused, bytes, fixture, get, makeBucket, ok, pngSize, shown, signedIn, storageAlone,
@@ -152,4 +153,46 @@ test('a download can be a stream, and can be given up', async (context) => {
   const { error } = await files.download('a/fox.png', {}, { signal: controller.signal });
   assert.equal(error.name, 'StorageUnknownError');
   assert.deepEqual(await bytes(ok(await files.download('a/fox.png', { cacheNonce: '2' }))), fox);
+});
+
+test('files that are no pictures come back as they went, large ones too', async (context) => {
+  const files = service.from(await makeBucket(context, service, { public: true }));
+  for (const [size, type] of [[1, 'application/zip'], [40_000_000, 'video/mp4'], [300_000, 'application/pdf']]) {
+    const body = randomBytes(size);
+    ok(await files.upload('file', body, { contentType: type, upsert: true }));
+    const blob = ok(await files.download('file'));
+    assert.equal(blob.type, type);
+    assert.ok((await bytes(blob)).equals(body), type);
+    const { publicUrl } = files.getPublicUrl('file').data;
+    assert.ok((await shown(publicUrl)).body.equals(body), type);
+    const end = await get(publicUrl, { range: 'bytes=-1' });
+    assert.deepEqual([end.status, end.body], [206, body.subarray(size - 1)]);
+  }
+});
+
+test('what a browser would run is only text, unless it is downloaded', async (context) => {
+  const files = service.from(await makeBucket(context, service, { public: true }));
+  const types = { 'a.html': 'text/html', 'a.svg': 'image/svg+xml', 'a.js': 'text/javascript', 'a.xml': 'application/xml' };
+  for (const [path, contentType] of Object.entries(types)) {
+    ok(await files.upload(path, '<script>alert(1)</script>', { contentType }));
+    const { headers } = await shown(files.getPublicUrl(path).data.publicUrl);
+    assert.equal(headers.get('content-type'), 'text/plain', path);
+    assert.equal(headers.get('x-content-type-options'), 'nosniff');
+    assert.match(headers.get('content-security-policy'), /sandbox/);
+    const saved = await shown(files.getPublicUrl(path, { download: true }).data.publicUrl);
+    assert.equal(saved.headers.get('content-type'), contentType);
+    assert.equal(ok(await files.info(path)).contentType, contentType);
+  }
+});
+
+test('a bucket that is not there has nothing in it', async () => {
+  const nowhere = service.from('not-a-bucket');
+  assert.deepEqual(ok(await nowhere.list()), []);
+  assert.deepEqual(ok(await nowhere.listV2()), { folders: [], hasNext: false, objects: [] });
+  assert.deepEqual(ok(await nowhere.remove(['a.txt'])), []);
+  const [signed] = ok(await nowhere.createSignedUrls(['a.txt'], 60));
+  assert.equal(signed.error, 'Either the object does not exist or you do not have access to it');
+  for (const refused of [nowhere.createSignedUrl('a.txt', 60), nowhere.move('a.txt', 'b.txt'), nowhere.copy('a.txt', 'b.txt')]) {
+    assertRefused(await refused, '404', 'Object not found');
+  }
 });

@@ -85,3 +85,27 @@ test('an object whose name is refused is nowhere', async (context) => {
   assertRefused(await empty.upload('ümlaut.png', 'x'), '400', 'Invalid key: ümlaut.png');
   assert.deepEqual(ok(await empty.list()), []);
 });
+
+test('letters of every script may be allowed, and then a per cent sign too', async (context) => {
+  const other = await startTintype({ TINTYPE_STORAGE__UTF8_KEYS: 'true' });
+  const service = asService(other.url);
+  const files = service.from(await makeBucket(context, service, { public: true }));
+  // After the bucket: what is to be done after a test is done in order.
+  context.after(other.stop);
+  for (const key of ['ümlaut.png', '图片/猫.png', 'emoji 🦊.png', 'a~b^c|d[e]{f}.png']) {
+    ok(await files.upload(key, picture, PNG));
+    assert.equal(ok(await files.info(key)).name, key);
+    assert.deepEqual((await shown(files.getPublicUrl(key).data.publicUrl)).body, picture);
+    const { signedUrl } = ok(await files.createSignedUrl(key, 60));
+    assert.deepEqual((await shown(signedUrl)).body, picture, signedUrl);
+    assert.deepEqual(ok(await files.remove([key])).map(({ name }) => name), [key]);
+  }
+  for (const key of ['100%.png', 'a%41b%25c.png', '#1?.png']) {
+    ok(await files.upload(encodeURIComponent(key), picture, PNG));
+    const signed = ok(await files.createSignedUrls([key], 60));
+    for (const { signedUrl } of [signed[0], ok(await files.createSignedUrl(encodeURIComponent(key), 60))]) {
+      assert.deepEqual((await shown(signedUrl)).body, picture, signedUrl);
+    }
+    assert.deepEqual(ok(await files.remove([key])).map(({ name }) => name), [key]);
+  }
+});
