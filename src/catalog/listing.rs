@@ -186,8 +186,10 @@ fn by_name(position: &str, level: &Level, direction: Direction, offset: u64, lim
     let mut select = Select::default();
     push_walk(&mut select, position, level, direction, offset + limit);
     let order = direction.as_sql();
-    select.push("SELECT page.name AS entry, o.* FROM (SELECT name, 0 AS folder FROM objects WHERE ");
+    select.push("SELECT page.name AS entry, o.* FROM (SELECT name, 0 AS folder FROM (SELECT name FROM objects WHERE ");
     level.push_objects(&mut select);
+    // Sorted already, so that the two are merged: else Postgres would read all of the folder and sort that.
+    select.push(" ORDER BY name ").push(order).push(") AS here");
     select.push(" UNION ALL SELECT name, 1 FROM folders ORDER BY name ").push(order);
     select.push(" LIMIT ").number(limit).push(" OFFSET ").number(offset);
     select.push(") AS page LEFT JOIN objects AS o ON page.folder = 0 AND o.name = page.name AND o.");
