@@ -84,11 +84,12 @@ impl Postgres {
         &self.pool
     }
 
-    /// A transaction as the caller, in which indexes are read in their order instead of whole and then sorted: the
-    /// planner does not know that the end of a page is near.
+    /// A transaction as the caller, in which indexes are read in their order instead of whole and then sorted: what the
+    /// planner thinks dear because it believes in disks that turn.
     async fn begin_listing(&self, caller: &Caller, operation: &str) -> Result<PgTransaction<'static>, CatalogError> {
         let mut tx = self.begin_as(caller, operation).await?;
-        let plan = "SELECT set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true)";
+        let plan = "SELECT set_config('enable_bitmapscan', 'off', true), set_config('random_page_cost', '1.1', true), \
+            set_config('max_parallel_workers_per_gather', '0', true)";
         sqlx::query(plan).execute(&mut *tx).await?;
         Ok(tx)
     }

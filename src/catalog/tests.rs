@@ -169,6 +169,13 @@ async fn events(catalog: &Catalog) -> Vec<Event> {
     }
 }
 
+/// What is stale is nobody's concern any more.
+async fn forget_stale(catalog: &Catalog) {
+    let soon = time::OffsetDateTime::now_utc() + time::Duration::MINUTE;
+    let blobs = catalog.stale_blobs(soon, 10_000).await.unwrap();
+    catalog.forget_stale(&blobs).await.unwrap();
+}
+
 /// The stale versions of a bucket so far.
 async fn stale(catalog: &Catalog, bucket: &str) -> Vec<Uuid> {
     let soon = time::OffsetDateTime::now_utc() + time::Duration::MINUTE;

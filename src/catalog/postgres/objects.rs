@@ -141,5 +141,9 @@ async fn insert(
         .bind(object.updated_at)
         .bind(object.last_accessed_at);
     let inserted = query.execute(connection).await;
-    inserted.map(drop).map_err(|error| unless_unique(error, CatalogError::ObjectExists))
+    inserted.map(drop).map_err(|error| match &error {
+        // It was removed just now.
+        sqlx::Error::Database(violated) if violated.is_foreign_key_violation() => CatalogError::NoBucket,
+        _ => unless_unique(error, CatalogError::ObjectExists),
+    })
 }

@@ -32,7 +32,12 @@ pub(super) async fn prepare(
     let mut connection = pool.acquire().await?.detach();
     let done = prepare_on(&mut connection, schema, search_path, rules).await;
     connection.close().await?;
-    done
+    done.map_err(|error| match error {
+        CatalogError::Denied => CatalogError::Broken(format!(
+            "the database's user may not set up schema {schema}: it must own the schema, or be allowed to make it"
+        )),
+        other => other,
+    })
 }
 
 async fn prepare_on(
@@ -42,11 +47,29 @@ async fn prepare_on(
     rules: &RuleBook,
 ) -> Result<(), CatalogError> {
     sqlx::query("SELECT pg_advisory_lock($1)").bind(LOCK).execute(&mut *connection).await?;
-    sqlx::query(AssertSqlSafe(format!("CREATE SCHEMA IF NOT EXISTS {schema}"))).execute(&mut *connection).await?;
+    // Asked first: IF NOT EXISTS needs the right to make schemas even where nothing is to be made.
+    let known = sqlx::query("SELECT 1 FROM pg_namespace WHERE nspname = trim('\"' FROM $1)");
+    if known.bind(schema).fetch_optional(&mut *connection).await?.is_none() {
+        sqlx::query(AssertSqlSafe(format!("CREATE SCHEMA {schema}"))).execute(&mut *connection).await?;
+    }
     let set = "SELECT set_config('search_path', $1, false)";
     sqlx::query(set).bind(search_path).execute(&mut *connection).await?;
     MIGRATIONS.run(&mut *connection).await?;
-    write_rules(connection, rules).await
+    write_rules(connection, rules).await?;
+    check_roles(connection).await
+}
+
+/// Every operation becomes one of these: better to hear of a missing grant now.
+async fn check_roles(connection: &mut PgConnection) -> Result<(), CatalogError> {
+    for role in ["anon", "authenticated", "service_role"] {
+        let mut tx = connection.begin().await?;
+        let become_role = sqlx::query("SELECT set_config('role', $1, true)").bind(role);
+        become_role.execute(&mut *tx).await.map_err(|error| {
+            CatalogError::Broken(format!("the database's user cannot become {role}; GRANT it that role: {error}"))
+        })?;
+        tx.rollback().await?;
+    }
+    Ok(())
 }
 
 async fn write_rules(connection: &mut PgConnection, book: &RuleBook) -> Result<(), CatalogError> {

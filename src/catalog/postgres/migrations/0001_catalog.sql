@@ -129,7 +129,10 @@ RETURN (SELECT coalesce(array_agg(bucket_id), '{}') FROM ruled_buckets);
 -- Whether the name is within reach; `name` is empty where the bucket is meant.
 CREATE FUNCTION within_reach(bucket_id text, name text, ruled text[], buckets text[], common text[])
 RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN (bucket_id || '/' || name) ^@ ANY (ruled) OR (bucket_id <> ALL (buckets) AND name ^@ ANY (common));
+RETURN CASE
+    WHEN bucket_id = ANY (buckets) THEN (bucket_id || '/' || name) ^@ ANY (ruled)
+    ELSE name ^@ ANY (common)
+END;
 
 -- Whether the rules of the configuration let the current role do this: for policies of the operator's own. `operation`
 -- is one of select, insert, update, delete, buckets; `name` is null where the bucket is meant.
