@@ -9,16 +9,23 @@ mod error;
 mod manage;
 mod put;
 mod remove;
+mod resume;
 mod tidy;
+mod turns;
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore};
+use tokio_util::task::TaskTracker;
 
 pub use copy::Changed;
 pub use error::BucketError;
 pub use put::{Door, Upload};
-pub use tidy::{Tidied, remove_orphans, remove_stale};
+pub use resume::{Checksum, Part, Reached, ResumeError, Standing};
+pub use tidy::{Tidied, remove_expired, remove_orphans, remove_stale, remove_stray_uploads};
+pub use turns::Turn;
 
 use crate::admission::{BucketBook, OwnBucket};
 use crate::blobs::Blobs;
@@ -27,6 +34,8 @@ use crate::config::Access;
 use crate::deliver::Deliver;
 use crate::object::ObjectId;
 use crate::purge::Scope;
+
+use turns::Turns;
 
 /// Uploads whose bytes are read back into memory to be looked at, at once.
 const LOOKED_AT: usize = 4;
@@ -40,6 +49,10 @@ pub struct Parts {
     pub deliver: Arc<Deliver>,
     /// Largest upload into any bucket in bytes.
     pub upload_bytes: u64,
+    /// How long a resumable upload may take.
+    pub upload_life: Duration,
+    /// Owned tasks, waited for at shutdown.
+    pub tasks: TaskTracker,
 }
 
 /// Our own buckets.
@@ -50,16 +63,37 @@ pub struct Buckets {
     book: Arc<BucketBook>,
     deliver: Arc<Deliver>,
     upload_bytes: u64,
+    upload_life: Duration,
     looking: Semaphore,
+    turns: Turns,
+    tasks: TaskTracker,
+    runtime: Handle,
     /// Rung after each commit: the outbox has something new.
     pub events: Arc<Notify>,
 }
 
 impl Buckets {
+    /// Must run inside the tokio runtime on which the owned tasks are to run.
     pub fn new(parts: Parts) -> Self {
-        let Parts { catalog, blobs, book, deliver, upload_bytes } = parts;
-        let looking = Semaphore::new(LOOKED_AT);
-        Self { catalog, blobs, book, deliver, upload_bytes, looking, events: Arc::new(Notify::new()) }
+        let Parts { catalog, blobs, book, deliver, upload_bytes, upload_life, tasks } = parts;
+        Self {
+            catalog,
+            blobs,
+            book,
+            deliver,
+            upload_bytes,
+            upload_life,
+            looking: Semaphore::new(LOOKED_AT),
+            turns: Turns::default(),
+            tasks,
+            runtime: Handle::current(),
+            events: Arc::new(Notify::new()),
+        }
+    }
+
+    /// Most bytes of an upload into any bucket.
+    pub fn upload_limit(&self) -> u64 {
+        self.upload_bytes
     }
 
     /// What follows a commit, before it is answered: nothing that was made of the old version is served any more.

@@ -14,6 +14,7 @@ mod remove;
 mod rest;
 mod route;
 mod signing;
+mod tus;
 mod uploads;
 
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use http::header::CONNECTION;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
+use url::Url;
 
 pub use fault::Fault;
 
@@ -41,6 +43,8 @@ pub struct Storage {
     pub buckets: Arc<Buckets>,
     pub keys: Arc<Keys>,
     pub images: Arc<Images>,
+    /// Our own URLs as they are configured, the canonical one first; may be none.
+    pub public_urls: Vec<Url>,
     /// Whether keys may have letters beyond ASCII.
     pub utf8_keys: bool,
     /// Longest pause within a body.
@@ -59,11 +63,14 @@ impl Storage {
             Some(operation) => self.answer(operation, Request::from_parts(parts, Body::new(body.clone()))).await,
             None => Err(Fault::Route(format!("Route {method}:{whole} not found"))),
         };
-        let Err(fault) = answer else { return answer.unwrap_or_default() };
-        let is_read = body.read_to_end().await;
-        // A refused HEAD has no body to tell it by.
-        let mut response = if method == Method::HEAD { fault.status().into_response() } else { fault.into_response() };
-        if !is_read && version <= Version::HTTP_11 {
+        let mut response = match answer {
+            Ok(response) => response,
+            // A refused HEAD has no body to tell it by.
+            Err(fault) if method == Method::HEAD => fault.status().into_response(),
+            Err(fault) => fault.into_response(),
+        };
+        let is_refused = response.status().is_client_error() || response.status().is_server_error();
+        if is_refused && !body.read_to_end().await && version <= Version::HTTP_11 {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response
@@ -98,6 +105,7 @@ impl Storage {
             Operation::SignMany(bucket) => self.sign_many(bucket, request).await,
             Operation::SignUpload(place) => self.sign_upload(place, &request.into_parts().0.headers).await,
             Operation::SignedUpload(place) => self.signed_upload(place, request).await,
+            Operation::Resumable(resumable) => Ok(self.resumable(resumable, request).await),
         }
     }
 
