@@ -121,13 +121,14 @@ impl Buckets {
         self.turns.take(upload).ok_or(ResumeError::Locked)
     }
 
-    /// The right to write to an upload. One who holds it for a sender that fell silent is cut short.
-    pub async fn turn_in_time(&self, upload: Uuid) -> Result<Turn, ResumeError> {
-        self.turns.wait(upload).await.ok_or(ResumeError::Locked)
+    /// Waits until nobody writes to an upload. One who does for a sender that fell silent is cut short: connections die
+    /// without telling, and their senders come back on another.
+    pub async fn settle(&self, upload: Uuid) -> Result<(), ResumeError> {
+        if self.turns.ended(upload).await { Ok(()) } else { Err(ResumeError::Locked) }
     }
 
-    /// Where the upload of this object's version stands, for the holder of its turn.
-    pub async fn standing(&self, object: &ObjectId, version: Uuid, _turn: &Turn) -> Result<Standing, ResumeError> {
+    /// Where the upload of this object's version stands. Only for the holder of its turn it stays there.
+    pub async fn standing(&self, object: &ObjectId, version: Uuid) -> Result<Standing, ResumeError> {
         let Some(upload) = self.catalog.upload(version).await? else {
             let found = self.catalog.find_object(object).await?.filter(|found| found.version == version);
             return found.map(|found| Standing::Finished(found.size)).ok_or(ResumeError::Unknown);

@@ -46,16 +46,16 @@ impl Turns {
         Some(Turn { turns: self.clone(), upload, holder })
     }
 
-    /// The turn, waited for. A holder that only waits for a silent sender makes room; any other keeps it.
-    pub(super) async fn wait(&self, upload: Uuid) -> Option<Turn> {
+    /// Waits until nobody has the turn; whether that came in time. A holder that only waits for a silent sender makes
+    /// room, any other keeps it.
+    pub(super) async fn ended(&self, upload: Uuid) -> bool {
         let until = Instant::now() + PATIENCE;
         loop {
-            let turn = self.take(upload);
-            if turn.is_some() || Instant::now() >= until {
-                return turn;
+            let Some(holder) = self.0.lock().get(&upload).map(Arc::clone) else { return true };
+            if Instant::now() >= until {
+                return false;
             }
-            let holder = self.0.lock().get(&upload).map(Arc::clone);
-            if let Some(holder) = holder.filter(|holder| holder.is_silent()) {
+            if holder.is_silent() {
                 holder.asked.cancel();
             }
             tokio::time::sleep(LOOK).await;
@@ -100,9 +100,9 @@ mod tests {
         let turn = turns.take(upload).unwrap();
         assert!(turns.take(upload).is_none() && turns.take(Uuid::new_v4()).is_some());
         // Not listening: whatever it does is not cut short.
-        assert!(turns.wait(upload).await.is_none());
+        assert!(!turns.ended(upload).await);
         drop(turn);
-        assert!(turns.wait(upload).await.is_some());
+        assert!(turns.ended(upload).await && turns.take(upload).is_some());
     }
 
     #[tokio::test]
@@ -110,7 +110,7 @@ mod tests {
         let (turns, upload) = (Turns::default(), Uuid::new_v4());
         let turn = turns.take(upload).unwrap();
         let holding = async move { turn.listen(std::future::pending::<()>()).await };
-        let (heard, waited) = tokio::join!(holding, turns.wait(upload));
-        assert!(heard.is_none() && waited.is_some());
+        let (heard, ended) = tokio::join!(holding, turns.ended(upload));
+        assert!(heard.is_none() && ended);
     }
 }

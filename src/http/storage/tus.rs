@@ -113,10 +113,11 @@ impl Storage {
 
     async fn stands(&self, id: &str) -> Answer {
         let place = Place::parse(id)?;
-        let turn = self.buckets.turn_in_time(place.version).await?;
+        // No turn is taken: asking must not get in the way of sending.
+        self.buckets.settle(place.version).await?;
         let mut response = StatusCode::OK.into_response();
         let headers = response.headers_mut();
-        let (offset, length) = match self.buckets.standing(&place.object, place.version, &turn).await? {
+        let (offset, length) = match self.buckets.standing(&place.object, place.version).await? {
             Standing::Open(upload) => {
                 headers.insert("upload-metadata", metadata::told(&upload));
                 expires(headers, &upload);
@@ -137,7 +138,7 @@ impl Storage {
         let place = Place::parse(id)?;
         let grant = self.grant(signed, headers, &place.object)?;
         let turn = self.buckets.turn(place.version)?;
-        let Standing::Open(upload) = self.buckets.standing(&place.object, place.version, &turn).await? else {
+        let Standing::Open(upload) = self.buckets.standing(&place.object, place.version).await? else {
             return Err(Refusal::Offset);
         };
         grant.covers(&upload)?;
@@ -157,8 +158,9 @@ impl Storage {
     async fn terminate(&self, signed: bool, id: &str, headers: &HeaderMap) -> Answer {
         let place = Place::parse(id)?;
         let grant = self.grant(signed, headers, &place.object)?;
-        let turn = self.buckets.turn_in_time(place.version).await?;
-        let Standing::Open(upload) = self.buckets.standing(&place.object, place.version, &turn).await? else {
+        self.buckets.settle(place.version).await?;
+        let turn = self.buckets.turn(place.version)?;
+        let Standing::Open(upload) = self.buckets.standing(&place.object, place.version).await? else {
             return Err(Refusal::Finished);
         };
         grant.covers(&upload)?;
