@@ -9,17 +9,23 @@ mod error;
 mod manage;
 mod put;
 mod remove;
+mod resume;
 mod tidy;
+mod turns;
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::task::TaskTracker;
 
 pub use copy::Changed;
 pub use error::BucketError;
 pub use put::{Door, Upload};
-pub use tidy::{Tidied, remove_orphans, remove_stale};
+pub use resume::{Checksum, Part, Reached, ResumeError, Standing};
+pub use tidy::{Tidied, remove_expired, remove_orphans, remove_stale, remove_stray_uploads};
+pub use turns::Turn;
 
 use crate::admission::{BucketBook, OwnBucket};
 use crate::blobs::Blobs;
@@ -28,6 +34,8 @@ use crate::config::Access;
 use crate::deliver::Deliver;
 use crate::object::ObjectId;
 use crate::purge::Scope;
+
+use turns::Turns;
 
 /// Uploads whose bytes are read back into memory to be looked at, at once.
 const LOOKED_AT: usize = 4;
@@ -41,6 +49,8 @@ pub struct Parts {
     pub deliver: Arc<Deliver>,
     /// Largest upload into any bucket in bytes.
     pub upload_bytes: u64,
+    /// How long a resumable upload may take.
+    pub upload_life: Duration,
     /// Owned tasks, waited for at shutdown.
     pub tasks: TaskTracker,
 }
@@ -53,10 +63,12 @@ pub struct Buckets {
     book: Arc<BucketBook>,
     deliver: Arc<Deliver>,
     upload_bytes: u64,
+    upload_life: Duration,
     looking: Semaphore,
+    turns: Turns,
     tasks: TaskTracker,
     /// Where owned tasks run, whatever thread asks.
-    runtime: tokio::runtime::Handle,
+    runtime: Handle,
     /// Rung after each commit: the outbox has something new.
     pub events: Arc<Notify>,
 }
@@ -64,10 +76,20 @@ pub struct Buckets {
 impl Buckets {
     /// Must run inside the tokio runtime on which the owned tasks are to run.
     pub fn new(parts: Parts) -> Self {
-        let Parts { catalog, blobs, book, deliver, upload_bytes, tasks } = parts;
-        let (looking, runtime) = (Semaphore::new(LOOKED_AT), tokio::runtime::Handle::current());
-        let events = Arc::new(Notify::new());
-        Self { catalog, blobs, book, deliver, upload_bytes, looking, tasks, runtime, events }
+        let Parts { catalog, blobs, book, deliver, upload_bytes, upload_life, tasks } = parts;
+        Self {
+            catalog,
+            blobs,
+            book,
+            deliver,
+            upload_bytes,
+            upload_life,
+            looking: Semaphore::new(LOOKED_AT),
+            turns: Turns::default(),
+            tasks,
+            runtime: Handle::current(),
+            events: Arc::new(Notify::new()),
+        }
     }
 
     /// Runs to its end whatever becomes of the caller: a client that hangs up must not come between a commit and what
@@ -77,6 +99,11 @@ impl Buckets {
         work: impl Future<Output = Result<T, BucketError>> + Send + 'static,
     ) -> Result<T, BucketError> {
         self.tasks.spawn_on(work, &self.runtime).await.map_err(|_| BucketError::Aborted)?
+    }
+
+    /// Most bytes of an upload into any bucket.
+    pub fn upload_limit(&self) -> u64 {
+        self.upload_bytes
     }
 
     /// What follows a commit, before it is answered: nothing that was made of the old version is served any more.

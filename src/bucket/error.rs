@@ -22,3 +22,15 @@ pub enum BucketError {
     #[error("the bucket is read from elsewhere and cannot be written")]
     ReadOnly,
 }
+
+impl BucketError {
+    /// Whether the same may succeed later: the fault is ours.
+    pub(super) fn is_passing(&self) -> bool {
+        match self {
+            Self::Catalog(error) => matches!(error, CatalogError::Unavailable(_) | CatalogError::Broken(_)),
+            Self::Blob(error) => !matches!(error, BlobError::TooLarge { .. }),
+            Self::Busy(_) | Self::Aborted => true,
+            Self::Ingest(_) | Self::ReadOnly => false,
+        }
+    }
+}

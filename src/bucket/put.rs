@@ -70,8 +70,20 @@ impl Buckets {
         upload: Upload,
         incoming: Incoming,
     ) -> Result<Put, BucketError> {
+        self.put_version(caller, door, upload, incoming, Uuid::new_v4()).await
+    }
+
+    /// [`Self::put`] of a version that has its name already.
+    pub(super) async fn put_version(
+        self: &Arc<Self>,
+        caller: &Caller,
+        door: &Door,
+        upload: Upload,
+        incoming: Incoming,
+        version: Uuid,
+    ) -> Result<Put, BucketError> {
         let (incoming, mime_type) = self.looked_at(door, &upload, incoming).await?;
-        let (version, object) = (Uuid::new_v4(), upload.object);
+        let object = upload.object;
         let (size, etag) = (incoming.size, incoming.etag.clone());
         let described = Described { mime_type: &mime_type, cache_control: &upload.cache_control };
         self.blobs.keep(&object.bucket, version, incoming, described).await?;

@@ -8,6 +8,9 @@ use super::{Config, Location, Mistake, Secret, values};
 use crate::auth::{PUBLISHABLE_PREFIX, SECRET_PREFIX};
 use crate::object::BucketName;
 
+/// Most seconds of a resumable upload: 30 days.
+const LONGEST_UPLOAD: u64 = 30 * 86_400;
+
 /// Rules that span keys or that a type alone cannot say.
 pub(super) fn check(config: &Config, mistakes: &mut Vec<Mistake>) {
     let mut wrong = |key: &str, message: String| mistakes.push(Mistake { key: key.to_owned(), message });
@@ -106,6 +109,9 @@ fn check_numbers(config: &Config, wrong: &mut impl FnMut(&str, String)) {
     }
     if limits.header_bytes.0 < 8192 {
         wrong("limits.header_bytes", "must be at least 8192".to_owned());
+    }
+    if !(1..=LONGEST_UPLOAD).contains(&config.storage.upload_seconds) {
+        wrong("storage.upload_seconds", format!("must be 1 to {LONGEST_UPLOAD}"));
     }
     if limits.render_threads == Some(0) {
         wrong("limits.render_threads", "must be at least 1".to_owned());

@@ -14,6 +14,7 @@ mod remove;
 mod rest;
 mod route;
 mod signing;
+mod tus;
 mod uploads;
 
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use http::header::CONNECTION;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version};
+use url::Url;
 
 pub use fault::Fault;
 
@@ -42,6 +44,8 @@ pub struct Storage {
     pub buckets: Arc<Buckets>,
     pub keys: Arc<Keys>,
     pub images: Arc<Images>,
+    /// Our own URLs as they are configured, the canonical one first; may be none.
+    pub public_urls: Vec<Url>,
     /// Whether keys may have letters beyond ASCII.
     pub utf8_keys: bool,
     /// Longest pause within a body.
@@ -61,10 +65,16 @@ impl Storage {
             Some(operation) => self.answer(operation, Request::from_parts(parts, Body::new(body.clone()))).await,
             None => Err(Fault::Route(format!("Route {method}:{} not found", uri.path()))),
         };
-        let response = match answer {
+        let mut response = match answer {
             Ok(response) => response,
-            Err(fault) => refused(fault, &method, version, body).await,
+            // A refused HEAD has no body to tell it by.
+            Err(fault) if method == Method::HEAD => fault.status().into_response(),
+            Err(fault) => fault.into_response(),
         };
+        let is_refused = response.status().is_client_error() || response.status().is_server_error();
+        if is_refused && !body.read_to_end().await && version <= Version::HTTP_11 {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         // What the picture walk answered has its line already.
         if response.extensions().get::<Observed>().is_none() {
             self.observe(&method, &uri, response.status().as_u16(), began);
@@ -116,6 +126,7 @@ impl Storage {
             Operation::SignMany(bucket) => self.sign_many(bucket, request).await,
             Operation::SignUpload(place) => self.sign_upload(place, &request.into_parts().0.headers).await,
             Operation::SignedUpload(place) => self.signed_upload(place, request).await,
+            Operation::Resumable(resumable) => Ok(self.resumable(resumable, request).await),
         }
     }
 
@@ -144,17 +155,6 @@ impl Storage {
 /// Marks an answer that has its log line and is counted.
 #[derive(Clone, Copy, Debug)]
 struct Observed;
-
-/// The answer of a refusal, once what the client is still sending was read.
-async fn refused(fault: Fault, method: &Method, version: Version, body: Shared) -> Response {
-    let is_read = body.read_to_end().await;
-    // A refused HEAD has no body to tell it by.
-    let mut response = if method == Method::HEAD { fault.status().into_response() } else { fault.into_response() };
-    if !is_read && version <= Version::HTTP_11 {
-        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-    }
-    response
-}
 
 /// Parses a bucket's name in a path. One that no bucket can have belongs to no bucket.
 fn bucket_name(encoded: &str) -> Result<BucketName, Fault> {

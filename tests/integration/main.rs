@@ -18,4 +18,5 @@ mod responses;
 mod storage;
 mod storage_crash;
 mod support;
+mod tus;
 mod warm;
