@@ -60,7 +60,8 @@ class Urls(ClientTest):
         files, _ = await self.make_bucket()
         await files.upload("fox.png", FOX, PNG)
         signed = await files.create_signed_urls(["fox.png", "none.png"], 600)
-        self.assertEqual([(item["path"], item["error"]) for item in signed], [("fox.png", None), ("none.png", NOT_THERE)])
+        errors = [(item["path"], item["error"]) for item in signed]
+        self.assertEqual(errors, [("fox.png", None), ("none.png", NOT_THERE)])
         self.assertIsNone(signed[1]["signedURL"])
         self.assertEqual((await self.shown(signed[0]["signedURL"])).content, FOX)
 

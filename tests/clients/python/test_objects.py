@@ -43,9 +43,15 @@ class Objects(ClientTest):
             self.assertEqual((made.path, made.full_path), (f"f/{form}.png", f"{name}/f/{form}.png"))
             self.assertEqual(await files.download(f"f/{form}.png"), FOX, form)
             info = await files.info(f"f/{form}.png")
-            shown = {key: info[key] for key in ("name", "bucket_id", "size", "content_type", "cache_control", "metadata")}
-            expected = {"name": f"f/{form}.png", "bucket_id": name, "size": len(FOX), "content_type": "image/png"}
-            self.assertEqual(shown, {**expected, "cache_control": "max-age=60", "metadata": {"camera": "Ünïcode"}})
+            expected = {
+                "name": f"f/{form}.png",
+                "bucket_id": name,
+                "size": len(FOX),
+                "content_type": "image/png",
+                "cache_control": "max-age=60",
+                "metadata": {"camera": "Ünïcode"},
+            }
+            self.assertEqual({key: info[key] for key in expected}, expected)
 
     async def test_a_second_upload_needs_upsert(self):
         files, _ = await self.make_bucket()

@@ -87,7 +87,8 @@ test('a public URL has the headers that browsers and caches go by', async (conte
   assert.equal(headers.get('accept-ranges'), 'bytes');
   assert.equal((await get(publicUrl, { 'if-none-match': headers.get('etag') })).status, 304);
   const part = await get(files.getPublicUrl('a/note.txt').data.publicUrl, { range: 'bytes=2-4' });
-  assert.deepEqual([part.status, part.body.toString(), part.headers.get('content-range')], [206, '234', 'bytes 2-4/10']);
+  const range = part.headers.get('content-range');
+  assert.deepEqual([part.status, part.body.toString(), range], [206, '234', 'bytes 2-4/10']);
 });
 
 test('a download is named as asked', async (context) => {
@@ -96,7 +97,8 @@ test('a download is named as asked', async (context) => {
     (await shown(files.getPublicUrl('a/fox.png', options).data.publicUrl)).headers.get('content-disposition');
   assert.equal(await disposition({}), null);
   assert.match(await disposition({ download: true }), /^attachment/);
-  assert.match(await disposition({ download: 'Füchse & Co.png' }), /^attachment;.*filename\*=UTF-8''F%C3%BCchse%20%26%20Co\.png/);
+  const named = await disposition({ download: 'Füchse & Co.png' });
+  assert.match(named, /^attachment;.*filename\*=UTF-8''F%C3%BCchse%20%26%20Co\.png/);
   assert.match(await disposition({ download: 'small.png', transform: { width: 32 } }), /^attachment;.*small\.png/);
 });
 
@@ -172,8 +174,8 @@ test('files that are no pictures come back as they went, large ones too', async 
 
 test('what a browser would run is only text, unless it is downloaded', async (context) => {
   const files = service.from(await makeBucket(context, service, { public: true }));
-  const types = { 'a.html': 'text/html', 'a.svg': 'image/svg+xml', 'a.js': 'text/javascript', 'a.xml': 'application/xml' };
-  for (const [path, contentType] of Object.entries(types)) {
+  for (const contentType of ['text/html', 'image/svg+xml', 'text/javascript', 'application/xml']) {
+    const path = contentType.replace('/', '.');
     ok(await files.upload(path, '<script>alert(1)</script>', { contentType }));
     const { headers } = await shown(files.getPublicUrl(path).data.publicUrl);
     assert.equal(headers.get('content-type'), 'text/plain', path);
@@ -192,7 +194,7 @@ test('a bucket that is not there has nothing in it', async () => {
   assert.deepEqual(ok(await nowhere.remove(['a.txt'])), []);
   const [signed] = ok(await nowhere.createSignedUrls(['a.txt'], 60));
   assert.equal(signed.error, 'Either the object does not exist or you do not have access to it');
-  for (const refused of [nowhere.createSignedUrl('a.txt', 60), nowhere.move('a.txt', 'b.txt'), nowhere.copy('a.txt', 'b.txt')]) {
-    assertRefused(await refused, '404', 'Object not found');
-  }
+  assertRefused(await nowhere.createSignedUrl('a.txt', 60), '404', 'Object not found');
+  assertRefused(await nowhere.move('a.txt', 'b.txt'), '404', 'Object not found');
+  assertRefused(await nowhere.copy('a.txt', 'b.txt'), '404', 'Object not found');
 });

@@ -2,7 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { asAnyone, asService, assertRefused, fixture, get, makeBucket, ok, shown, signedIn } from '../support/clients.js';
+import {
+  asAnyone, asService, assertRefused, fixture, get, makeBucket, ok, shown, signedIn,
+} from '../support/clients.js';
 import { startTintype } from '../support/server.js';
 import { newUser } from '../support/tokens.js';
 
@@ -110,7 +112,8 @@ test('what is removed is seen by nobody on the very next request', async (contex
   const bucket = await makeBucket(context, service, { public: true });
   const files = service.from(bucket);
   ok(await files.upload('fox.png', fixture('photos/avatar-fox.png'), { contentType: 'image/png' }));
-  const urls = [{}, { transform: { width: 64 } }].map((options) => files.getPublicUrl('fox.png', options).data.publicUrl);
+  const publicUrl = (options) => files.getPublicUrl('fox.png', options).data.publicUrl;
+  const urls = [publicUrl({}), publicUrl({ transform: { width: 64 } })];
   const signed = ok(await files.createSignedUrl('fox.png', 600)).signedUrl;
   const native = `${server.url}/image/${bucket}/fox.png?w=64`;
   for (const url of [...urls, signed, native]) await shown(url);

@@ -72,12 +72,14 @@ test('a signed download is named as asked', async (context) => {
 test('many are signed at once, each for itself', async (context) => {
   const { bucket, files } = await withFox(context);
   ok(await files.upload('b.txt', 'text'));
-  const signed = ok(await files.createSignedUrls(['a/fox.png', 'none.png', 'b.txt', 'bad\\name'], 600, { download: 'x' }));
-  assert.deepEqual(signed.map(({ path }) => path), ['a/fox.png', 'none.png', 'b.txt', 'bad\\name']);
+  const paths = ['a/fox.png', 'none.png', 'b.txt', 'bad\\name'];
+  const signed = ok(await files.createSignedUrls(paths, 600, { download: 'x' }));
+  assert.deepEqual(signed.map(({ path }) => path), paths);
   assert.deepEqual(signed.map(({ error }) => error), [null, NOT_THERE, null, NOT_THERE]);
   assert.deepEqual(signed.map(({ signedUrl }) => signedUrl === null), [false, true, false, true]);
   const answer = await shown(signed[0].signedUrl);
-  assert.deepEqual([answer.body.length, answer.headers.get('content-disposition').slice(0, 10)], [fox.length, 'attachment']);
+  assert.deepEqual(answer.body, fox);
+  assert.match(answer.headers.get('content-disposition'), /^attachment/);
   assert.equal((await shown(signed[2].signedUrl)).body.toString(), 'text');
   const stranger = ok(await asAnyone(server.url).from(bucket).createSignedUrls(['a/fox.png'], 600));
   assert.deepEqual(stranger.map(({ error, signedUrl }) => [error, signedUrl]), [[NOT_THERE, null]]);
@@ -102,7 +104,8 @@ test('a signed URL that was changed, has ended, or is for something else opens n
   const forged = async (claims, secret) => signedUrl.replace(/token=.*/, `token=${await token(claims, secret)}`);
   const url = `${bucket}/a/fox.png`;
   const bad = ['400', 'InvalidJWT', 'signature verification failed'];
-  assert.deepEqual(await refusal(await forged({ url, scope: 'download' }, 'a secret that nobody here believes in')), bad);
+  const strangers = await forged({ url, scope: 'download' }, 'a secret that nobody here believes in');
+  assert.deepEqual(await refusal(strangers), bad);
   const now = Math.floor(Date.now() / 1000);
   const ended = ['400', 'InvalidJWT', '"exp" claim timestamp check failed'];
   assert.deepEqual(await refusal(await forged({ url, scope: 'download', iat: now - 20, exp: now - 10 })), ended);

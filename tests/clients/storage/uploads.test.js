@@ -60,7 +60,8 @@ for (const [name, body, hasType] of FORMS) {
       id: made.id, name: 'folder/fox.png', bucketId: bucket, size: fox.length, contentType: 'image/png',
       cacheControl: 'max-age=60', metadata: options.metadata,
     });
-    const replaced = ok(await files.update('folder/fox.png', hasType ? new Blob([owl], { type: 'image/png' }) : owl, options));
+    const next = hasType ? new Blob([owl], { type: 'image/png' }) : owl;
+    const replaced = ok(await files.update('folder/fox.png', next, options));
     assert.equal(replaced.id, made.id);
     assert.deepEqual(await bytes(ok(await files.download('folder/fox.png'))), owl);
   });

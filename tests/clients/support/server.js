@@ -42,7 +42,8 @@ async function startOne(environment) {
 export async function startTintype(environment = {}) {
   const { TINTYPE_TEST_ENV: given = '{}', TINTYPE_TEST_BEHIND: givenBehind } = process.env;
   const behind = givenBehind ? await startOne({ ...JSON.parse(givenBehind), ...environment }) : undefined;
-  const front = await startOne({ ...JSON.parse(given.replaceAll('{behind}', behind?.url ?? '{behind}')), ...environment });
+  const variables = JSON.parse(behind ? given.replaceAll('{behind}', behind.url) : given);
+  const front = await startOne({ ...variables, ...environment });
   const stop = async () => {
     await front.stop();
     await behind?.stop();
