@@ -12,12 +12,13 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio_util::task::TaskTracker;
+use url::Url;
 
 pub use storage::{CATALOG_FILE, Store};
 
 use crate::admission::{Admission, BucketBook, BucketRules};
 use crate::auth::{self, JwksHandle, Keys, SecretError};
-use crate::bucket::{self, Buckets};
+use crate::bucket::{self, BucketError, Buckets};
 use crate::cache::Memory;
 use crate::catalog::CatalogError;
 use crate::clients::Clients;
@@ -63,6 +64,8 @@ pub enum AppError {
     Tls(#[from] TlsError),
     #[error("storage.database: {0}")]
     Catalog(#[from] CatalogError),
+    #[error("the buckets of the data folder cannot be made ready: {0}")]
+    Buckets(#[from] BucketError),
     #[error("the render threads cannot be started: {0}")]
     Threads(std::io::Error),
 }
@@ -110,7 +113,9 @@ impl App {
             blobs: store.blobs.clone(),
             book: Arc::clone(&book),
             deliver: Arc::clone(&deliver),
-            upload_bytes: config.storage.upload_bytes.0,
+            upload_bytes: config.storage.upload_bytes.unwrap_or(config.limits.source_bytes).0,
+            upload_life: Duration::from_secs(config.storage.upload_seconds),
+            tasks: tasks.clone(),
         }));
         let images = Arc::new(Images {
             deliver: Arc::clone(&deliver),
@@ -133,6 +138,7 @@ impl App {
                 buckets: Arc::clone(&buckets),
                 keys: Arc::clone(&keys),
                 images: Arc::clone(&images),
+                public_urls: config.public_url.0.iter().filter_map(|text| Url::parse(text).ok()).collect(),
                 utf8_keys: config.storage.utf8_keys,
                 body_timeout: Duration::from_secs(config.limits.body_seconds),
             },
@@ -353,7 +359,7 @@ fn connection_limits(config: &Config) -> ConnectionLimits {
     }
 }
 
-/// Removes replaced bytes when their time of grace is over.
+/// Removes replaced bytes when their time of grace is over, and uploads when theirs is.
 fn keep_storage(buckets: &Arc<Buckets>, grace: Duration) {
     let buckets = Arc::downgrade(buckets);
     // Not tracked: it never ends by itself, and nothing is lost when it is cut.
@@ -363,6 +369,9 @@ fn keep_storage(buckets: &Arc<Buckets>, grace: Duration) {
             let Some(buckets) = buckets.upgrade() else { return };
             if let Err(error) = bucket::remove_stale(&buckets.catalog, &buckets.blobs, grace).await {
                 tracing::warn!(%error, "replaced bytes could not be removed; they are tried again");
+            }
+            if let Err(error) = buckets.expire_uploads().await {
+                tracing::warn!(%error, "expired uploads could not be removed; they are tried again");
             }
         }
     });

@@ -109,8 +109,10 @@ pub struct Storage {
     pub database: Option<Secret>,
     /// Schema of the catalogue's tables in Postgres.
     pub schema: String,
-    /// Largest upload into any bucket.
-    pub upload_bytes: ByteSize,
+    /// Largest upload into any bucket. Default: `limits.source_bytes`, which is the most that can be read back.
+    pub upload_bytes: Option<ByteSize>,
+    /// Seconds from the beginning of a resumable upload until it must be finished; its parts do not prolong it.
+    pub upload_seconds: u64,
     /// Whether object keys may have letters beyond ASCII. Supabase refuses them.
     pub utf8_keys: bool,
     /// Seconds for which replaced and removed bytes are kept.
@@ -124,7 +126,8 @@ impl Default for Storage {
             options: BTreeMap::new(),
             database: None,
             schema: "tintype".to_owned(),
-            upload_bytes: ByteSize(50_000_000),
+            upload_bytes: None,
+            upload_seconds: 3600,
             utf8_keys: false,
             grace_seconds: 3600,
         }

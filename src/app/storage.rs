@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{AppError, revealed};
 use crate::auth::RuleBook;
 use crate::blobs::Blobs;
+use crate::bucket::remove_stray_uploads;
 use crate::catalog::{BucketSettings, Catalog, NewBucket};
 use crate::config::{AVATARS, Access, BucketConfig, ByteSize, Config, Location, TextList};
 use crate::object::BucketName;
@@ -53,6 +54,7 @@ impl Store {
     pub async fn own(&self, config: &Config) -> Result<(), AppError> {
         let failed = |error: std::io::Error| AppError::Data { path: config.data.clone(), reason: error.to_string() };
         self.blobs.sweep_incoming(Duration::ZERO).map_err(failed)?;
+        remove_stray_uploads(&self.catalog, &self.blobs, false).await?;
         declare(&self.catalog, config).await
     }
 

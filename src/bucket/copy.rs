@@ -1,5 +1,7 @@
 //! Copying and moving objects. Bytes never change, so both are cheap where they stay in one place.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -20,7 +22,7 @@ pub struct Changed {
 impl Buckets {
     /// Makes a second object of the same bytes.
     pub async fn copy(
-        &self,
+        self: &Arc<Self>,
         caller: &Caller,
         from: &ObjectId,
         to: &ObjectId,
@@ -43,21 +45,16 @@ impl Buckets {
             cache_control: changed.cache_control.unwrap_or(original.cache_control),
             user_metadata: changed.user_metadata.unwrap_or(original.user_metadata),
         };
-        let writing = self.writes.begin(to, version);
-        match self.catalog.put(caller, new, upsert).await {
-            Ok(put) => {
-                writing.committed().await;
-                Ok(put)
-            }
-            Err(error) => {
-                writing.failed(&error);
-                Err(self.without_bytes(to, version, error.into()).await)
-            }
-        }
+        self.commit(caller, new, upsert).await
     }
 
     /// Gives an object another name, perhaps in another bucket.
-    pub async fn rename(&self, caller: &Caller, from: &ObjectId, to: &ObjectId) -> Result<Object, BucketError> {
+    pub async fn rename(
+        self: &Arc<Self>,
+        caller: &Caller,
+        from: &ObjectId,
+        to: &ObjectId,
+    ) -> Result<Object, BucketError> {
         let original = self.catalog.object(caller, from).await?;
         let moved = if from.bucket == to.bucket {
             None
@@ -67,25 +64,19 @@ impl Buckets {
             self.blobs.copy((&from.bucket, original.version), (&to.bucket, version)).await?;
             Some(version)
         };
-        let writing = [(from, original.version), (to, moved.unwrap_or(original.version))]
-            .map(|(object, version)| self.writes.begin(object, version));
-        match self.catalog.rename(caller, from, to, moved).await {
-            Ok(renamed) => {
-                for writing in writing {
-                    writing.committed().await;
-                }
-                Ok(renamed)
-            }
-            Err(error) => {
-                for writing in writing {
-                    writing.failed(&error);
-                }
-                match moved {
-                    Some(version) => Err(self.without_bytes(to, version, error.into()).await),
-                    None => Err(error.into()),
-                }
-            }
-        }
+        let (buckets, caller, from, to) = (Arc::clone(self), caller.clone(), from.clone(), to.clone());
+        self.owned(async move {
+            let _writing = buckets.writes.begin([from.clone(), to.clone()]);
+            let renamed = match (buckets.catalog.rename(&caller, &from, &to, moved).await, moved) {
+                (Ok(renamed), _) => renamed,
+                (Err(error), Some(version)) => return Err(buckets.without_bytes(&to, version, error.into()).await),
+                (Err(error), None) => return Err(error.into()),
+            };
+            buckets.changed(&from, original.version).await;
+            buckets.changed(&to, renamed.version).await;
+            Ok(renamed)
+        })
+        .await
     }
 
     /// Removes bytes whose row was refused.

@@ -63,6 +63,7 @@ impl Catalog {
     pub async fn hand_over(&self, events: &[HandOver]) -> Result<HashSet<Uuid>, CatalogError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.hand_over(events).await,
+            Self::Postgres(postgres) => Box::pin(postgres.hand_over(events)).await,
         }
     }
 
@@ -70,18 +71,22 @@ impl Catalog {
     pub async fn add_deliveries(&self, deliveries: &[NewDelivery]) -> Result<(), CatalogError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.add_deliveries(deliveries).await,
+            Self::Postgres(postgres) => Box::pin(postgres.add_deliveries(deliveries)).await,
         }
     }
 
-    /// A hook's messages that are due at this time, oldest first: of each subject the oldest that is alive.
-    pub async fn due_deliveries(
+    /// A hook's messages that are due at this time, oldest first: of each subject that is not busy the oldest that is
+    /// alive. Other nodes are not given them for a while.
+    pub async fn take_deliveries(
         &self,
         hook: &str,
         at: OffsetDateTime,
+        busy: &[String],
         limit: u32,
     ) -> Result<Vec<Delivery>, CatalogError> {
         match self {
-            Self::Sqlite(sqlite) => sqlite.due_deliveries(hook, at, limit).await,
+            Self::Sqlite(sqlite) => sqlite.take_deliveries(hook, at, busy, limit).await,
+            Self::Postgres(postgres) => Box::pin(postgres.take_deliveries(hook, at, busy, limit)).await,
         }
     }
 
@@ -89,6 +94,7 @@ impl Catalog {
     pub async fn next_due(&self, hook: &str, after: OffsetDateTime) -> Result<Option<OffsetDateTime>, CatalogError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.next_due(hook, after).await,
+            Self::Postgres(postgres) => Box::pin(postgres.next_due(hook, after)).await,
         }
     }
 
@@ -96,6 +102,7 @@ impl Catalog {
     pub async fn finish_delivery(&self, id: Uuid) -> Result<(), CatalogError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.finish_delivery(id).await,
+            Self::Postgres(postgres) => Box::pin(postgres.finish_delivery(id)).await,
         }
     }
 
@@ -108,6 +115,7 @@ impl Catalog {
     ) -> Result<(), CatalogError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.postpone_delivery(delivery, until, reason).await,
+            Self::Postgres(postgres) => Box::pin(postgres.postpone_delivery(delivery, until, reason)).await,
         }
     }
 
@@ -115,6 +123,7 @@ impl Catalog {
     pub async fn bury_delivery(&self, id: Uuid, reason: &str, keep: u32) -> Result<(), CatalogError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.bury_delivery(id, reason, keep).await,
+            Self::Postgres(postgres) => Box::pin(postgres.bury_delivery(id, reason, keep)).await,
         }
     }
 
@@ -122,6 +131,7 @@ impl Catalog {
     pub async fn bury_hook(&self, hook: &str, reason: &str, keep: u32) -> Result<u64, CatalogError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.bury_hook(hook, reason, keep).await,
+            Self::Postgres(postgres) => Box::pin(postgres.bury_hook(hook, reason, keep)).await,
         }
     }
 
@@ -129,6 +139,7 @@ impl Catalog {
     pub async fn waiting_hooks(&self) -> Result<Vec<String>, CatalogError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.waiting_hooks().await,
+            Self::Postgres(postgres) => Box::pin(postgres.waiting_hooks()).await,
         }
     }
 
@@ -136,6 +147,7 @@ impl Catalog {
     pub async fn dead_letters(&self, limit: u32) -> Result<Vec<Delivery>, CatalogError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.dead_letters(limit).await,
+            Self::Postgres(postgres) => Box::pin(postgres.dead_letters(limit)).await,
         }
     }
 
@@ -143,6 +155,7 @@ impl Catalog {
     pub async fn revive_delivery(&self, id: Uuid) -> Result<Option<String>, CatalogError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.revive_delivery(id).await,
+            Self::Postgres(postgres) => Box::pin(postgres.revive_delivery(id)).await,
         }
     }
 
@@ -150,6 +163,7 @@ impl Catalog {
     pub async fn backlog(&self) -> Result<Backlog, CatalogError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.backlog().await,
+            Self::Postgres(postgres) => Box::pin(postgres.backlog()).await,
         }
     }
 }

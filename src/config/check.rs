@@ -9,6 +9,9 @@ use crate::auth::{PUBLISHABLE_PREFIX, SECRET_PREFIX, SigningSecret, SigningSecre
 use crate::object::BucketName;
 use crate::transform::policy::Policy;
 
+/// Most seconds of a resumable upload: 30 days.
+const LONGEST_UPLOAD: u64 = 30 * 86_400;
+
 /// Rules that span keys or that a type alone cannot say.
 pub(super) fn check(config: &Config, mistakes: &mut Vec<Mistake>) {
     let mut wrong = |key: &str, message: String| mistakes.push(Mistake { key: key.to_owned(), message });
@@ -63,7 +66,7 @@ pub(super) fn check(config: &Config, mistakes: &mut Vec<Mistake>) {
     if database.is_some_and(|url| !url.is_ok_and(|url| matches!(url.scheme(), "postgres" | "postgresql"))) {
         wrong("storage.database", "is not a postgres:// URL".to_owned());
     }
-    if config.storage.upload_bytes > config.limits.source_bytes {
+    if config.storage.upload_bytes.is_some_and(|bytes| bytes > config.limits.source_bytes) {
         wrong("storage.upload_bytes", "is more than limits.source_bytes, the most that can be read back".to_owned());
     }
     if let Some(Location::Store(variants)) = &config.cache.variants_url {
@@ -109,6 +112,9 @@ fn check_numbers(config: &Config, wrong: &mut impl FnMut(&str, String)) {
     }
     if limits.header_bytes.0 < 8192 {
         wrong("limits.header_bytes", "must be at least 8192".to_owned());
+    }
+    if !(1..=LONGEST_UPLOAD).contains(&config.storage.upload_seconds) {
+        wrong("storage.upload_seconds", format!("must be 1 to {LONGEST_UPLOAD}"));
     }
     if limits.render_threads == Some(0) {
         wrong("limits.render_threads", "must be at least 1".to_owned());

@@ -17,11 +17,6 @@ impl Deliver {
         self.tasks.spawn_on(removing, &self.runtime).await.map_err(|_| StoreError::Aborted)?
     }
 
-    /// Runs something in an owned task, from whatever thread.
-    pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
-        self.tasks.spawn_on(work, &self.runtime);
-    }
-
     /// The order matters: the purge is noted first, so that whatever a running fill keeps is either refused by the log
     /// or removed below.
     async fn remove(&self, scope: Scope) -> Result<u64, StoreError> {

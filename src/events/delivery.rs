@@ -137,15 +137,13 @@ impl Sender {
     /// Begins what is due, and says when to look again.
     async fn take(&mut self) -> Result<Duration, CatalogError> {
         let (name, now) = (&self.live.hook.name, OffsetDateTime::now_utc());
-        if self.sending.len() == AT_ONCE {
+        let free = AT_ONCE - self.sending.len();
+        if free == 0 {
             return Ok(IDLE);
         }
-        // Those in flight are due too.
-        let due = self.shared.catalog.due_deliveries(name, now, 2 * AT_ONCE as u32).await?;
-        for delivery in due {
-            if self.sending.len() == AT_ONCE || !self.in_flight.insert(delivery.subject.clone()) {
-                continue;
-            }
+        let busy: Vec<String> = self.in_flight.iter().cloned().collect();
+        for delivery in self.shared.catalog.take_deliveries(name, now, &busy, free as u32).await? {
+            self.in_flight.insert(delivery.subject.clone());
             let (live, client) = (Arc::clone(&self.live), self.client.clone());
             self.sending.spawn(async move {
                 let attempt = attempt(&live, &client, &delivery).await;

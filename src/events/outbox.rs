@@ -134,7 +134,7 @@ impl Outbox {
 
 /// Version record and purge, then warm.
 async fn act(shared: Arc<Shared>, event: Event, is_newest: bool) -> Event {
-    if !shared.buckets.purges_for(&event) {
+    if !shared.buckets.has_purged_for(&event) {
         purge(&shared, &event.object).await;
     }
     if event.kind == EventKind::Deleted || !is_newest {

@@ -18,5 +18,7 @@ mod readme;
 mod receiver;
 mod responses;
 mod storage;
+mod storage_crash;
 mod support;
+mod tus;
 mod warm;

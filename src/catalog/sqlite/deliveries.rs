@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use sqlx::sqlite::SqliteRow;
+use sqlx::types::Json;
 use sqlx::{Row, SqliteConnection};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -32,17 +33,19 @@ impl Sqlite {
         Ok(tx.commit().await?)
     }
 
-    pub(in crate::catalog) async fn due_deliveries(
+    pub(in crate::catalog) async fn take_deliveries(
         &self,
         hook: &str,
         at: OffsetDateTime,
+        busy: &[String],
         limit: u32,
     ) -> Result<Vec<Delivery>, CatalogError> {
         let select = "SELECT * FROM deliveries AS due WHERE hook = $1 AND dead_at IS NULL AND due_at <= $2 \
+            AND subject NOT IN (SELECT value FROM json_each($3)) \
             AND NOT EXISTS (SELECT 1 FROM deliveries AS older WHERE older.hook = due.hook \
             AND older.subject = due.subject AND older.dead_at IS NULL AND older.ordinal < due.ordinal) \
-            ORDER BY due_at, ordinal LIMIT $3";
-        let query = sqlx::query(select).bind(hook).bind(rows::micros(at)).bind(limit);
+            ORDER BY due_at, ordinal LIMIT $4";
+        let query = sqlx::query(select).bind(hook).bind(rows::micros(at)).bind(Json(busy)).bind(limit);
         query.fetch_all(&self.readers).await?.iter().map(delivery).collect()
     }
 

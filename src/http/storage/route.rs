@@ -47,10 +47,36 @@ pub(super) enum Operation<'a> {
     SignMany(&'a str),
     SignUpload(Place<'a>),
     SignedUpload(Place<'a>),
+    Resumable(Resumable<'a>),
+}
+
+/// A path of TUS, whose methods are its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Resumable<'a> {
+    /// Whether a signature takes the place of a token.
+    pub signed: bool,
+    /// `None`: where uploads begin.
+    pub id: Option<&'a str>,
+}
+
+impl<'a> Resumable<'a> {
+    fn of(tail: &'a str) -> Option<Self> {
+        let (signed, rest) = match tail.strip_prefix("/sign") {
+            Some(rest) if rest.is_empty() || rest.starts_with('/') => (true, rest),
+            _ => (false, tail),
+        };
+        match rest {
+            "" | "/" => Some(Self { signed, id: None }),
+            _ => rest.strip_prefix('/').filter(|id| is_one(id)).map(|id| Self { signed, id: Some(id) }),
+        }
+    }
 }
 
 /// The operation of a path below `/storage/v1/`.
 pub(super) fn of<'a>(method: &Method, path: &'a str) -> Option<Operation<'a>> {
+    if let Some(tail) = path.strip_prefix("upload/resumable") {
+        return Resumable::of(tail).map(Operation::Resumable);
+    }
     let method = if method == Method::HEAD { Method::GET } else { method.clone() };
     if let Some(tail) = path.strip_prefix("object/") {
         return of_object(&method, tail);
@@ -131,7 +157,8 @@ mod tests {
     #[test]
     fn every_call_of_the_clients_has_its_operation() {
         let place = Place { bucket: "b", key: "a/c.png" };
-        let rows: [(Method, &str, Option<Operation<'_>>); 33] = [
+        let tus = |signed, id| Some(Operation::Resumable(Resumable { signed, id }));
+        let rows: [(Method, &str, Option<Operation<'_>>); 41] = [
             (Method::GET, "status", Some(Operation::Status)),
             (Method::GET, "bucket", Some(Operation::ListBuckets)),
             (Method::GET, "bucket/", Some(Operation::ListBuckets)),
@@ -161,6 +188,14 @@ mod tests {
             (Method::POST, "object/copy", Some(Operation::Copy)),
             (Method::GET, "render/image/authenticated/b/a/c.png", Some(Operation::RenderAuthenticated(place))),
             (Method::GET, "render/image/sign/b/a/c.png", Some(Operation::RenderSigned(place))),
+            (Method::POST, "upload/resumable", tus(false, None)),
+            (Method::OPTIONS, "upload/resumable/", tus(false, None)),
+            (Method::HEAD, "upload/resumable/aWQ", tus(false, Some("aWQ"))),
+            (Method::POST, "upload/resumable/sign", tus(true, None)),
+            (Method::PATCH, "upload/resumable/sign/aWQ", tus(true, Some("aWQ"))),
+            (Method::PATCH, "upload/resumable/signed", tus(false, Some("signed"))),
+            (Method::PATCH, "upload/resumable/a/b", None),
+            (Method::POST, "upload/resumables", None),
             (Method::GET, "render/image/other/b/a/c.png", None),
             (Method::GET, "object/b", None),
             (Method::PATCH, "object/b/a/c.png", None),
