@@ -45,7 +45,10 @@ impl Store {
         };
         let blobs = blobs.map_err(failed)?;
         let (catalog, inward) = match &config.storage.database {
-            Some(url) => (Catalog::open_postgres(url, &config.storage.schema, &rules(config)).await?, SHARED),
+            Some(url) => {
+                let opening = Catalog::open_postgres(url, &config.storage.schema, &rules(config));
+                (Box::pin(opening).await?, SHARED)
+            }
             None => (Catalog::open_sqlite(&config.data.join("catalog.sqlite"), rules(config)).await?, ALONE),
         };
         Ok(Self { catalog: Arc::new(catalog), blobs, inward })
