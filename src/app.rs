@@ -126,7 +126,7 @@ impl App {
         });
         let warmer = Warmer::new(Arc::clone(&deliver), admission, &config.public_urls(), gatherer(config)?);
         let warmer = Arc::new(warmer);
-        let events = events::start(config, &store, &buckets, &deliver, book, metrics.events.clone())?;
+        let events = events::build(config, &store, &buckets, &deliver, book, metrics.events.clone())?;
         let keys = keys(config, &secret)?;
         let api = Arc::new(Api {
             deliver: Arc::clone(&deliver),

@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
+use reqwest::Client;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub use bus::Bus;
@@ -79,31 +80,48 @@ struct Shared {
     metrics: EventMetrics,
 }
 
-/// The room at work. Dropping it ends its tasks; nothing is lost when they are cut.
+/// The room. Dropping it ends its tasks; nothing is lost when they are cut.
 #[derive(Debug)]
 pub struct Events {
     shared: Arc<Shared>,
-    _stop: DropGuard,
+    client: Client,
+    patience: Patience,
+    stop: DropGuard,
 }
 
 impl Events {
-    /// Starts the outbox, the warm queue and a sender for each webhook on the runtime that this is called on.
-    pub fn start(parts: Parts) -> Result<Arc<Self>, reqwest::Error> {
+    pub fn new(parts: Parts) -> Result<Self, reqwest::Error> {
         let Parts { catalog, buckets, deliver, places, hooks, patience, first, warm_queue, warm_wait, metrics } = parts;
         let warm = WarmQueue::new(Arc::clone(&deliver), warm_queue, metrics.warm_queue.clone());
         let hooks = hooks.into_iter().map(LiveHook::new).collect();
         let bus = Bus::default();
         let shared = Shared { catalog, buckets, deliver, places, hooks, first, warm, warm_wait, bus, metrics };
-        let (shared, stop) = (Arc::new(shared), CancellationToken::new());
-        spawn(&stop, Outbox::new(Arc::clone(&shared)).work());
-        spawn(&stop, Arc::clone(&shared.warm).work());
-        spawn(&stop, delivery::bury_unknown(Arc::clone(&shared), patience));
-        let client = delivery::client()?;
+        let (client, stop) = (delivery::client()?, CancellationToken::new().drop_guard());
+        Ok(Self { shared: Arc::new(shared), client, patience, stop })
+    }
+
+    /// Starts the outbox, the warm queue and a sender for each webhook on the runtime that this is called on. To be called
+    /// once, by the process that serves: others that open the catalogue leave what waits in it alone.
+    pub fn start(&self) {
+        let (shared, patience) = (&self.shared, self.patience);
+        self.spawn(Outbox::new(Arc::clone(shared)).work());
+        self.spawn(Arc::clone(&shared.warm).work());
+        self.spawn(delivery::bury_unknown(Arc::clone(shared), patience));
         for hook in &shared.hooks {
-            let sender = Sender::new(Arc::clone(&shared), Arc::clone(hook), client.clone(), patience);
-            spawn(&stop, sender.work());
+            let sender = Sender::new(Arc::clone(shared), Arc::clone(hook), self.client.clone(), patience);
+            self.spawn(sender.work());
         }
-        Ok(Arc::new(Self { shared, _stop: stop.drop_guard() }))
+    }
+
+    fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let stopped = self.stop.token().clone().cancelled_owned();
+        // Not tracked: most of them never end by themselves.
+        tokio::spawn(async move {
+            tokio::select! {
+                () = work => {}
+                () = stopped => {}
+            }
+        });
     }
 
     /// Where facts are heard in this process.
@@ -186,15 +204,4 @@ impl Shared {
             }
         }
     }
-}
-
-fn spawn(stop: &CancellationToken, work: impl Future<Output = ()> + Send + 'static) {
-    let stopped = stop.clone().cancelled_owned();
-    // Not tracked: most of them never end by themselves.
-    tokio::spawn(async move {
-        tokio::select! {
-            () = work => {}
-            () = stopped => {}
-        }
-    });
 }

@@ -14,7 +14,7 @@ use crate::events::{EventMetrics, Events, Hook, Parts, Patience, Places};
 use crate::http::EventDoors;
 use crate::object::BucketName;
 
-pub(super) fn start(
+pub(super) fn build(
     config: &Config,
     store: &Store,
     buckets: &Arc<Buckets>,
@@ -41,7 +41,7 @@ pub(super) fn start(
         warm_wait: Duration::from_millis(events.warm_wait_ms),
         metrics,
     };
-    Events::start(parts).map_err(|error| wrong("webhooks", error.to_string()))
+    Events::new(parts).map(Arc::new).map_err(|error| wrong("webhooks", error.to_string()))
 }
 
 pub(super) fn warm_lists(config: &Config) -> Result<WarmLists, AppError> {

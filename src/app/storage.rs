@@ -21,6 +21,8 @@ pub const CATALOG_FILE: &str = "catalog.sqlite";
 
 /// How long what is known of our own objects holds: with SQLite every write passes through this process.
 const ALONE: Duration = Duration::from_secs(365 * 86_400);
+/// The same where other processes share the catalogue.
+pub(super) const SHARED: Duration = Duration::from_secs(5);
 
 /// What holds our own buckets.
 #[derive(Clone, Debug)]
@@ -45,8 +47,15 @@ impl Store {
             _ => Blobs::on_disk(&root),
         };
         let blobs = blobs.map_err(failed)?;
-        let catalog = Catalog::open_sqlite(&config.data.join(CATALOG_FILE), rules(config)).await?;
-        Ok(Self { catalog: Arc::new(catalog), blobs, inward: ALONE })
+        let (catalog, inward) = match &config.storage.database {
+            Some(url) => {
+                let rules = rules(config);
+                let opening = Catalog::open_postgres(url, &config.storage.schema, &rules);
+                (Box::pin(opening).await?, SHARED)
+            }
+            None => (Catalog::open_sqlite(&config.data.join(CATALOG_FILE), rules(config)).await?, ALONE),
+        };
+        Ok(Self { catalog: Arc::new(catalog), blobs, inward })
     }
 
     /// Makes it ready for the process that owns the data folder: what another left half arrived is removed, and the
