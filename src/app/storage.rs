@@ -44,12 +44,13 @@ impl Store {
             _ => Blobs::on_disk(&root),
         };
         let blobs = blobs.map_err(failed)?;
+        let rules = rules(config);
         let (catalog, inward) = match &config.storage.database {
             Some(url) => {
-                let opening = Catalog::open_postgres(url, &config.storage.schema, &rules(config));
+                let opening = Catalog::open_postgres(url, &config.storage.schema, &rules);
                 (Box::pin(opening).await?, SHARED)
             }
-            None => (Catalog::open_sqlite(&config.data.join("catalog.sqlite"), rules(config)).await?, ALONE),
+            None => (Catalog::open_sqlite(&config.data.join("catalog.sqlite"), rules).await?, ALONE),
         };
         Ok(Self { catalog: Arc::new(catalog), blobs, inward })
     }
