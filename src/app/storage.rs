@@ -47,13 +47,13 @@ impl Store {
             _ => Blobs::on_disk(&root),
         };
         let blobs = blobs.map_err(failed)?;
+        let rules = rules(config);
         let (catalog, inward) = match &config.storage.database {
             Some(url) => {
-                let rules = rules(config);
                 let opening = Catalog::open_postgres(url, &config.storage.schema, &rules);
                 (Box::pin(opening).await?, SHARED)
             }
-            None => (Catalog::open_sqlite(&config.data.join(CATALOG_FILE), rules(config)).await?, ALONE),
+            None => (Catalog::open_sqlite(&config.data.join(CATALOG_FILE), rules).await?, ALONE),
         };
         Ok(Self { catalog: Arc::new(catalog), blobs, inward })
     }
