@@ -152,9 +152,12 @@ impl Events {
         Ok(())
     }
 
-    /// Tells everyone of a purge that is done.
+    /// Tells everyone of a purge that is done. Buckets that no URL can name are nobody else's business.
     pub async fn announce_purge(&self, scope: &Scope) -> Result<(), CatalogError> {
         let event = CloudEvent::purge(scope);
+        if event.bucket().is_some_and(BucketName::is_hidden) {
+            return Ok(());
+        }
         let deliveries = self.shared.deliveries_of(&event);
         if !deliveries.is_empty() {
             self.shared.catalog.add_deliveries(&deliveries).await?;
@@ -169,9 +172,10 @@ impl Events {
         self.shared.catalog.dead_letters(limit).await
     }
 
-    /// Sends a dead letter again; false where there is none of this id.
+    /// Sends a dead letter again; false where no webhook of the configuration has one of this id.
     pub async fn retry(&self, id: Uuid) -> Result<bool, CatalogError> {
-        let Some(hook) = self.shared.catalog.revive_delivery(id).await? else { return Ok(false) };
+        let hooks: Vec<String> = self.shared.hooks.iter().map(|live| live.hook.name.clone()).collect();
+        let Some(hook) = self.shared.catalog.revive_delivery(id, &hooks).await? else { return Ok(false) };
         for live in self.shared.hooks.iter().filter(|live| live.hook.name == hook) {
             live.enable();
             live.ring.notify_one();

@@ -151,11 +151,12 @@ impl Catalog {
         }
     }
 
-    /// Makes a dead letter due at once, as if it were new; `None` where there is no such dead letter, else its hook.
-    pub async fn revive_delivery(&self, id: Uuid) -> Result<Option<String>, CatalogError> {
+    /// Makes a dead letter of one of these hooks due at once, as if it were new; `None` where there is no such dead letter,
+    /// else its hook.
+    pub async fn revive_delivery(&self, id: Uuid, hooks: &[String]) -> Result<Option<String>, CatalogError> {
         match self {
-            Self::Sqlite(sqlite) => sqlite.revive_delivery(id).await,
-            Self::Postgres(postgres) => Box::pin(postgres.revive_delivery(id)).await,
+            Self::Sqlite(sqlite) => sqlite.revive_delivery(id, hooks).await,
+            Self::Postgres(postgres) => Box::pin(postgres.revive_delivery(id, hooks)).await,
         }
     }
 

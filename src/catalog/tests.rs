@@ -114,6 +114,7 @@ async fn sqlite_serves_spawned_tasks() {
 async fn postgres_keeps_the_contract() {
     let database = postgres::Database::create().await;
     let catalog = Catalog::open_postgres(&Secret::new(database.url()), "own_schema", &rule_book()).await.unwrap();
+    deliveries::taken_messages_are_not_given_to_others(&catalog).await;
     contract(&catalog, 5).await;
     drop(catalog);
     for number in 0..4 {

@@ -204,7 +204,7 @@ fn told(letter: &Delivery) -> Value {
 }
 
 fn no_letter() -> Response {
-    refused(StatusCode::NOT_FOUND, "there is no such dead letter")
+    refused(StatusCode::NOT_FOUND, "there is no such dead letter of a configured webhook")
 }
 
 fn failed(error: &CatalogError) -> Response {

@@ -5,12 +5,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use sqlx::Connection;
 use tintype::auth::SigningSecret;
 use tintype::config::Secret;
 
 use crate::process::{command, serve};
 use crate::receiver::{Answer, Message, Receiver, SIGNING_SECRET};
 use crate::support::origin::{Origin, Reply};
+use crate::support::postgres::Database;
 use crate::support::{self, Running, Setup, eventually, fixture, service_key};
 
 const EVENTS_KEY: &str = "an-events-key-for-tests";
@@ -434,4 +436,68 @@ async fn a_replaced_file_of_a_folder_is_noticed_at_once() {
     let bearer = format!("Bearer {EVENTS_KEY}");
     server.send_bytes(Method::POST, "/events", &[("authorization", &bearer)], body).await.expect(202);
     assert_ne!(server.get(url).await.expect(200).body, old);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_warm_queue_keeps_nobody_waiting() {
+    let receiver = Receiver::start(Answer::Status(200)).await;
+    let server = hooked(&receiver).with("EVENTS__WARM_QUEUE", "0").start().await;
+    upload(&server.url(""), "kinkster-avatars/ann/a.png", fixture("photos/avatar-fox.png")).await;
+    received(&receiver, 1).await;
+    assert!(!server.get("/image/kinkster-avatars/ann/a.png?w=64&f=webp&q=75").await.expect(200).is_hit());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn doctor_finds_events_that_are_stuck() {
+    let receiver = Receiver::start(Answer::Status(200)).await;
+    let setup = hooked(&receiver);
+    setup.start().await.stop().await;
+    let file = setup.data.path().join("data/catalog.sqlite");
+    let mut catalog = sqlx::SqliteConnection::connect(file.to_str().unwrap()).await.unwrap();
+    let insert = "INSERT INTO outbox (id, kind, bucket_id, name, version, size, mime_type, at) \
+        VALUES (x'00000000000000000000000000000001', 'created', 'b', 'a', x'00000000000000000000000000000002', 1, 'image/png', 0)";
+    sqlx::query(insert).execute(&mut catalog).await.unwrap();
+    catalog.close().await.unwrap();
+    let told = doctor(&setup, &receiver).await;
+    assert!(told.contains("events: 1 wait, the oldest for"), "{told}");
+    // Doctor looks only; whoever serves acts.
+    assert!(receiver.messages().is_empty());
+    let _server = setup.start().await;
+    received(&receiver, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_that_share_a_catalogue_tell_each_event_once_and_in_order() {
+    let database = Database::create().await;
+    let receiver = Receiver::start(Answer::Status(200)).await;
+    let node = || hooked(&receiver).with("STORAGE__DATABASE", &database.url()).with("EVENTS__WARM_WAIT_MS", "0");
+    let nodes = [node().start().await, node().start().await];
+    for number in 0..20 {
+        for name in ["a", "b"] {
+            let path = format!("task-proofs/ann/{name}.png");
+            upload(&nodes[number % 2].url(""), &path, fixture("photos/avatar-fox.png")).await;
+        }
+    }
+    received(&receiver, 40).await;
+    for node in nodes {
+        eventually("nothing waits", async || {
+            let metrics = node.get("/metrics").await.text();
+            metrics.contains("tintype_outbox 0") && metrics.contains("tintype_deliveries_waiting 0")
+        })
+        .await;
+        node.stop().await;
+    }
+    let messages = receiver.messages();
+    assert_eq!(messages.len(), 40);
+    for name in ["ann/a.png", "ann/b.png"] {
+        let of_name = messages.iter().filter(|message| message.event()["subject"] == name);
+        let times: Vec<String> = of_name.map(|message| message.event()["time"].as_str().unwrap().to_owned()).collect();
+        assert!(times.len() == 20 && times.is_sorted_by(|left, right| padded(left) < padded(right)), "{times:?}");
+    }
+}
+
+/// A time with six digits of its second, as text that sorts.
+fn padded(time: &str) -> String {
+    let (second, fraction) = time.trim_end_matches('Z').split_once('.').unwrap_or((time.trim_end_matches('Z'), ""));
+    format!("{second}.{fraction:0<6}")
 }

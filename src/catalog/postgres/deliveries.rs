@@ -129,11 +129,16 @@ impl Postgres {
         query.fetch_all(&mut *tx).await?.iter().map(delivery).collect()
     }
 
-    pub(in crate::catalog) async fn revive_delivery(&self, id: Uuid) -> Result<Option<String>, CatalogError> {
+    pub(in crate::catalog) async fn revive_delivery(
+        &self,
+        id: Uuid,
+        hooks: &[String],
+    ) -> Result<Option<String>, CatalogError> {
         let mut tx = self.begin().await?;
         let update = "UPDATE deliveries SET attempts = 0, since = $2, due_at = $2, dead_at = NULL, reason = NULL \
-            WHERE id = $1 AND dead_at IS NOT NULL RETURNING hook";
-        let revived = sqlx::query_scalar(update).bind(id).bind(now()).fetch_optional(&mut *tx).await?;
+            WHERE id = $1 AND dead_at IS NOT NULL AND hook = ANY ($3) RETURNING hook";
+        let query = sqlx::query_scalar(update).bind(id).bind(now()).bind(hooks);
+        let revived = query.fetch_optional(&mut *tx).await?;
         tx.commit().await?;
         Ok(revived)
     }

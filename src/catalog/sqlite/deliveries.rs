@@ -114,10 +114,14 @@ impl Sqlite {
         sqlx::query(select).bind(limit).fetch_all(&self.readers).await?.iter().map(delivery).collect()
     }
 
-    pub(in crate::catalog) async fn revive_delivery(&self, id: Uuid) -> Result<Option<String>, CatalogError> {
+    pub(in crate::catalog) async fn revive_delivery(
+        &self,
+        id: Uuid,
+        hooks: &[String],
+    ) -> Result<Option<String>, CatalogError> {
         let update = "UPDATE deliveries SET attempts = 0, since = $2, due_at = $2, dead_at = NULL, reason = NULL \
-            WHERE id = $1 AND dead_at IS NOT NULL RETURNING hook";
-        let query = sqlx::query_scalar(update).bind(id).bind(rows::micros(now()));
+            WHERE id = $1 AND dead_at IS NOT NULL AND hook IN (SELECT value FROM json_each($3)) RETURNING hook";
+        let query = sqlx::query_scalar(update).bind(id).bind(rows::micros(now())).bind(Json(hooks));
         Ok(query.fetch_optional(&self.writer).await?)
     }
 

@@ -94,13 +94,26 @@ pub async fn dead_letters_are_kept_revived_and_bounded(catalog: &Catalog) {
     assert!(letters.iter().all(|letter| letter.dead_at.is_some() && letter.attempts == 1));
     assert_eq!(catalog.backlog().await.unwrap().dead_letters, 3);
 
-    assert_eq!(catalog.revive_delivery(letters[2].id).await, Ok(Some("dead".to_owned())));
-    assert_eq!(catalog.revive_delivery(letters[2].id).await, Ok(None));
-    assert_eq!(catalog.revive_delivery(Uuid::now_v7()).await, Ok(None));
+    let hooks = ["dead".to_owned()];
+    assert_eq!(catalog.revive_delivery(letters[2].id, &[]).await, Ok(None));
+    assert_eq!(catalog.revive_delivery(letters[2].id, &hooks).await, Ok(Some("dead".to_owned())));
+    assert_eq!(catalog.revive_delivery(letters[2].id, &hooks).await, Ok(None));
+    assert_eq!(catalog.revive_delivery(Uuid::now_v7(), &hooks).await, Ok(None));
     let revived = due(catalog, "dead").await;
     assert_eq!(bodies(&revived), ["2"]);
     assert_eq!((revived[0].attempts, revived[0].reason.clone(), revived[0].dead_at), (0, None, None));
     assert!(revived[0].since >= letters[2].since);
     catalog.bury_hook("dead", "over", 0).await.unwrap();
     assert!(catalog.dead_letters(10).await.unwrap().is_empty());
+}
+
+/// Where several nodes share a catalogue.
+pub async fn taken_messages_are_not_given_to_others(catalog: &Catalog) {
+    catalog.add_deliveries(&["1", "2"].map(|body| message("shared", body, body))).await.unwrap();
+    let (one, other) = tokio::join!(due(catalog, "shared"), due(catalog, "shared"));
+    assert_eq!(one.len() + other.len(), 2);
+    assert!(due(catalog, "shared").await.is_empty());
+    let lost = due_at(catalog, "shared", OffsetDateTime::now_utc() + Duration::MINUTE).await;
+    assert_eq!(lost.len(), 2);
+    catalog.bury_hook("shared", "over", 0).await.unwrap();
 }
