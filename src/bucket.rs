@@ -67,6 +67,7 @@ pub struct Buckets {
     looking: Semaphore,
     turns: Turns,
     tasks: TaskTracker,
+    /// Where owned tasks run, whatever thread asks.
     runtime: Handle,
     /// Rung after each commit: the outbox has something new.
     pub events: Arc<Notify>,
@@ -89,6 +90,15 @@ impl Buckets {
             runtime: Handle::current(),
             events: Arc::new(Notify::new()),
         }
+    }
+
+    /// Runs to its end whatever becomes of the caller: a client that hangs up must not come between a commit and what
+    /// follows it.
+    async fn owned<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, BucketError>> + Send + 'static,
+    ) -> Result<T, BucketError> {
+        self.tasks.spawn_on(work, &self.runtime).await.map_err(|_| BucketError::Aborted)?
     }
 
     /// Most bytes of an upload into any bucket.

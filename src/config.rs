@@ -102,8 +102,8 @@ pub struct Storage {
     pub database: Option<Secret>,
     /// Schema of the catalogue's tables in Postgres.
     pub schema: String,
-    /// Largest upload into any bucket.
-    pub upload_bytes: ByteSize,
+    /// Largest upload into any bucket. Default: `limits.source_bytes`, which is the most that can be read back.
+    pub upload_bytes: Option<ByteSize>,
     /// Seconds from the beginning of a resumable upload until it must be finished; its parts do not prolong it.
     pub upload_seconds: u64,
     /// Whether object keys may have letters beyond ASCII. Supabase refuses them.
@@ -119,7 +119,7 @@ impl Default for Storage {
             options: BTreeMap::new(),
             database: None,
             schema: "tintype".to_owned(),
-            upload_bytes: ByteSize(50_000_000),
+            upload_bytes: None,
             upload_seconds: 3600,
             utf8_keys: false,
             grace_seconds: 3600,

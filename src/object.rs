@@ -185,6 +185,11 @@ impl fmt::Debug for VersionId {
     }
 }
 
+/// The strong, quoted entity tag of bytes with this hash: 128 bits of it.
+pub fn etag_of_hash(hash: &blake3::Hash) -> String {
+    format!("\"{}\"", &hash.to_hex()[..32])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

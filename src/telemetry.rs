@@ -57,7 +57,7 @@ struct StageLabels {
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
-    /// Picture requests by dialect, status and cache state.
+    /// Requests for pictures and of the storage API, by dialect, status and cache state.
     requests: Family<RequestLabels, Counter>,
     /// Seconds that the stages of a fill took.
     stages: Family<StageLabels, Histogram, fn() -> Histogram>,
@@ -108,7 +108,11 @@ impl Default for Metrics {
 impl Metrics {
     fn register(&mut self) {
         let registry = &mut self.registry;
-        registry.register("requests", "Picture requests by dialect, status and cache state", self.requests.clone());
+        registry.register(
+            "requests",
+            "Requests for pictures and of the storage API, by dialect, status and cache state",
+            self.requests.clone(),
+        );
         registry.register_with_unit(
             "stage",
             "Seconds that the stages of a fill took",

@@ -18,7 +18,7 @@ use bytes::Bytes;
 use http::HeaderValue;
 
 use crate::imaging;
-use crate::object::{ObjectId, VersionId};
+use crate::object::{ObjectId, VersionId, etag_of_hash};
 use crate::transform::{Format, Rendering, SourceFormat};
 
 /// What was made of an original.
@@ -64,11 +64,6 @@ impl Variant {
     pub fn claim_persisting(&self) -> bool {
         !self.persisted.load(Ordering::Relaxed) && !self.persisted.swap(true, Ordering::AcqRel)
     }
-}
-
-/// The strong, quoted entity tag of bytes with this hash.
-pub fn etag_of_hash(hash: &blake3::Hash) -> String {
-    format!("\"{}\"", &hash.to_hex()[..32])
 }
 
 /// The `Content-Type` of a source format.

@@ -18,6 +18,8 @@ const PICTURES: [&str; 3] = ["image/png", "image/jpeg", "image/webp"];
 
 /// How long what is known of our own objects holds: with SQLite every write passes through this process.
 const ALONE: Duration = Duration::from_secs(365 * 86_400);
+/// The same where other processes share the catalogue.
+pub(super) const SHARED: Duration = Duration::from_secs(5);
 
 /// What holds our own buckets.
 #[derive(Clone, Debug)]
@@ -42,8 +44,11 @@ impl Store {
             _ => Blobs::on_disk(&root),
         };
         let blobs = blobs.map_err(failed)?;
-        let catalog = Catalog::open_sqlite(&config.data.join("catalog.sqlite"), rules(config)).await?;
-        Ok(Self { catalog: Arc::new(catalog), blobs, inward: ALONE })
+        let (catalog, inward) = match &config.storage.database {
+            Some(url) => (Catalog::open_postgres(url, &config.storage.schema, &rules(config)).await?, SHARED),
+            None => (Catalog::open_sqlite(&config.data.join("catalog.sqlite"), rules(config)).await?, ALONE),
+        };
+        Ok(Self { catalog: Arc::new(catalog), blobs, inward })
     }
 
     /// Makes it ready for the process that owns the data folder: what another left half arrived is removed, and the

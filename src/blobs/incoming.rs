@@ -7,7 +7,7 @@ use tokio::fs::File;
 use tokio::io::{AsyncWriteExt, BufWriter};
 
 use super::BlobError;
-use crate::variants::etag_of_hash;
+use crate::object::etag_of_hash;
 
 /// Bytes gathered before a write reaches the file.
 pub(super) const BUFFER: usize = 256 << 10;

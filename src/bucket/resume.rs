@@ -165,7 +165,12 @@ impl Buckets {
         give_up(&self.catalog, &self.blobs, upload).await
     }
 
-    async fn appended<S, E>(&self, turn: &Turn, upload: catalog::Upload, part: Part<S>) -> Result<Reached, ResumeError>
+    async fn appended<S, E>(
+        self: &Arc<Self>,
+        turn: &Turn,
+        upload: catalog::Upload,
+        part: Part<S>,
+    ) -> Result<Reached, ResumeError>
     where
         S: Stream<Item = Result<Bytes, E>>,
     {
@@ -204,7 +209,7 @@ impl Buckets {
 
     /// Makes the whole upload its object's current version. Refused it leaves nothing; if the fault is ours it stays as
     /// it was before its last part.
-    async fn finish(&self, upload: &catalog::Upload) -> Result<Put, BucketError> {
+    async fn finish(self: &Arc<Self>, upload: &catalog::Upload) -> Result<Put, BucketError> {
         match self.complete(upload).await {
             Err(error) if error.is_passing() => Err(error),
             Err(error) => {
@@ -220,7 +225,7 @@ impl Buckets {
         }
     }
 
-    async fn complete(&self, upload: &catalog::Upload) -> Result<Put, BucketError> {
+    async fn complete(self: &Arc<Self>, upload: &catalog::Upload) -> Result<Put, BucketError> {
         let creator = Caller::from_claims(upload.claims.clone());
         let incoming = self.blobs.assembled(upload.version).await?;
         // Buckets, rules and objects may have changed since it was begun.

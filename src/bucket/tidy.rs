@@ -14,9 +14,6 @@ use crate::object::BucketName;
 
 /// Stale versions removed at once.
 const BATCH: u32 = 500;
-/// Bytes younger than this may belong to an upload whose row is being written.
-const UNDER_WAY: Duration = Duration::from_secs(3600);
-
 /// What tidying did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tidied {
@@ -59,8 +56,13 @@ impl Buckets {
 
 /// Removes resumable uploads that were not finished in time, for a process beside the server: those whose last part may
 /// still be arriving are left to it. With `only_look` they are counted.
-pub async fn remove_expired(catalog: &Catalog, blobs: &Blobs, only_look: bool) -> Result<u64, BucketError> {
-    let expired = catalog.expired_uploads(OffsetDateTime::now_utc() - UNDER_WAY, u32::MAX).await?;
+pub async fn remove_expired(
+    catalog: &Catalog,
+    blobs: &Blobs,
+    age: Duration,
+    only_look: bool,
+) -> Result<u64, BucketError> {
+    let expired = catalog.expired_uploads(OffsetDateTime::now_utc() - age, u32::MAX).await?;
     for upload in expired.iter().filter(|_| !only_look) {
         give_up(catalog, blobs, upload).await?;
     }
@@ -88,16 +90,15 @@ pub(super) async fn give_up(catalog: &Catalog, blobs: &Blobs, upload: &catalog::
 }
 
 /// Finds bytes that no row names, and removes them unless `only_look`.
-pub async fn remove_orphans(catalog: &Catalog, blobs: &Blobs, only_look: bool) -> Result<Tidied, BucketError> {
-    orphans_before(catalog, blobs, only_look, SystemTime::now() - UNDER_WAY).await
-}
-
-async fn orphans_before(
+///
+/// Nothing younger than `age` is touched: it may belong to an upload whose row is being written.
+pub async fn remove_orphans(
     catalog: &Catalog,
     blobs: &Blobs,
+    age: Duration,
     only_look: bool,
-    before: SystemTime,
 ) -> Result<Tidied, BucketError> {
+    let before = SystemTime::now() - age;
     let mut by_bucket: HashMap<BucketName, Vec<Stray>> = HashMap::new();
     for stray in blobs.written_before(before).await? {
         by_bucket.entry(stray.bucket.clone()).or_default().push(stray);

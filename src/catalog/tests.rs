@@ -5,6 +5,9 @@ mod buckets;
 mod listing;
 mod model;
 mod objects;
+mod policies;
+#[path = "../../tests/support/postgres.rs"]
+mod postgres;
 mod scale;
 mod uploads;
 
@@ -16,6 +19,7 @@ use uuid::Uuid;
 
 use super::{Catalog, Event, NewBucket, NewObject, Object, StaleBlob};
 use crate::auth::{Caller, RuleBook, RuleSet};
+use crate::config::Secret;
 use crate::object::{BucketName, ObjectId, ObjectKey};
 
 /// Rules for some buckets of the suite; the others have own folders.
@@ -79,6 +83,24 @@ async fn sqlite_reopens_what_it_wrote() {
     drop(catalog);
     let catalog = Catalog::open_sqlite(&folder.path().join("catalog.db"), rule_book()).await.unwrap();
     assert_eq!(catalog.find_object(&object.id).await, Ok(Some(object)));
+}
+
+/// All of Postgres in one test: starting a server takes longer than most of it.
+#[tokio::test]
+async fn postgres_keeps_the_contract() {
+    let database = postgres::Database::create().await;
+    let catalog = Catalog::open_postgres(&Secret::new(database.url()), "own_schema", &rule_book()).await.unwrap();
+    contract(&catalog).await;
+    drop(catalog);
+    for number in 0..4 {
+        let database = postgres::Database::create().await;
+        match number {
+            0 => policies::replaced_policies_decide(&database).await,
+            1 => policies::powerful_and_unknown_roles_are_refused(&database).await,
+            2 => Box::pin(policies::nodes_start_together(&database)).await,
+            _ => policies::no_superuser_is_needed(&database).await,
+        }
+    }
 }
 
 fn bucket_name(text: &str) -> BucketName {
@@ -145,6 +167,13 @@ async fn events(catalog: &Catalog) -> Vec<Event> {
         }
         all.extend(events);
     }
+}
+
+/// What is stale is nobody's concern any more.
+async fn forget_stale(catalog: &Catalog) {
+    let soon = time::OffsetDateTime::now_utc() + time::Duration::MINUTE;
+    let blobs = catalog.stale_blobs(soon, 10_000).await.unwrap();
+    catalog.forget_stale(&blobs).await.unwrap();
 }
 
 /// The stale versions of a bucket so far.

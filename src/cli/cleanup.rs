@@ -17,9 +17,11 @@ pub(super) struct Options {
     /// Only say what would be removed.
     #[arg(long)]
     dry_run: bool,
+    /// Leave files younger than this: beside a running server they may belong to an upload.
+    #[arg(long, default_value_t = 3600, value_name = "SECONDS")]
+    older_than: u64,
 }
 
-/// Works beside a running server: what is younger than an hour is never touched.
 pub(super) fn run(options: &Options) -> Done {
     let config = options.common.load()?;
     runtime()?.block_on(async {
@@ -30,9 +32,10 @@ pub(super) fn run(options: &Options) -> Done {
             let stale = remove_stale(&store.catalog, &store.blobs, grace).await.map_err(failed)?;
             println!("replaced and removed objects: bytes of {stale} versions removed");
         }
-        let expired = remove_expired(&store.catalog, &store.blobs, options.dry_run).await.map_err(failed)?;
+        let age = Duration::from_secs(options.older_than);
+        let expired = remove_expired(&store.catalog, &store.blobs, age, options.dry_run).await.map_err(failed)?;
         let strays = remove_stray_uploads(&store.catalog, &store.blobs, options.dry_run).await.map_err(failed)?;
-        let tidied = remove_orphans(&store.catalog, &store.blobs, options.dry_run).await.map_err(failed)?;
+        let tidied = remove_orphans(&store.catalog, &store.blobs, age, options.dry_run).await.map_err(failed)?;
         let verb = if options.dry_run { "would be removed" } else { "removed" };
         println!("uploads that were not finished in time: {} {verb}", expired + strays);
         println!("bytes that no object names: {} files, {} bytes {verb}", tidied.blobs, tidied.bytes);

@@ -65,7 +65,7 @@ pub(super) fn check(config: &Config, mistakes: &mut Vec<Mistake>) {
     if database.is_some_and(|url| !url.is_ok_and(|url| matches!(url.scheme(), "postgres" | "postgresql"))) {
         wrong("storage.database", "is not a postgres:// URL".to_owned());
     }
-    if config.storage.upload_bytes > config.limits.source_bytes {
+    if config.storage.upload_bytes.is_some_and(|bytes| bytes > config.limits.source_bytes) {
         wrong("storage.upload_bytes", "is more than limits.source_bytes, the most that can be read back".to_owned());
     }
     if let Some(Location::Store(variants)) = &config.cache.variants_url {

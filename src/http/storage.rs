@@ -18,13 +18,13 @@ mod tus;
 mod uploads;
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use http::header::CONNECTION;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version};
 use url::Url;
 
 pub use fault::Fault;
@@ -33,6 +33,7 @@ use super::images::Images;
 use crate::auth::{Caller, Keys};
 use crate::bucket::Buckets;
 use crate::object::{BucketName, ObjectId, ObjectKey};
+use crate::telemetry::{RequestLabels, masked};
 
 use rest::Shared;
 use route::{Operation, Place};
@@ -56,12 +57,13 @@ type Answer = Result<Response, Fault>;
 impl Storage {
     /// Answers a request whose path begins with `/storage/v1/`; `path` is what follows, still percent-encoded.
     pub async fn handle(&self, path: &str, request: Request) -> Response {
-        let (method, whole) = (request.method().clone(), request.uri().path().to_owned());
+        let (began, method, uri) = (Instant::now(), request.method().clone(), request.uri().clone());
+        let operation = route::of(&method, path);
         let (parts, body) = request.into_parts();
         let (version, body) = (parts.version, Shared::new(body));
-        let answer = match route::of(&method, path) {
+        let answer = match operation {
             Some(operation) => self.answer(operation, Request::from_parts(parts, Body::new(body.clone()))).await,
-            None => Err(Fault::Route(format!("Route {method}:{whole} not found"))),
+            None => Err(Fault::Route(format!("Route {method}:{} not found", uri.path()))),
         };
         let mut response = match answer {
             Ok(response) => response,
@@ -73,7 +75,26 @@ impl Storage {
         if is_refused && !body.read_to_end().await && version <= Version::HTTP_11 {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
+        // What the picture walk answered has its line already.
+        if response.extensions().get::<Observed>().is_none() {
+            self.observe(&method, &uri, response.status().as_u16(), began);
+        }
         response
+    }
+
+    /// The one log line of a request, and its count.
+    fn observe(&self, method: &Method, uri: &Uri, status: u16, began: Instant) {
+        let labels = RequestLabels { dialect: "storage", status, cache: "none" };
+        self.images.metrics.count_request(&labels, 0);
+        tracing::info!(
+            target: "tintype::access",
+            %method,
+            url = masked(uri.path(), uri.query()),
+            status,
+            dialect = "storage",
+            total_ms = (began.elapsed().as_secs_f64() * 1e5).round() / 1e2,
+            "request"
+        );
     }
 
     async fn answer(&self, operation: Operation<'_>, request: Request) -> Answer {
@@ -130,6 +151,10 @@ impl Storage {
         key.ok_or_else(|| Fault::Key(text.to_owned()))
     }
 }
+
+/// Marks an answer that has its log line and is counted.
+#[derive(Clone, Copy, Debug)]
+struct Observed;
 
 /// Parses a bucket's name in a path. One that no bucket can have belongs to no bucket.
 fn bucket_name(encoded: &str) -> Result<BucketName, Fault> {

@@ -16,6 +16,7 @@ mod purge;
 mod readme;
 mod responses;
 mod storage;
+mod storage_crash;
 mod support;
 mod tus;
 mod warm;

@@ -184,7 +184,7 @@ impl From<BucketError> for Fault {
             BucketError::Blob(error) => error.into(),
             BucketError::Ingest(error) => error.into(),
             BucketError::Busy(GateError::Busy { .. }) => Self::Busy,
-            BucketError::Busy(GateError::Panicked) => Self::Internal,
+            BucketError::Busy(GateError::Panicked) | BucketError::Aborted => Self::Internal,
             BucketError::ReadOnly => Self::Denied,
         }
     }

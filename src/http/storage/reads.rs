@@ -7,7 +7,7 @@ use http::{HeaderMap, Uri};
 
 use super::route::Place;
 use super::signing::as_query;
-use super::{Answer, Fault, Storage};
+use super::{Answer, Fault, Observed, Storage};
 use crate::admission::Route;
 use crate::config::Access;
 use crate::http::{Call, ClientAddress};
@@ -40,15 +40,14 @@ impl Storage {
     }
 
     pub(super) async fn read_signed(&self, place: Place<'_>, request: &Parts) -> Answer {
-        let token = self.download_token(&self.object(place)?, request.uri.query())?;
+        let (token, tail) = self.opened(place, request.uri.query())?;
         let reader = Reader::Holder { until: Some(token.exp) };
-        let route = Route::Object(tail(request.uri.path(), "object/sign/"));
-        Ok(self.shown(route, request, None, reader).await)
+        Ok(self.shown(Route::Object(&tail), request, None, reader).await)
     }
 
     /// The transform comes from the token alone.
     pub(super) async fn render_signed(&self, place: Place<'_>, request: &Parts) -> Answer {
-        let token = self.download_token(&self.object(place)?, request.uri.query())?;
+        let (token, tail) = self.opened(place, request.uri.query())?;
         let mut query = as_query(&token);
         let mut pairs = url::form_urlencoded::parse(request.uri.query().unwrap_or_default().as_bytes());
         if let Some((_, name)) = pairs.find(|(name, _)| name == "download") {
@@ -58,8 +57,7 @@ impl Storage {
             query = named;
         }
         let reader = Reader::Holder { until: Some(token.exp) };
-        let route = Route::Render(tail(request.uri.path(), "render/image/sign/"));
-        Ok(self.shown(route, request, Some(&query), reader).await)
+        Ok(self.shown(Route::Render(&tail), request, Some(&query), reader).await)
     }
 
     async fn permitted(&self, object: &ObjectId, headers: &HeaderMap) -> Result<Reader, Fault> {
@@ -82,7 +80,9 @@ impl Storage {
         };
         let client = request.extensions.get::<ClientAddress>().and_then(|ClientAddress(address)| *address);
         let call = Call { method: &request.method, uri: &uri, headers: &request.headers, client };
-        self.images.serve_permitted(route, call, reader).await.map(axum::body::Body::new)
+        let mut response = self.images.serve_permitted(route, call, reader).await.map(axum::body::Body::new);
+        response.extensions_mut().insert(Observed);
+        response
     }
 }
 

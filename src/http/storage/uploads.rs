@@ -94,7 +94,8 @@ impl Storage {
                 if incoming.is_some() {
                     return Err(Fault::schema("body must have one file"));
                 }
-                let kind = declared.clone().or_else(|| field.content_type().map(str::to_owned));
+                // As it stands there: parsed, `charset=UTF-8` would come out in other letters.
+                let kind = declared.clone().or_else(|| text(field.headers(), CONTENT_TYPE).map(str::to_owned));
                 upload.mime_type = kind.unwrap_or_else(|| "application/octet-stream".to_owned());
                 if upload.mime_type.to_ascii_lowercase().starts_with("multipart/") {
                     return Err(Fault::MalformedType);
