@@ -1,5 +1,6 @@
 //! Owns every part; the only place where concrete backends are named and parts are wired.
 
+mod events;
 mod storage;
 
 use std::collections::{BTreeMap, HashMap};
@@ -13,7 +14,7 @@ use parking_lot::Mutex;
 use tokio_util::task::TaskTracker;
 use url::Url;
 
-pub use storage::Store;
+pub use storage::{CATALOG_FILE, Store};
 
 use crate::admission::{Admission, BucketBook, BucketRules};
 use crate::auth::{self, JwksHandle, Keys, SecretError};
@@ -23,6 +24,7 @@ use crate::catalog::CatalogError;
 use crate::clients::Clients;
 use crate::config::{Access, Config, Location, Secret};
 use crate::deliver::{Bounds, Deliver, Origin, OriginKind, Origins, Parts};
+use crate::events::Events;
 use crate::http::{Api, Cors, Images, Lifetimes, Page, Site, Storage};
 use crate::imaging;
 use crate::jwks::{self, Provider};
@@ -83,6 +85,7 @@ pub struct App {
     pub deliver: Arc<Deliver>,
     pub warmer: Arc<Warmer>,
     pub buckets: Arc<Buckets>,
+    pub events: Arc<Events>,
     /// Owned tasks, waited for at shutdown.
     pub tasks: TaskTracker,
     /// TLS for the public door; taken when its listener is opened.
@@ -109,7 +112,7 @@ impl App {
         let buckets = Arc::new(Buckets::new(bucket::Parts {
             catalog: Arc::clone(&store.catalog),
             blobs: store.blobs.clone(),
-            book,
+            book: Arc::clone(&book),
             deliver: Arc::clone(&deliver),
             upload_bytes: config.storage.upload_bytes.unwrap_or(config.limits.source_bytes).0,
             upload_life: Duration::from_secs(config.storage.upload_seconds),
@@ -124,11 +127,14 @@ impl App {
         });
         let warmer = Warmer::new(Arc::clone(&deliver), admission, &config.public_urls(), gatherer(config)?);
         let warmer = Arc::new(warmer);
+        let events = events::build(config, &store, &buckets, &deliver, book, metrics.events.clone())?;
         let keys = keys(config, &secret)?;
         let api = Arc::new(Api {
             deliver: Arc::clone(&deliver),
             warmer: Arc::clone(&warmer),
             metrics: Arc::clone(&metrics),
+            events: Arc::clone(&events),
+            doors: events::doors(config)?,
             storage: Storage {
                 buckets: Arc::clone(&buckets),
                 keys: Arc::clone(&keys),
@@ -150,7 +156,7 @@ impl App {
         let service = Service { site, api, metrics, limits: connection_limits(config), tasks: tasks.clone() };
         keep_house(&deliver, &tasks);
         keep_storage(&buckets, Duration::from_secs(config.storage.grace_seconds));
-        Ok(Arc::new(Self { service: Arc::new(service), deliver, warmer, buckets, tasks, tls, _lock: lock }))
+        Ok(Arc::new(Self { service: Arc::new(service), deliver, warmer, buckets, events, tasks, tls, _lock: lock }))
     }
 
     /// TLS of the public door, once.
@@ -187,6 +193,7 @@ fn build_deliver(config: &Config, store: &Store, tasks: &TaskTracker) -> Result<
         variants,
         gate: gate.map_err(AppError::Threads)?,
         clients: Clients::new(limits.client_per_second, limits.client_burst, limits.client_waiting),
+        listed: events::warm_lists(config)?,
         tasks: tasks.clone(),
     }))
 }

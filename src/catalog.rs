@@ -5,6 +5,7 @@
 //! its row-level security decide. What changes an object writes its [`Event`] in the same transaction (the outbox), so
 //! that a crash between the two loses nothing.
 
+mod deliveries;
 mod level;
 mod listing;
 mod postgres;
@@ -21,6 +22,7 @@ use sqlx::migrate::MigrateError;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+pub use deliveries::{Backlog, Delivery, HandOver, NewDelivery};
 pub use postgres::Postgres;
 pub use sqlite::Sqlite;
 pub use types::{

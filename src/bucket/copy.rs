@@ -66,13 +66,14 @@ impl Buckets {
         };
         let (buckets, caller, from, to) = (Arc::clone(self), caller.clone(), from.clone(), to.clone());
         self.owned(async move {
+            let _writing = buckets.writes.begin([from.clone(), to.clone()]);
             let renamed = match (buckets.catalog.rename(&caller, &from, &to, moved).await, moved) {
                 (Ok(renamed), _) => renamed,
                 (Err(error), Some(version)) => return Err(buckets.without_bytes(&to, version, error.into()).await),
                 (Err(error), None) => return Err(error.into()),
             };
-            buckets.changed(&from).await;
-            buckets.changed(&to).await;
+            buckets.changed(&from, original.version).await;
+            buckets.changed(&to, renamed.version).await;
             Ok(renamed)
         })
         .await
