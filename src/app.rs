@@ -102,7 +102,8 @@ impl App {
         let secret = auth::secret(config.jwt_secret.as_ref(), &config.data)?;
         let tasks = TaskTracker::new();
         let metrics = Arc::new(Metrics::default());
-        let store = Store::open(config).await?;
+        // Boxed: opening a database is a large future, and this one is inside every caller's.
+        let store = Box::pin(Store::open(config)).await?;
         store.own(config).await?;
         let deliver = build_deliver(config, &store, &tasks)?;
         let book = Arc::new(bucket_book(config)?);

@@ -79,8 +79,12 @@ impl Buckets {
         .await
     }
 
-    /// Removes bytes whose row was refused.
+    /// Removes bytes whose row was refused. Where the database failed nobody knows whether it kept the row: then they
+    /// stay, and cleanup finds them if it did not.
     pub(super) async fn without_bytes(&self, object: &ObjectId, version: Uuid, error: BucketError) -> BucketError {
+        if error.is_passing() {
+            return error;
+        }
         if let Err(error) = self.blobs.remove(&object.bucket, version).await {
             tracing::warn!(%error, "bytes of a refused write are left for cleanup");
         }
