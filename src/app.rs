@@ -16,7 +16,7 @@ pub use storage::Store;
 
 use crate::admission::{Admission, BucketBook, BucketRules};
 use crate::auth::{self, JwksHandle, Keys, SecretError};
-use crate::bucket::{self, Buckets};
+use crate::bucket::{self, Buckets, Fetching};
 use crate::cache::Memory;
 use crate::catalog::CatalogError;
 use crate::clients::Clients;
@@ -107,6 +107,7 @@ impl App {
             blobs: store.blobs.clone(),
             book,
             deliver: Arc::clone(&deliver),
+            fetching: fetching(config)?,
             upload_bytes: config.storage.upload_bytes.unwrap_or(config.limits.source_bytes).0,
         }));
         let images = Arc::new(Images {
@@ -252,6 +253,12 @@ fn origin(config: &Config, source: Source, source_bytes: u64) -> Origin {
 fn fetcher(config: &Config) -> Result<Fetcher, AppError> {
     let exceptions: Result<Vec<_>, _> = config.next.internal_hosts.0.iter().map(|text| HostPort::parse(text)).collect();
     Ok(Fetcher::new(exceptions?, Arc::new(SystemResolver))?)
+}
+
+/// What may be stored by URL.
+fn fetching(config: &Config) -> Result<Fetching, AppError> {
+    let hosts = config.fetch_hosts().map_err(|mistakes| wrong("storage.fetch_hosts", format!("{mistakes:?}")))?;
+    Ok(Fetching::new(fetcher(config)?, hosts, hops(config), config.own_origins()))
 }
 
 /// Everything by which callers are known, and the task that keeps the identity provider's keys fresh.

@@ -6,6 +6,7 @@
 
 mod copy;
 mod error;
+mod fetch;
 mod manage;
 mod put;
 mod remove;
@@ -17,6 +18,7 @@ use tokio::sync::{Notify, Semaphore};
 
 pub use copy::Changed;
 pub use error::BucketError;
+pub use fetch::{FetchError, Fetching};
 pub use put::{Door, Upload};
 pub use tidy::{Tidied, remove_orphans, remove_stale};
 
@@ -38,6 +40,7 @@ pub struct Parts {
     pub blobs: Blobs,
     pub book: Arc<BucketBook>,
     pub deliver: Arc<Deliver>,
+    pub fetching: Fetching,
     /// Largest upload into any bucket in bytes.
     pub upload_bytes: u64,
 }
@@ -49,6 +52,7 @@ pub struct Buckets {
     pub blobs: Blobs,
     book: Arc<BucketBook>,
     deliver: Arc<Deliver>,
+    fetching: Fetching,
     upload_bytes: u64,
     looking: Semaphore,
     /// Rung after each commit: the outbox has something new.
@@ -57,9 +61,9 @@ pub struct Buckets {
 
 impl Buckets {
     pub fn new(parts: Parts) -> Self {
-        let Parts { catalog, blobs, book, deliver, upload_bytes } = parts;
+        let Parts { catalog, blobs, book, deliver, fetching, upload_bytes } = parts;
         let looking = Semaphore::new(LOOKED_AT);
-        Self { catalog, blobs, book, deliver, upload_bytes, looking, events: Arc::new(Notify::new()) }
+        Self { catalog, blobs, book, deliver, fetching, upload_bytes, looking, events: Arc::new(Notify::new()) }
     }
 
     /// What follows a commit, before it is answered: nothing that was made of the old version is served any more.

@@ -7,7 +7,9 @@ mod conditional;
 mod cors;
 mod errors;
 mod images;
+mod openapi;
 mod pages;
+mod problem;
 mod respond;
 mod storage;
 mod warm;
@@ -27,6 +29,7 @@ pub use body::Body;
 pub use cors::Cors;
 pub use errors::Problem;
 pub use images::{Call, Images};
+pub use openapi::routes;
 pub use pages::Page;
 pub use respond::Lifetimes;
 pub use storage::Storage;
@@ -34,6 +37,9 @@ pub use storage::Storage;
 use crate::admission::Route;
 use crate::error::Code;
 use crate::source::is_own_request;
+
+/// Whether the process answers at all; asked often, so it is dispatched by hand too.
+const HEALTH: &str = "/healthz";
 
 /// Who is limited for a request's work; `None` is exempt.
 #[derive(Clone, Copy, Debug)]
@@ -76,7 +82,7 @@ impl Site {
             let call = Call { method: &parts.method, uri: &parts.uri, headers: &parts.headers, client };
             return Ok(self.images.serve(route, call).await);
         }
-        if parts.uri.path() == "/healthz" {
+        if parts.uri.path() == HEALTH {
             return Ok(Response::new(Body::Bytes(bytes::Bytes::from_static(b"ok\n"))));
         }
         // The admin door asks for no key: whoever reaches it must not be a page in somebody's browser.

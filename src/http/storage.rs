@@ -5,6 +5,7 @@
 
 mod body;
 mod buckets;
+mod by_url;
 mod fault;
 mod json;
 mod listing;
@@ -26,6 +27,7 @@ use http::header::CONNECTION;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 
 pub use fault::Fault;
+pub(super) use route::routes;
 
 use super::images::Images;
 use crate::auth::{Caller, Keys};

@@ -16,5 +16,6 @@ mod purge;
 mod readme;
 mod responses;
 mod storage;
+mod store_url;
 mod support;
 mod warm;

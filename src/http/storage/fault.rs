@@ -88,6 +88,14 @@ impl Fault {
         StatusCode::from_u16(self.row().0).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
+    /// What was wrong, for people.
+    pub fn message(&self) -> String {
+        match self {
+            Self::Key(key) => format!("Invalid key: {key}"),
+            other => other.row().4.to_owned(),
+        }
+    }
+
     pub(super) fn schema(message: impl Into<String>) -> Self {
         Self::Schema(message.into())
     }
@@ -95,9 +103,8 @@ impl Fault {
 
 impl IntoResponse for Fault {
     fn into_response(self) -> Response {
-        let (_, status_code, error, code, message) = self.row();
-        let message = if let Self::Key(key) = &self { format!("Invalid key: {key}") } else { message.to_owned() };
-        let envelope = json!({"statusCode": status_code, "error": error, "message": message, "code": code});
+        let (_, status_code, error, code, _) = self.row();
+        let envelope = json!({"statusCode": status_code, "error": error, "message": self.message(), "code": code});
         let mut response = (self.status(), Json(envelope)).into_response();
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if self == Self::Busy {

@@ -24,7 +24,7 @@ use crate::catalog::Put;
 use crate::object::ObjectId;
 
 /// Where the client says nothing.
-const NO_CACHE: &str = "no-cache";
+pub(super) const NO_CACHE: &str = "no-cache";
 /// Longest value of a form's field that is no file, in bytes.
 const FIELD_BYTES: usize = 1 << 20;
 /// Most fields of a form.
@@ -164,7 +164,7 @@ fn cache_control(headers: &HeaderMap) -> String {
 }
 
 /// A form says only the seconds.
-fn max_age(seconds: &str) -> String {
+pub(super) fn max_age(seconds: &str) -> String {
     let seconds = seconds.trim();
     match seconds.parse::<u64>() {
         Ok(seconds) => format!("max-age={seconds}"),
