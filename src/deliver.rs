@@ -3,6 +3,7 @@
 mod confirm;
 mod error;
 mod fill;
+mod inspect;
 mod purge;
 
 use std::collections::HashMap;
@@ -12,6 +13,7 @@ use std::time::{Duration, SystemTime};
 use tokio_util::task::TaskTracker;
 
 pub use error::DeliverError;
+pub use inspect::{Cached, CachedVariant, Usage};
 
 use crate::cache::{CacheStatus, Memory};
 use crate::clients::{Client, Clients, Turn};
@@ -19,6 +21,7 @@ use crate::fills::{Aborted, Fills, Part};
 use crate::imaging::{self, Effort};
 use crate::object::{BucketName, ObjectId};
 use crate::pictures::{OpenPicture, Pictures};
+use crate::popularity::Popularity;
 use crate::purge::PurgeLog;
 use crate::render::{Gate, Priority, Timings};
 use crate::source::Source;
@@ -150,6 +153,7 @@ pub struct Deliver {
     pub(crate) pictures: Pictures,
     pub(crate) gate: Gate,
     pub(crate) clients: Clients,
+    pub(crate) popularity: Popularity,
     purges: PurgeLog,
     confirming: Confirming,
     filling: Filling,
@@ -197,6 +201,7 @@ impl Deliver {
             variants,
             gate,
             clients,
+            popularity: Popularity::default(),
             asked_once,
             tasks,
             runtime: tokio::runtime::Handle::current(),
@@ -208,11 +213,22 @@ impl Deliver {
     /// Whatever takes longer than a look into memory runs in an owned task: a caller that goes away cancels nothing.
     pub async fn deliver(self: &Arc<Self>, ask: &Ask) -> Result<Delivered, DeliverError> {
         if let Some(hit) = self.hit(ask)? {
+            self.count(ask, &hit);
             return Ok(hit);
         }
         let (deliver, ask) = (Arc::clone(self), ask.clone());
-        let walk = async move { deliver.walk(&ask).await };
+        let walk = async move {
+            let delivered = deliver.walk(&ask).await?;
+            deliver.count(&ask, &delivered);
+            Ok(delivered)
+        };
         self.tasks.spawn_on(walk, &self.runtime).await.map_err(|_| Aborted)?
+    }
+
+    fn count(&self, ask: &Ask, delivered: &Delivered) {
+        if ask.purpose == Purpose::Request {
+            self.popularity.count(&ask.object, delivered.status);
+        }
     }
 
     /// The variant, if its version is fresh and it is in memory.

@@ -1,5 +1,6 @@
 //! The routes. Picture URLs are dispatched by hand, before anything else; everything else is the API side.
 
+mod admin;
 mod api;
 mod body;
 mod client;

@@ -13,6 +13,7 @@ use axum::routing::{MethodRouter, any, delete, get, post};
 use axum::{Json, Router};
 use serde_json::json;
 
+use super::admin;
 use super::pages::Page;
 use super::storage::Storage;
 use crate::auth::Keys;
@@ -64,9 +65,14 @@ const OPEN: [Row; 6] = [
 ];
 
 /// Routes for service keys and the admin door.
-const SERVICE: [Row; 6] = [
+const SERVICE: [Row; 11] = [
     (Method::POST, "/admin/purge", || post(purge)),
     (Method::POST, "/admin/warm", || post(super::warm::warm)),
+    (Method::GET, "/admin/usage", || get(admin::usage)),
+    (Method::GET, "/admin/usage/{bucket}", || get(admin::bucket_usage)),
+    (Method::GET, "/admin/objects/{bucket}/largest", || get(admin::largest)),
+    (Method::GET, "/admin/objects/{bucket}/requested", || get(admin::requested)),
+    (Method::GET, "/admin/objects/{bucket}/{*object}", || get(admin::object)),
     (Method::DELETE, "/storage/v1/cdn", || delete(purge_all)),
     (Method::DELETE, "/storage/v1/cdn/", || delete(purge_all)),
     (Method::DELETE, "/storage/v1/cdn/{bucket}", || delete(purge_bucket)),

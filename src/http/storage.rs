@@ -27,6 +27,7 @@ use http::header::CONNECTION;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 
 pub use fault::Fault;
+pub(super) use json::timestamp;
 pub(super) use route::routes;
 
 use super::images::Images;
