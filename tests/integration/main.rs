@@ -10,6 +10,7 @@ mod dialects;
 mod edge;
 mod fixtures;
 mod object_stores;
+mod openapi;
 mod origin_faults;
 mod pictures;
 mod process;
