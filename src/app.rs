@@ -18,7 +18,7 @@ pub use storage::{CATALOG_FILE, Store};
 
 use crate::admission::{Admission, BucketBook, BucketRules};
 use crate::auth::{self, JwksHandle, Keys, SecretError};
-use crate::bucket::{self, BucketError, Buckets};
+use crate::bucket::{self, BucketError, Buckets, Fetching};
 use crate::cache::Memory;
 use crate::catalog::CatalogError;
 use crate::clients::Clients;
@@ -114,6 +114,7 @@ impl App {
             blobs: store.blobs.clone(),
             book: Arc::clone(&book),
             deliver: Arc::clone(&deliver),
+            fetching: fetching(config)?,
             upload_bytes: config.storage.upload_bytes.unwrap_or(config.limits.source_bytes).0,
             upload_life: Duration::from_secs(config.storage.upload_seconds),
             tasks: tasks.clone(),
@@ -266,6 +267,12 @@ fn origin(config: &Config, source: Source, source_bytes: u64) -> Origin {
 fn fetcher(config: &Config) -> Result<Fetcher, AppError> {
     let exceptions: Result<Vec<_>, _> = config.next.internal_hosts.0.iter().map(|text| HostPort::parse(text)).collect();
     Ok(Fetcher::new(exceptions?, Arc::new(SystemResolver))?)
+}
+
+/// What may be stored by URL.
+fn fetching(config: &Config) -> Result<Fetching, AppError> {
+    let hosts = config.fetch_hosts().map_err(|mistakes| wrong("storage.fetch_hosts", format!("{mistakes:?}")))?;
+    Ok(Fetching::new(fetcher(config)?, hosts, hops(config), config.own_origins()))
 }
 
 /// Everything by which callers are known, and the task that keeps the identity provider's keys fresh.

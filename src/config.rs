@@ -117,7 +117,16 @@ pub struct Storage {
     pub utf8_keys: bool,
     /// Seconds for which replaced and removed bytes are kept.
     pub grace_seconds: u64,
+    /// Hosts from which pictures may be stored by URL, https unless `http://` is written: `example.com`, `*.example.com`, `http://example.com:8080`. Default: where OpenAI keeps what it has painted.
+    pub fetch_hosts: TextList,
 }
+
+/// Each by its full name: every customer of that cloud has a host beside these.
+const PAINTED: [&str; 3] = [
+    "oaidalleapiprodscus.blob.core.windows.net",
+    "dalleproduse.blob.core.windows.net",
+    "dalleprodsec.blob.core.windows.net",
+];
 
 impl Default for Storage {
     fn default() -> Self {
@@ -130,6 +139,7 @@ impl Default for Storage {
             upload_seconds: 3600,
             utf8_keys: false,
             grace_seconds: 3600,
+            fetch_hosts: TextList(PAINTED.map(str::to_owned).to_vec()),
         }
     }
 }
@@ -269,7 +279,7 @@ pub struct NextConfig {
     pub minimum_cache_ttl: u64,
     /// `refuse` answers 400 for a corrupt source; `original` passes it through as Next does.
     pub on_corrupt: OnCorrupt,
-    /// `host:port` pairs of remote patterns that may have internal addresses.
+    /// `host:port` pairs that remote patterns and `storage.fetch_hosts` may name although their addresses are internal.
     pub internal_hosts: TextList,
 }
 

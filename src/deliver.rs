@@ -3,6 +3,7 @@
 mod confirm;
 mod error;
 mod fill;
+mod inspect;
 mod listed;
 mod purge;
 
@@ -13,6 +14,7 @@ use std::time::{Duration, SystemTime};
 use tokio_util::task::TaskTracker;
 
 pub use error::DeliverError;
+pub use inspect::{Cached, CachedVariant, Usage};
 pub use listed::WarmLists;
 
 use crate::cache::{CacheStatus, Memory};
@@ -21,6 +23,7 @@ use crate::fills::{Aborted, Fills, Part};
 use crate::imaging::{self, Effort};
 use crate::object::{BucketName, ObjectId};
 use crate::pictures::{OpenPicture, Pictures};
+use crate::popularity::Popularity;
 use crate::purge::PurgeLog;
 use crate::render::{Gate, Priority, Timings};
 use crate::source::Source;
@@ -156,6 +159,7 @@ pub struct Deliver {
     pub(crate) clients: Clients,
     /// What pages will ask of every object, by bucket.
     pub(crate) listed: WarmLists,
+    pub(crate) popularity: Popularity,
     purges: PurgeLog,
     confirming: Confirming,
     filling: Filling,
@@ -206,6 +210,7 @@ impl Deliver {
             gate,
             clients,
             listed,
+            popularity: Popularity::default(),
             asked_once,
             tasks,
             runtime: tokio::runtime::Handle::current(),
@@ -217,11 +222,22 @@ impl Deliver {
     /// Whatever takes longer than a look into memory runs in an owned task: a caller that goes away cancels nothing.
     pub async fn deliver(self: &Arc<Self>, ask: &Ask) -> Result<Delivered, DeliverError> {
         if let Some(hit) = self.hit(ask)? {
+            self.count(ask, &hit);
             return Ok(hit);
         }
         let (deliver, ask) = (Arc::clone(self), ask.clone());
-        let walk = async move { deliver.walk(&ask).await };
+        let walk = async move {
+            let delivered = deliver.walk(&ask).await?;
+            deliver.count(&ask, &delivered);
+            Ok(delivered)
+        };
         self.tasks.spawn_on(walk, &self.runtime).await.map_err(|_| Aborted)?
+    }
+
+    fn count(&self, ask: &Ask, delivered: &Delivered) {
+        if ask.purpose == Purpose::Request {
+            self.popularity.count(&ask.object, delivered.status);
+        }
     }
 
     /// The variant, if its version is fresh and it is in memory.

@@ -1,5 +1,6 @@
 //! The routes. Picture URLs are dispatched by hand, before anything else; everything else is the API side.
 
+mod admin;
 mod api;
 mod body;
 mod client;
@@ -8,7 +9,9 @@ mod cors;
 mod errors;
 mod events;
 mod images;
+mod openapi;
 mod pages;
+mod problem;
 mod respond;
 mod storage;
 mod warm;
@@ -29,6 +32,7 @@ pub use cors::Cors;
 pub use errors::Problem;
 pub use events::EventDoors;
 pub use images::{Call, Images};
+pub use openapi::routes;
 pub use pages::Page;
 pub use respond::Lifetimes;
 pub use storage::Storage;
@@ -36,6 +40,9 @@ pub use storage::Storage;
 use crate::admission::Route;
 use crate::error::Code;
 use crate::source::is_own_request;
+
+/// Whether the process answers at all; asked often, so it is dispatched by hand too.
+const HEALTH: &str = "/healthz";
 
 /// Who is limited for a request's work; `None` is exempt.
 #[derive(Clone, Copy, Debug)]
@@ -78,7 +85,7 @@ impl Site {
             let call = Call { method: &parts.method, uri: &parts.uri, headers: &parts.headers, client };
             return Ok(self.images.serve(route, call).await);
         }
-        if parts.uri.path() == "/healthz" {
+        if parts.uri.path() == HEALTH {
             return Ok(Response::new(Body::Bytes(bytes::Bytes::from_static(b"ok\n"))));
         }
         // The admin door asks for no key: whoever reaches it must not be a page in somebody's browser.

@@ -56,6 +56,7 @@ pub mod deliver;
 pub mod clients;
 pub mod fills;
 pub mod pictures;
+pub mod popularity;
 pub mod render;
 pub mod versions;
 

@@ -50,6 +50,12 @@ impl BucketName {
         Self(format!("~local{index}").into())
     }
 
+    /// Reads back a name that was written by us, hidden ones too.
+    pub(crate) fn stored(text: &str) -> Option<Self> {
+        let name = Self::parse(text.strip_prefix('~').unwrap_or(text)).ok()?;
+        Some(if text.starts_with('~') { Self(text.into()) } else { name })
+    }
+
     /// Whether this is one of our own buckets, which no URL can name.
     pub fn is_hidden(&self) -> bool {
         self.0.starts_with('~')

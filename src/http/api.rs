@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{Extension, Path, Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, delete, get, post};
+use axum::routing::{MethodRouter, any, delete, get, post};
 use axum::{Json, Router};
 use serde_json::json;
 
+use super::admin;
 use super::events::{self, EventDoors};
 use super::pages::Page;
 use super::storage::Storage;
@@ -54,33 +55,56 @@ pub struct Api {
 /// Largest body of an API request in bytes.
 const BODY_BYTES: usize = 4_000_000;
 
+/// A route: method, path, and what answers it.
+type Row = (Method, &'static str, fn() -> MethodRouter<Arc<Api>>);
+
+/// Routes that see to their callers themselves.
+const OPEN: [Row; 9] = [
+    (Method::GET, "/", || get(super::pages::index)),
+    (Method::GET, "/assets/{name}", || get(super::pages::asset)),
+    (Method::GET, "/readyz", || get(ready)),
+    (Method::GET, "/metrics", || get(metrics)),
+    (Method::GET, "/openapi.json", || get(super::openapi::document)),
+    (Method::POST, "/api/storage/store", || post(store_by_url)),
+    (Method::POST, "/events", || post(events::ours)),
+    (Method::POST, "/events/supabase", || post(events::supabase)),
+    (Method::POST, "/events/s3", || post(events::s3)),
+];
+
+/// Routes for service keys and the admin door.
+const SERVICE: [Row; 13] = [
+    (Method::POST, "/admin/purge", || post(purge)),
+    (Method::POST, "/admin/warm", || post(super::warm::warm)),
+    (Method::GET, "/admin/webhooks/dead", || get(events::dead_letters)),
+    (Method::POST, "/admin/webhooks/dead/{id}/retry", || post(events::retry)),
+    (Method::GET, "/admin/usage", || get(admin::usage)),
+    (Method::GET, "/admin/usage/{bucket}", || get(admin::bucket_usage)),
+    (Method::GET, "/admin/objects/{bucket}/largest", || get(admin::largest)),
+    (Method::GET, "/admin/objects/{bucket}/requested", || get(admin::requested)),
+    (Method::GET, "/admin/objects/{bucket}/{*object}", || get(admin::object)),
+    (Method::DELETE, "/storage/v1/cdn", || delete(purge_all)),
+    (Method::DELETE, "/storage/v1/cdn/", || delete(purge_all)),
+    (Method::DELETE, "/storage/v1/cdn/{bucket}", || delete(purge_bucket)),
+    (Method::DELETE, "/storage/v1/cdn/{bucket}/{*object}", || delete(purge_object)),
+];
+
+/// Method and path of every route of these tables.
+pub(super) fn routes() -> impl Iterator<Item = (Method, &'static str)> {
+    OPEN.into_iter().chain(SERVICE).map(|(method, path, _)| (method, path))
+}
+
+fn table(rows: impl IntoIterator<Item = Row>) -> Router<Arc<Api>> {
+    rows.into_iter().fold(Router::new(), |router, (_, path, answer)| router.route(path, answer()))
+}
+
 pub(super) fn router(api: Arc<Api>) -> Router {
-    let admin = Router::new()
-        .route("/admin/purge", post(purge))
-        .route("/admin/warm", post(super::warm::warm))
-        .route("/admin/webhooks/dead", get(events::dead_letters))
-        .route("/admin/webhooks/dead/{id}/retry", post(events::retry))
-        .route_layer(middleware::from_fn_with_state(Arc::clone(&api), admit_service));
-    let cdn = Router::new()
-        .route("/storage/v1/cdn", delete(purge_all))
-        .route("/storage/v1/cdn/", delete(purge_all))
-        .route("/storage/v1/cdn/{bucket}", delete(purge_bucket))
-        .route("/storage/v1/cdn/{bucket}/{*object}", delete(purge_object))
-        .route_layer(middleware::from_fn_with_state(Arc::clone(&api), admit_service));
+    let service = table(SERVICE).route_layer(middleware::from_fn_with_state(Arc::clone(&api), admit_service));
     let storage = Router::new()
         .route("/storage/v1/{*path}", any(storage))
         // Each bucket has a limit of its own, counted on the stream.
         .layer(axum::extract::DefaultBodyLimit::disable());
-    Router::new()
-        .route("/", get(super::pages::index))
-        .route("/assets/{name}", get(super::pages::asset))
-        .route("/readyz", get(ready))
-        .route("/metrics", get(metrics))
-        .route("/events", post(events::ours))
-        .route("/events/supabase", post(events::supabase))
-        .route("/events/s3", post(events::s3))
-        .merge(admin)
-        .merge(cdn)
+    table(OPEN)
+        .merge(service)
         .merge(storage)
         .fallback(not_found)
         .layer(axum::extract::DefaultBodyLimit::max(BODY_BYTES))
@@ -91,6 +115,10 @@ async fn storage(State(api): State<Arc<Api>>, request: Request) -> Response {
     let whole = request.uri().path().to_owned();
     let path = whole.strip_prefix("/storage/v1/").unwrap_or_default();
     api.storage.handle(path, request).await
+}
+
+async fn store_by_url(State(api): State<Arc<Api>>, request: Request) -> Response {
+    api.storage.store_by_url(request).await
 }
 
 async fn ready(State(api): State<Arc<Api>>) -> Response {

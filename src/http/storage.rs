@@ -5,6 +5,7 @@
 
 mod body;
 mod buckets;
+mod by_url;
 mod fault;
 mod json;
 mod listing;
@@ -28,6 +29,8 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version};
 use url::Url;
 
 pub use fault::Fault;
+pub(super) use json::timestamp;
+pub(super) use route::routes;
 
 use super::images::Images;
 use crate::auth::{Caller, Keys};

@@ -15,6 +15,7 @@ use super::body;
 use super::error::{SetupError, SourceError};
 use super::guard::{self, HostPort, Passage, Refused, VettingResolver};
 use super::validators::Validators;
+use crate::transform::HostList;
 
 /// `Accept` for pictures.
 pub const PICTURES_FIRST: HeaderValue = HeaderValue::from_static("image/*,*/*;q=0.8");
@@ -118,8 +119,20 @@ impl Fetcher {
 
     /// Fetches, following redirects; every hop is judged anew and has its own time.
     pub async fn get(&self, request: FetchRequest<'_>) -> Result<Fetched, SourceError> {
+        self.follow(request, None).await
+    }
+
+    /// As [`Fetcher::get`], from these hosts alone: a redirect to any other ends it.
+    pub async fn get_from(&self, hosts: &HostList, request: FetchRequest<'_>) -> Result<Fetched, SourceError> {
+        self.follow(request, Some(hosts)).await
+    }
+
+    async fn follow(&self, request: FetchRequest<'_>, hosts: Option<&HostList>) -> Result<Fetched, SourceError> {
         let mut url = request.url.clone();
         for _ in 0..=request.hops.redirects {
+            if hosts.is_some_and(|hosts| !hosts.admits(&url)) {
+                return Err(Refused::Host.into());
+            }
             let hop = tokio::time::timeout(request.hops.hop_timeout, self.hop(url, &request)).await;
             match hop.map_err(|_| SourceError::Slow)?? {
                 Hop::Arrived(fetched) => return Ok(fetched),

@@ -12,6 +12,7 @@ use url::Url;
 use super::scripted_origin::{Answer, Origin, Reply};
 use super::*;
 use crate::object::{BucketName, ObjectId, ObjectKey};
+use crate::transform::HostList;
 
 const LIMIT: u64 = 1 << 20;
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\nand the rest of it";
@@ -468,4 +469,38 @@ async fn origins_are_reachable_when_they_answer_at_all() {
     let url = Url::parse(&format!("http://{closed}/")).unwrap();
     let error = Source::Http(HttpSource::new(&url, [], QUICK, fetcher(&[])).unwrap()).check().await.unwrap_err();
     assert_eq!(error.code(), crate::error::Code::OriginUnreachable);
+}
+
+async fn open_listed(fetcher: &Fetcher, hosts: &[&str], url: &str) -> Result<Fetched, SourceError> {
+    let hosts = HostList::compile(hosts.iter().copied()).unwrap();
+    let url = Url::parse(url).unwrap();
+    let request = FetchRequest { url, trust: None, known: None, accept: PICTURES_FIRST, limit: LIMIT, hops: PATIENT };
+    fetcher.get_from(&hosts, request).await
+}
+
+#[tokio::test]
+async fn hosts_off_the_list_are_asked_neither_first_nor_on_a_redirects_word() {
+    let (origin, other) = (Origin::start(), Origin::start());
+    origin.serve("/a.png", Reply::ok("image/png", PNG));
+    origin.serve("/off.png", Reply::redirect(&other.url("/a.png")));
+    other.serve("/a.png", Reply::ok("image/png", PNG));
+    // The guard would let both pass.
+    let fetcher = fetcher(&[origin.address().to_string(), other.address().to_string()]);
+    let listed = origin.url("");
+    let hosts = [listed.as_str()];
+    assert!(matches!(open_listed(&fetcher, &hosts, &origin.url("/a.png")).await, Ok(Fetched::Body { .. })));
+    for url in [other.url("/a.png"), origin.url("/off.png"), "https://example.com/a.png".to_owned()] {
+        let error = open_listed(&fetcher, &hosts, &url).await.unwrap_err();
+        assert_eq!(error, SourceError::Refused(Refused::Host), "{url}");
+    }
+    assert!(other.seen().is_empty());
+}
+
+#[tokio::test]
+async fn listed_names_with_internal_addresses_are_refused() {
+    for answer in [["127.0.0.1"], ["10.0.0.1"], ["169.254.169.254"], ["::ffff:7f00:1"]] {
+        let fetcher = Fetcher::new(Vec::new(), Scripted::new(&[&answer])).unwrap();
+        let error = open_listed(&fetcher, &["http://*.example"], "http://rebind.example/a.png").await.unwrap_err();
+        assert!(matches!(&error, SourceError::Refused(Refused::Name { .. })), "{error}");
+    }
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 mod access;
+mod admin;
 mod auth;
 mod cache;
 mod dialects;
@@ -10,6 +11,7 @@ mod edge;
 mod events;
 mod fixtures;
 mod object_stores;
+mod openapi;
 mod origin_faults;
 mod pictures;
 mod process;
@@ -19,6 +21,7 @@ mod receiver;
 mod responses;
 mod storage;
 mod storage_crash;
+mod store_url;
 mod support;
 mod tus;
 mod warm;
