@@ -106,8 +106,24 @@ static ROWS: [Row; 29] = [
 
 /// Method and path below `/storage/v1/` of every operation.
 pub(in crate::http) fn routes() -> impl Iterator<Item = (Method, &'static str)> {
-    ROWS.iter().map(|(method, path, _)| (method.clone(), *path))
+    ROWS.iter().map(|(method, path, _)| (method.clone(), *path)).chain(RESUMABLE)
 }
+
+/// What [`Resumable`] stands for, whose paths begin alike.
+const RESUMABLE: [(Method, &str); 12] = [
+    (Method::OPTIONS, "upload/resumable"),
+    (Method::POST, "upload/resumable"),
+    (Method::HEAD, "upload/resumable/{id}"),
+    (Method::PATCH, "upload/resumable/{id}"),
+    (Method::POST, "upload/resumable/{id}"),
+    (Method::DELETE, "upload/resumable/{id}"),
+    (Method::OPTIONS, "upload/resumable/sign"),
+    (Method::POST, "upload/resumable/sign"),
+    (Method::HEAD, "upload/resumable/sign/{id}"),
+    (Method::PATCH, "upload/resumable/sign/{id}"),
+    (Method::POST, "upload/resumable/sign/{id}"),
+    (Method::DELETE, "upload/resumable/sign/{id}"),
+];
 
 /// The operation of a path below `/storage/v1/`.
 pub(super) fn of<'a>(method: &Method, path: &'a str) -> Option<Operation<'a>> {
