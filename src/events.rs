@@ -1,6 +1,6 @@
 //! Facts about objects, and what follows from them, in this order: version record and purge, then warm, then announce.
 //!
-//! - Our own writes come out of the catalogue's outbox ([`outbox`]), at least once and in order per object.
+//! - Our own writes come out of the catalogue's outbox, at least once and in order per object.
 //! - Others' come in as hints ([`hint`]): which object may have changed. The source is asked for the rest.
 //! - What is announced goes to everyone in this process ([`Bus`]) and, as signed messages that survive a crash, to the
 //!   operator's webhooks ([`Hook`]).
