@@ -1,6 +1,7 @@
 //! Owns every part; the only place where concrete backends are named and parts are wired.
 
 mod storage;
+mod upstream;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
@@ -11,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio_util::task::TaskTracker;
+use url::Url;
 
 pub use storage::Store;
 
@@ -22,7 +24,7 @@ use crate::catalog::CatalogError;
 use crate::clients::Clients;
 use crate::config::{Access, Config, Location, Secret};
 use crate::deliver::{Bounds, Deliver, Origin, OriginKind, Origins, Parts};
-use crate::http::{Api, Cors, Images, Lifetimes, Page, Site, Storage};
+use crate::http::{Api, Backend, Cors, Images, Lifetimes, Page, Site, Storage};
 use crate::imaging;
 use crate::jwks::{self, Provider};
 use crate::object::BucketName;
@@ -79,7 +81,8 @@ pub struct App {
     pub service: Arc<Service>,
     pub deliver: Arc<Deliver>,
     pub warmer: Arc<Warmer>,
-    pub buckets: Arc<Buckets>,
+    /// Our own buckets; none in front of an upstream, whose they are.
+    pub buckets: Option<Arc<Buckets>>,
     /// Owned tasks, waited for at shutdown.
     pub tasks: TaskTracker,
     /// TLS for the public door; taken when its listener is opened.
@@ -96,19 +99,10 @@ impl App {
         let secret = auth::secret(config.jwt_secret.as_ref(), &config.data)?;
         let tasks = TaskTracker::new();
         let metrics = Arc::new(Metrics::default());
-        let store = Store::open(config).await?;
-        store.own(config).await?;
-        let deliver = build_deliver(config, &store, &tasks)?;
+        let behind = Behind::open(config).await?;
+        let deliver = build_deliver(config, &behind, &tasks)?;
         let book = Arc::new(bucket_book(config)?);
-        bucket::fill_book(&book, &store.catalog).await?;
-        let admission = Arc::new(build_admission(config, Arc::clone(&book))?);
-        let buckets = Arc::new(Buckets::new(bucket::Parts {
-            catalog: Arc::clone(&store.catalog),
-            blobs: store.blobs.clone(),
-            book,
-            deliver: Arc::clone(&deliver),
-            upload_bytes: config.storage.upload_bytes.0,
-        }));
+        let admission = Arc::new(build_admission(config, book)?);
         let images = Arc::new(Images {
             deliver: Arc::clone(&deliver),
             admission: Arc::clone(&admission),
@@ -119,17 +113,16 @@ impl App {
         let warmer = Warmer::new(Arc::clone(&deliver), admission, &config.public_urls(), gatherer(config)?);
         let warmer = Arc::new(warmer);
         let keys = keys(config, &secret)?;
+        let backend = match behind {
+            Behind::Own(store) => Backend::Own(Box::new(storage(config, store, &images, &keys).await?)),
+            Behind::Upstream(url) => Backend::Upstream(Arc::new(upstream::build(config, &url, &images, &tasks)?)),
+        };
+        let buckets = backend.own().map(|storage| Arc::clone(&storage.buckets));
         let api = Arc::new(Api {
             deliver: Arc::clone(&deliver),
             warmer: Arc::clone(&warmer),
             metrics: Arc::clone(&metrics),
-            storage: Storage {
-                buckets: Arc::clone(&buckets),
-                keys: Arc::clone(&keys),
-                images: Arc::clone(&images),
-                utf8_keys: config.storage.utf8_keys,
-                body_timeout: Duration::from_secs(config.limits.body_seconds),
-            },
+            backend,
             keys,
             page: page(config, front),
             loopback_only: config.is_loopback_only(),
@@ -142,7 +135,9 @@ impl App {
         let tls = Mutex::new(tls_files(config)?);
         let service = Service { site, api, metrics, limits: connection_limits(config), tasks: tasks.clone() };
         keep_house(&deliver, &tasks);
-        keep_storage(&buckets, Duration::from_secs(config.storage.grace_seconds));
+        if let Some(buckets) = &buckets {
+            keep_storage(buckets, Duration::from_secs(config.storage.grace_seconds));
+        }
         Ok(Arc::new(Self { service: Arc::new(service), deliver, warmer, buckets, tasks, tls, _lock: lock }))
     }
 
@@ -164,13 +159,51 @@ pub fn lock_data_folder(data: &Path) -> Result<File, AppError> {
     }
 }
 
-fn build_deliver(config: &Config, store: &Store, tasks: &TaskTracker) -> Result<Arc<Deliver>, AppError> {
+/// What lies behind the storage API.
+enum Behind {
+    Own(Store),
+    /// Nothing of our own is opened.
+    Upstream(Url),
+}
+
+impl Behind {
+    async fn open(config: &Config) -> Result<Self, AppError> {
+        if let Some(url) = &config.upstream.url {
+            return Ok(Self::Upstream(url.clone()));
+        }
+        let store = Store::open(config).await?;
+        store.own(config).await?;
+        Ok(Self::Own(store))
+    }
+}
+
+/// The storage API over our own buckets.
+async fn storage(config: &Config, store: Store, images: &Arc<Images>, keys: &Arc<Keys>) -> Result<Storage, AppError> {
+    let book = Arc::clone(&images.admission.buckets);
+    bucket::fill_book(&book, &store.catalog).await?;
+    let parts = bucket::Parts {
+        catalog: store.catalog,
+        blobs: store.blobs,
+        book,
+        deliver: Arc::clone(&images.deliver),
+        upload_bytes: config.storage.upload_bytes.0,
+    };
+    Ok(Storage {
+        buckets: Arc::new(Buckets::new(parts)),
+        keys: Arc::clone(keys),
+        images: Arc::clone(images),
+        utf8_keys: config.storage.utf8_keys,
+        body_timeout: Duration::from_secs(config.limits.body_seconds),
+    })
+}
+
+fn build_deliver(config: &Config, behind: &Behind, tasks: &TaskTracker) -> Result<Arc<Deliver>, AppError> {
     let limits = &config.limits;
     let variants = variant_store(config)?;
     let threads = limits.render_threads.or_else(|| std::thread::available_parallelism().ok().map(Into::into));
     let gate = Gate::start(threads.unwrap_or(1), Duration::from_millis(limits.queue_ms), limits.queue_entries);
     Ok(Deliver::new(Parts {
-        origins: origins(config, store)?,
+        origins: origins(config, behind)?,
         bounds: Bounds {
             imaging: imaging::Limits { pixels: limits.pixels, frames: limits.frames },
             output_side: limits.output_side,
@@ -195,8 +228,9 @@ fn variant_store(config: &Config) -> Result<Arc<VariantStore>, AppError> {
     Ok(VariantStore::over(store.into_store(), None, capacity))
 }
 
-/// Every read side: the configured buckets, the origins of `next.local`, remote URLs, and our own buckets.
-fn origins(config: &Config, store: &Store) -> Result<Origins, AppError> {
+/// Every read side: the configured buckets, the origins of `next.local`, remote URLs, and our own or an upstream's
+/// buckets.
+fn origins(config: &Config, behind: &Behind) -> Result<Origins, AppError> {
     let fetcher = fetcher(config)?;
     let mut origins = HashMap::new();
     for (name, bucket) in config.named_buckets() {
@@ -227,10 +261,14 @@ fn origins(config: &Config, store: &Store) -> Result<Origins, AppError> {
             origin(config, Source::Http(source), config.limits.source_bytes.0),
         );
     }
-    let remote = Source::Remote(RemoteSource::new(hops(config), fetcher));
-    origins.insert(BucketName::remote(), origin(config, remote, config.limits.source_bytes.0));
-    let own = origin(config, Source::Embedded(store.source()), config.limits.source_bytes.0);
-    Ok(Origins { named: origins, own: Some(own) })
+    let remote = Source::Remote(RemoteSource::new(hops(config), fetcher.clone()));
+    let whole = |source| origin(config, source, config.limits.source_bytes.0);
+    origins.insert(BucketName::remote(), whole(remote));
+    let (others, restricted) = match behind {
+        Behind::Own(store) => (whole(Source::Embedded(store.source())), None),
+        Behind::Upstream(url) => (whole(upstream::source(config, url, fetcher)?), Some(whole(Source::Restricted))),
+    };
+    Ok(Origins { named: origins, others: Some(others), restricted })
 }
 
 fn origin(config: &Config, source: Source, source_bytes: u64) -> Origin {
@@ -238,7 +276,9 @@ fn origin(config: &Config, source: Source, source_bytes: u64) -> Origin {
         Source::Folder(_) => OriginKind::Folder,
         Source::Embedded(own) if own.is_local() => OriginKind::OwnDisk,
         Source::Embedded(_) => OriginKind::OwnStore,
-        Source::Http(_) | Source::Store(_) | Source::Remote(_) => OriginKind::Foreign,
+        Source::Http(_) | Source::Store(_) | Source::Remote(_) | Source::Upstream(_) | Source::Restricted => {
+            OriginKind::Foreign
+        }
     };
     // Asking a folder is one stat, and asking ourselves one query: better than serving what was replaced.
     let is_quick = kind != OriginKind::Foreign;
@@ -251,7 +291,7 @@ fn origin(config: &Config, source: Source, source_bytes: u64) -> Origin {
 
 fn fetcher(config: &Config) -> Result<Fetcher, AppError> {
     let exceptions: Result<Vec<_>, _> = config.next.internal_hosts.0.iter().map(|text| HostPort::parse(text)).collect();
-    Ok(Fetcher::new(exceptions?, Arc::new(SystemResolver))?)
+    Ok(Fetcher::new(exceptions?, Arc::new(SystemResolver), &upstream::via(config))?)
 }
 
 /// Everything by which callers are known, and the task that keeps the identity provider's keys fresh.
@@ -304,6 +344,9 @@ fn bucket_book(config: &Config) -> Result<BucketBook, AppError> {
     for (index, _) in config.local_origins() {
         let rules = BucketRules { access: Access::Public, policy: PolicyRules::default() };
         elsewhere.insert(BucketName::local_origin(index), Arc::new(rules));
+    }
+    if config.upstream.url.is_some() {
+        return upstream::book(elsewhere, config);
     }
     Ok(BucketBook::new(elsewhere, own))
 }

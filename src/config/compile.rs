@@ -66,6 +66,7 @@ impl Config {
             Some(Location::Http(url)) => Some((url.clone(), name)),
             _ => None,
         });
-        NextRules::compile(&settings, OwnOrigins::new(&self.public_urls(), &fronted.collect::<Vec<_>>()))
+        let own = OwnOrigins::new(&self.public_urls(), &fronted.collect::<Vec<_>>());
+        NextRules::compile(&settings, own.with_upstream(self.upstream.url.as_ref()))
     }
 }

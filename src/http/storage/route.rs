@@ -4,7 +4,7 @@ use http::Method;
 
 /// An object in a path: both parts still percent-encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place<'a> {
+pub(in crate::http) struct Place<'a> {
     pub bucket: &'a str,
     pub key: &'a str,
 }
@@ -18,7 +18,7 @@ impl<'a> Place<'a> {
 
 /// Everything that clients do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Operation<'a> {
+pub(in crate::http) enum Operation<'a> {
     Status,
     Version,
     Health,
@@ -50,7 +50,7 @@ pub(super) enum Operation<'a> {
 }
 
 /// The operation of a path below `/storage/v1/`.
-pub(super) fn of<'a>(method: &Method, path: &'a str) -> Option<Operation<'a>> {
+pub(in crate::http) fn of<'a>(method: &Method, path: &'a str) -> Option<Operation<'a>> {
     let method = if method == Method::HEAD { Method::GET } else { method.clone() };
     if let Some(tail) = path.strip_prefix("object/") {
         return of_object(&method, tail);
