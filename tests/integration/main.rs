@@ -17,4 +17,5 @@ mod readme;
 mod responses;
 mod storage;
 mod support;
+mod upstream;
 mod warm;

@@ -30,7 +30,8 @@ impl Upstream {
         let status = answer.as_ref().map_or_else(|fault| fault.status(), Response::status);
         // A refusal often comes before the body was read: a client that is still sending would not see it.
         if status.is_client_error() || status.is_server_error() {
-            let is_read = shared.read_to_end().await;
+            let is_stuck = answer.as_ref().is_err_and(|fault| *fault == Fault::BodySlow);
+            let is_read = !is_stuck && shared.read_to_end().await;
             if !is_read && version <= Version::HTTP_11 {
                 let mut response = answer.unwrap_or_else(axum::response::IntoResponse::into_response);
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));

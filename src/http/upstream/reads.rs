@@ -187,6 +187,8 @@ impl Upstream {
                 Err(error) if error.is_unkept() => return Ok(Said::Unkept(error)),
                 Err(error) => return Err(fault_of(&error)),
             },
+            // It was not asked on a condition.
+            (304, None) => return Err(Fault::BadAnswer),
             _ => return Ok(Said::Other(response)),
         };
         self.permissions.give(question.permission(shown.record()), question.expires, SystemTime::now());
