@@ -21,6 +21,9 @@
 //!
 //! Warming ([`warm::Warmer`]) is the same walk begun by the command line or the API instead of a request.
 //!
+//! In front of a Supabase ([`http::Upstream`]) the source is the upstream's public route, and a reader who needs permission
+//! asks the upstream first: what it has just shown that reader ([`deliver::Shown`]) is served by steps 3 to 5.
+//!
 //! # The rooms, top to bottom
 //!
 //! A room imports only from rooms below it.

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use axum::response::Response;
 use http::header::{
-    ALT_SVC, CONNECTION, CONTENT_LENGTH, CONTENT_LOCATION, EXPECT, FORWARDED, HOST, LOCATION, PROXY_AUTHENTICATE,
-    PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, VIA,
+    ALT_SVC, CONNECTION, CONTENT_LENGTH, CONTENT_LOCATION, COOKIE, EXPECT, FORWARDED, HOST, LOCATION,
+    PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, VIA,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 use url::{Position, Url};
@@ -53,11 +53,22 @@ pub(super) fn of_request(sent: &HeaderMap, via: &HeaderValue, client: Option<IpA
     for name in claims {
         headers.remove(name);
     }
+    join_cookies(&mut headers);
     if let Some(client) = client.and_then(|client| HeaderValue::try_from(client.to_canonical().to_string()).ok()) {
         headers.insert(FORWARDED_FOR, client);
     }
     headers.append(VIA, via.clone());
     headers
+}
+
+/// HTTP/2 splits them for its compression; whoever may speak HTTP/1 gets one line (RFC 9113 section 8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    let lines: Vec<&[u8]> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if lines.len() > 1
+        && let Ok(joined) = HeaderValue::from_bytes(&lines.join(&b"; "[..]))
+    {
+        headers.insert(COOKIE, joined);
+    }
 }
 
 fn is_claim(name: &str) -> bool {
@@ -137,6 +148,7 @@ mod tests {
             ("authorization", "Bearer a"),
             ("apikey", "b"),
             ("cookie", "c=d"),
+            ("cookie", "e=f"),
             ("connection", "keep-alive, X-Secret-Hop"),
             ("x-secret-hop", "1"),
             ("keep-alive", "timeout=5"),
@@ -158,7 +170,10 @@ mod tests {
         let mut names: Vec<&str> = headers.keys().map(HeaderName::as_str).collect();
         names.sort_unstable();
         assert_eq!(names, ["apikey", "authorization", "cookie", "via", "x-client-info", "x-forwarded-for"]);
-        assert_eq!(headers["x-forwarded-for"], "192.0.2.7");
+        assert_eq!(
+            (&headers["x-forwarded-for"], &headers["cookie"]),
+            (&"192.0.2.7".parse().unwrap(), &"c=d; e=f".parse().unwrap())
+        );
         let via: Vec<_> = headers.get_all(VIA).iter().collect();
         assert_eq!(via, ["1.1 cdn", "1.1 tintype-x"]);
         assert!(!of_request(&sent, &OURS, None).contains_key("x-forwarded-for"));
