@@ -62,7 +62,8 @@ pub(super) fn check(config: &Config, mistakes: &mut Vec<Mistake>) {
     if database.is_some_and(|url| !url.is_ok_and(|url| matches!(url.scheme(), "postgres" | "postgresql"))) {
         wrong("storage.database", "is not a postgres:// URL".to_owned());
     }
-    if config.storage.upload_bytes > config.limits.source_bytes {
+    // In front of an upstream nothing is uploaded here, and what is larger is streamed.
+    if config.upstream.url.is_none() && config.storage.upload_bytes > config.limits.source_bytes {
         wrong("storage.upload_bytes", "is more than limits.source_bytes, the most that can be read back".to_owned());
     }
     if let Some(Location::Store(variants)) = &config.cache.variants_url {

@@ -252,8 +252,7 @@ async fn a_variant_whose_original_is_not_here_any_more_is_made_from_what_the_rea
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_tag_nothing_is_kept_and_large_originals_are_streamed() {
-    let (origin, front) =
-        in_front_of_script(&[("LIMITS__SOURCE_BYTES", "100kB"), ("STORAGE__UPLOAD_BYTES", "1kB")]).await;
+    let (origin, front) = in_front_of_script(&[("LIMITS__SOURCE_BYTES", "100kB")]).await;
     origin.serve(SCRIPTED, Reply::ok("text/plain", "small"));
     for asked in 1..=2 {
         let answer = front.get_with(SCRIPTED, &GOOD).await.expect(200);

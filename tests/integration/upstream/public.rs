@@ -79,12 +79,8 @@ async fn what_is_overwritten_behind_our_back_is_new_within_the_clock() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn originals_too_large_to_keep_are_streamed_with_their_ranges() {
-    let (origin, front) = in_front_of_script(&[
-        ("LIMITS__SOURCE_BYTES", "1kB"),
-        ("STORAGE__UPLOAD_BYTES", "1kB"),
-        ("UPSTREAM__ANSWER_BYTES", "4kB"),
-    ])
-    .await;
+    let (origin, front) =
+        in_front_of_script(&[("LIMITS__SOURCE_BYTES", "1kB"), ("UPSTREAM__ANSWER_BYTES", "4kB")]).await;
     let path = "/storage/v1/object/public/b/film.mp4";
     origin.route(path, |seen| match seen.header("range") {
         Some("bytes=0-1") => {
