@@ -17,6 +17,11 @@ const CDN_LAG: Duration = Duration::from_mins(10);
 /// Objects written lately that are remembered.
 const WRITTEN: u64 = 100_000;
 
+/// Whether a status says that strangers may not have the object, rather than not now.
+const fn is_refusal(status: u16) -> bool {
+    matches!(status, 400..=499) && !matches!(status, 408 | 425 | 429)
+}
+
 /// `{upstream}/storage/v1/object/public/{bucket}/{key}`, asked without any credentials. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct UpstreamSource {
@@ -49,7 +54,12 @@ impl UpstreamSource {
         if let Some(written) = self.written.get(object) {
             url.query_pairs_mut().append_pair("cacheNonce", &written.to_string());
         }
-        self.public.open_url(url, known, limit).await
+        let opened = self.public.open_url(url, known, limit).await;
+        match opened {
+            // A refusal is no outage, in which what is kept would stand in: it is not public, or not any more.
+            Err(SourceError::Status(status)) if is_refusal(status) => Err(SourceError::Missing),
+            opened => opened,
+        }
     }
 
     pub(super) async fn check(&self) -> Result<(), SourceError> {

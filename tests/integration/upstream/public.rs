@@ -78,6 +78,22 @@ async fn what_is_overwritten_behind_our_back_is_new_within_the_clock() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_the_upstream_refuses_to_strangers_is_gone_and_what_it_cannot_answer_is_not() {
+    let (origin, front) = in_front_of_script(&[("CACHE__STALE_SECONDS", "0"), ("CACHE__MISSING_SECONDS", "0")]).await;
+    let path = "/storage/v1/object/public/b/a.png";
+    let shown = || Reply::ok("image/png", fixture(FOX)).header("etag", "\"1\"").header("cache-control", "max-age=0");
+    for refusal in [400, 401, 403, 404] {
+        origin.serve(path, shown());
+        eventually("it is shown", async || front.get("/image/b/a.png?w=64").await.status == 200).await;
+        origin.serve(path, Reply::new(503, ""));
+        tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+        front.get("/image/b/a.png?w=64").await.expect(200);
+        origin.serve(path, Reply::new(refusal, "no"));
+        eventually("it is gone", async || front.get("/image/b/a.png?w=64").await.status == 404).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn originals_too_large_to_keep_are_streamed_with_their_ranges() {
     let (origin, front) =
         in_front_of_script(&[("LIMITS__SOURCE_BYTES", "1kB"), ("UPSTREAM__ANSWER_BYTES", "4kB")]).await;
