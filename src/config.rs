@@ -5,6 +5,7 @@ mod compile;
 mod events;
 mod load;
 mod reference;
+mod upstream;
 mod values;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use url::Url;
 pub use events::{AVATARS, EventType, EventsConfig, Upstream, WarmListError, WebhookConfig};
 pub use load::{Mistake, Mistakes, Overrides, load};
 pub use reference::{commented_default, markdown_table};
+pub use upstream::UpstreamConfig;
 pub use values::{ByteSize, Location, SecretList, TextList};
 
 use crate::auth::RuleSet;
@@ -45,6 +47,7 @@ pub struct Config {
     /// Who may do what in buckets of ours that have no rules of their own: `own-folder`, `authenticated`, `read-only`, or a list of `{role, operations, prefix}`.
     pub rules: RuleSet,
     pub storage: Storage,
+    pub upstream: UpstreamConfig,
     pub limits: Limits,
     pub cache: CacheConfig,
     pub next: NextConfig,
@@ -403,6 +406,7 @@ impl Default for Config {
             buckets: BTreeMap::new(),
             rules: RuleSet::default(),
             storage: Storage::default(),
+            upstream: UpstreamConfig::default(),
             limits: Limits::default(),
             cache: CacheConfig::default(),
             next: NextConfig::default(),

@@ -6,6 +6,7 @@ mod fill;
 mod inspect;
 mod listed;
 mod purge;
+mod shown;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use tokio_util::task::TaskTracker;
 pub use error::DeliverError;
 pub use inspect::{Cached, CachedVariant, Usage};
 pub use listed::WarmLists;
+pub use shown::Shown;
 
 use crate::cache::{CacheStatus, Memory};
 use crate::clients::{Client, Clients, Turn};
@@ -68,17 +70,22 @@ impl OriginKind {
     }
 }
 
-/// Every read side: the configured buckets by name, and our own buckets, which come and go.
+/// Every read side: the configured buckets by name, and the others, which come and go.
 #[derive(Debug, Default)]
 pub struct Origins {
     pub named: HashMap<BucketName, Origin>,
-    /// All buckets that are not named.
-    pub own: Option<Origin>,
+    /// All buckets that are not named: our own, or an upstream's public ones.
+    pub others: Option<Origin>,
+    /// What an upstream shows to permitted readers alone ([`BucketName::restricted`]).
+    pub restricted: Option<Origin>,
 }
 
 impl Origins {
     pub fn get(&self, bucket: &BucketName) -> Option<&Origin> {
-        self.named.get(bucket).or(self.own.as_ref())
+        if bucket.is_restricted() {
+            return self.restricted.as_ref();
+        }
+        self.named.get(bucket).or(self.others.as_ref())
     }
 }
 
@@ -254,7 +261,19 @@ impl Deliver {
     async fn walk(self: &Arc<Self>, ask: &Ask) -> Result<Delivered, DeliverError> {
         let origin = self.origins.get(&ask.object.bucket).ok_or(DeliverError::Missing)?;
         let mut turn = None;
-        let (mut confirmed, stale) = self.current_version(ask, origin, &mut turn).await?;
+        let (confirmed, stale) = self.current_version(ask, origin, &mut turn).await?;
+        self.make_from(ask, origin, confirmed, stale, turn).await
+    }
+
+    /// What is asked, of this version: from memory, from the store, or made now.
+    async fn make_from(
+        self: &Arc<Self>,
+        ask: &Ask,
+        origin: &Origin,
+        mut confirmed: Confirmed,
+        stale: Option<Duration>,
+        mut turn: Option<Turn>,
+    ) -> Result<Delivered, DeliverError> {
         for _ in 0..ATTEMPTS {
             let key = self.key(ask, origin, &confirmed.record)?;
             if let Some(variant) = self.memory.get(&key) {

@@ -21,6 +21,9 @@
 //!
 //! Warming ([`warm::Warmer`]) is the same walk begun by the command line or the API instead of a request.
 //!
+//! In front of a Supabase ([`http::Upstream`]) the source is the upstream's public route, and a reader who needs permission
+//! asks the upstream first: what it has just shown that reader ([`deliver::Shown`]) is served by steps 3 to 5.
+//!
 //! # The walk of an event
 //!
 //! A write of ours commits its row and an event of the outbox together ([`catalog::Catalog::put`]); a change elsewhere comes

@@ -1,5 +1,6 @@
 //! The accept loop: HTTP/1.1 and h2c on one port, TLS where configured, limits, graceful drain.
 
+mod graceful;
 mod lanes;
 mod patient;
 mod tls;
@@ -13,7 +14,6 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -21,6 +21,7 @@ use tokio_util::task::TaskTracker;
 
 pub use tls::{TlsError, TlsFiles};
 
+use graceful::{Graceful, Watcher};
 use lanes::Lanes;
 use patient::Patient;
 
@@ -68,7 +69,7 @@ pub struct Entrance {
 /// Serves until `shutdown` resolves, then drains. Every listener is bound by the caller.
 pub async fn run(service: Arc<Service>, entrances: Vec<Entrance>, shutdown: impl Future<Output = ()>) {
     let limits = service.limits;
-    let graceful = GracefulShutdown::new();
+    let graceful = Graceful::new();
     let permits = Arc::new(Semaphore::new(limits.connections));
     let lanes = match Lanes::start() {
         Ok(lanes) => lanes,
@@ -83,7 +84,7 @@ pub async fn run(service: Arc<Service>, entrances: Vec<Entrance>, shutdown: impl
     drain(&service, graceful, limits.drain).await;
 }
 
-async fn drain(service: &Service, graceful: GracefulShutdown, patience: Duration) {
+async fn drain(service: &Service, graceful: Graceful, patience: Duration) {
     service.api.draining.store(true, Ordering::Relaxed);
     tracing::info!(connections = graceful.count(), "draining");
     if tokio::time::timeout(patience, graceful.shutdown()).await.is_ok() {
@@ -104,7 +105,7 @@ async fn accept(
     entrance: Entrance,
     lanes: &Lanes,
     permits: &Arc<Semaphore>,
-    graceful: &GracefulShutdown,
+    graceful: &Graceful,
 ) {
     let Entrance { listener, door, tls } = entrance;
     let tls = tls.map(TlsFiles::into_acceptor);
@@ -170,7 +171,7 @@ impl Connection {
                     .timer(TokioTimer::new())
                     .header_read_timeout(limits.header_timeout)
                     .max_buf_size(limits.header_bytes);
-                watcher.watch(builder.serve_connection(stream, service)).await
+                watcher.watch(builder.serve_connection(stream, service).with_upgrades()).await
             }
             Protocol::Http2 => {
                 // Streams are tasks of their own.

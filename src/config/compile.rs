@@ -73,7 +73,8 @@ impl Config {
             Some(Location::Http(url)) => Some((url.clone(), name)),
             _ => None,
         });
-        OwnOrigins::new(&self.public_urls(), &fronted.collect::<Vec<_>>())
+        let own = OwnOrigins::new(&self.public_urls(), &fronted.collect::<Vec<_>>());
+        own.with_upstream(self.upstream.url.as_ref())
     }
 
     /// The hosts of `storage.fetch_hosts`; its mistakes, each with the text that has it.

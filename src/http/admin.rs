@@ -66,7 +66,7 @@ pub(super) async fn bucket_usage(State(api): State<Arc<Api>>, bucket: Named, lim
 
 pub(super) async fn largest(State(api): State<Arc<Api>>, bucket: Named, limit: Limited) -> Answer {
     let (bucket, limit) = (named(bucket)?, checked(limit, USUAL)?);
-    let catalog = &api.storage.buckets.catalog;
+    let catalog = &api.buckets.catalog;
     if catalog.find_bucket(&bucket).await.map_err(Fault::from)?.is_none() {
         return Err(no_bucket());
     }
@@ -93,7 +93,7 @@ pub(super) async fn object(
     if !is_known(&api, &bucket).await? {
         return Err(no_bucket());
     }
-    let row = api.storage.buckets.catalog.find_object(&object).await.map_err(Fault::from)?;
+    let row = api.buckets.catalog.find_object(&object).await.map_err(Fault::from)?;
     let cached = api.deliver.inspect(&object).await.map_err(|error| {
         tracing::error!(%error, "the caches cannot be looked into");
         Refusal::new(Code::Internal, "the variant store cannot be read")
@@ -114,7 +114,7 @@ struct Table {
 
 impl Table {
     async fn read(api: &Api) -> Result<Self, Refusal> {
-        let originals = api.storage.buckets.catalog.usage().await.map_err(Fault::from)?;
+        let originals = api.buckets.catalog.usage().await.map_err(Fault::from)?;
         let variants = api.deliver.usage().await.map_err(|error| Refusal::new(error.code(), error.public_text()))?;
         Ok(Self { originals, variants, elsewhere: api.deliver.origins.named.keys().cloned().collect() })
     }
@@ -222,7 +222,7 @@ async fn is_known(api: &Api, bucket: &BucketName) -> Result<bool, Refusal> {
     if bucket.is_hidden() || api.deliver.origins.named.contains_key(bucket) {
         return Ok(true);
     }
-    Ok(api.storage.buckets.catalog.find_bucket(bucket).await.map_err(Fault::from)?.is_some())
+    Ok(api.buckets.catalog.find_bucket(bucket).await.map_err(Fault::from)?.is_some())
 }
 
 /// Keys of remote pictures are their URLs.

@@ -17,7 +17,9 @@ use super::admin;
 use super::events::{self, EventDoors};
 use super::pages::Page;
 use super::storage::Storage;
+use super::upstream::Upstream;
 use crate::auth::Keys;
+use crate::bucket::Buckets;
 use crate::deliver::Deliver;
 use crate::events::Events;
 use crate::object::{BucketName, ObjectKey};
@@ -33,6 +35,31 @@ pub enum Door {
     Admin,
 }
 
+/// Whose the storage API is.
+#[derive(Debug)]
+pub enum Backend {
+    /// Ours: the buckets are kept here.
+    Own(Box<Storage>),
+    /// A Supabase's, in front of which we stand.
+    Upstream(Arc<Upstream>),
+}
+
+impl Backend {
+    pub fn own(&self) -> Option<&Storage> {
+        match self {
+            Self::Own(storage) => Some(storage),
+            Self::Upstream(_) => None,
+        }
+    }
+
+    pub fn upstream(&self) -> Option<&Arc<Upstream>> {
+        match self {
+            Self::Own(_) => None,
+            Self::Upstream(upstream) => Some(upstream),
+        }
+    }
+}
+
 /// What the API side needs.
 #[derive(Debug)]
 pub struct Api {
@@ -42,7 +69,9 @@ pub struct Api {
     pub keys: Arc<Keys>,
     pub events: Arc<Events>,
     pub doors: EventDoors,
-    pub storage: Storage,
+    /// Our own, which in front of an upstream hold nothing.
+    pub buckets: Arc<Buckets>,
+    pub backend: Backend,
     pub page: Page,
     /// Whether only this machine can reach the public door.
     pub loopback_only: bool,
@@ -106,19 +135,27 @@ pub(super) fn router(api: Arc<Api>) -> Router {
     table(OPEN)
         .merge(service)
         .merge(storage)
-        .fallback(not_found)
+        .fallback(elsewhere)
         .layer(axum::extract::DefaultBodyLimit::max(BODY_BYTES))
         .with_state(api)
 }
 
 async fn storage(State(api): State<Arc<Api>>, request: Request) -> Response {
-    let whole = request.uri().path().to_owned();
-    let path = whole.strip_prefix("/storage/v1/").unwrap_or_default();
-    api.storage.handle(path, request).await
+    match &api.backend {
+        Backend::Own(storage) => {
+            let whole = request.uri().path().to_owned();
+            storage.handle(whole.strip_prefix("/storage/v1/").unwrap_or_default(), request).await
+        }
+        Backend::Upstream(upstream) => upstream.storage(request).await,
+    }
 }
 
 async fn store_by_url(State(api): State<Arc<Api>>, request: Request) -> Response {
-    api.storage.store_by_url(request).await
+    match api.backend.own() {
+        Some(storage) => storage.store_by_url(request).await,
+        // An upstream's objects are stored at the upstream.
+        None => elsewhere(State(Arc::clone(&api)), request).await,
+    }
 }
 
 async fn ready(State(api): State<Arc<Api>>) -> Response {
@@ -226,7 +263,15 @@ fn forbidden() -> Response {
     (StatusCode::FORBIDDEN, Json(problem)).into_response()
 }
 
-async fn not_found(request: Request) -> Response {
+/// Nothing of ours: the upstream's, if it lies below one of its prefixes.
+async fn elsewhere(State(api): State<Arc<Api>>, request: Request) -> Response {
+    match api.backend.upstream().filter(|upstream| upstream.claims(request.uri().path())) {
+        Some(upstream) => upstream.serve_prefix(request).await,
+        None => not_found(&request),
+    }
+}
+
+fn not_found(request: &Request) -> Response {
     let message = format!("Route {}:{} not found", request.method(), request.uri().path());
     let problem = json!({"statusCode": "404", "error": "Not Found", "message": message, "code": "InvalidRequest"});
     let mut response = (StatusCode::NOT_FOUND, Json(problem)).into_response();

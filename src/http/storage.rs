@@ -38,8 +38,9 @@ use crate::bucket::Buckets;
 use crate::object::{BucketName, ObjectId, ObjectKey};
 use crate::telemetry::{RequestLabels, masked};
 
-use rest::Shared;
-use route::{Operation, Place};
+pub(super) use reads::{signed_query, with_query};
+pub(super) use rest::Shared;
+pub(super) use route::{Operation, Place, of as operation};
 
 /// What the storage API needs.
 #[derive(Debug)]

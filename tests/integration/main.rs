@@ -24,4 +24,5 @@ mod storage_crash;
 mod store_url;
 mod support;
 mod tus;
+mod upstream;
 mod warm;

@@ -4,14 +4,14 @@ use http::Method;
 
 /// An object in a path: both parts still percent-encoded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Place<'a> {
+pub(in crate::http) struct Place<'a> {
     pub bucket: &'a str,
     pub key: &'a str,
 }
 
 /// Everything that clients do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Operation<'a> {
+pub(in crate::http) enum Operation<'a> {
     Status,
     Version,
     Health,
@@ -45,7 +45,7 @@ pub(super) enum Operation<'a> {
 
 /// A path of TUS, whose methods are its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Resumable<'a> {
+pub(in crate::http) struct Resumable<'a> {
     /// Whether a signature takes the place of a token.
     pub signed: bool,
     /// `None`: where uploads begin.
@@ -126,7 +126,7 @@ const RESUMABLE: [(Method, &str); 12] = [
 ];
 
 /// The operation of a path below `/storage/v1/`.
-pub(super) fn of<'a>(method: &Method, path: &'a str) -> Option<Operation<'a>> {
+pub(in crate::http) fn of<'a>(method: &Method, path: &'a str) -> Option<Operation<'a>> {
     if let Some(tail) = path.strip_prefix("upload/resumable") {
         return Resumable::of(tail).map(Operation::Resumable);
     }
