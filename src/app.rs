@@ -1,5 +1,6 @@
 //! Owns every part; the only place where concrete backends are named and parts are wired.
 
+mod live;
 mod storage;
 
 use std::collections::{BTreeMap, HashMap};
@@ -26,6 +27,7 @@ use crate::http::{Api, Cors, Images, Lifetimes, Page, Site, Storage};
 use crate::imaging;
 use crate::jwks::{self, Provider};
 use crate::object::BucketName;
+use crate::realtime::{NoOwners, Realtime};
 use crate::render::Gate;
 use crate::server::{ConnectionLimits, Service, TlsError, TlsFiles};
 use crate::source::{
@@ -80,6 +82,8 @@ pub struct App {
     pub deliver: Arc<Deliver>,
     pub warmer: Arc<Warmer>,
     pub buckets: Arc<Buckets>,
+    /// Topics of this process, served or not.
+    pub realtime: Arc<Realtime>,
     /// Owned tasks, waited for at shutdown.
     pub tasks: TaskTracker,
     /// TLS for the public door; taken when its listener is opened.
@@ -119,7 +123,9 @@ impl App {
         let warmer = Warmer::new(Arc::clone(&deliver), admission, &config.public_urls(), gatherer(config)?);
         let warmer = Arc::new(warmer);
         let keys = keys(config, &secret)?;
+        let realtime = live::realtime(config, Arc::new(NoOwners));
         let api = Arc::new(Api {
+            live: live::live(config, &realtime, &keys, &tasks),
             deliver: Arc::clone(&deliver),
             warmer: Arc::clone(&warmer),
             metrics: Arc::clone(&metrics),
@@ -143,7 +149,8 @@ impl App {
         let service = Service { site, api, metrics, limits: connection_limits(config), tasks: tasks.clone() };
         keep_house(&deliver, &tasks);
         keep_storage(&buckets, Duration::from_secs(config.storage.grace_seconds));
-        Ok(Arc::new(Self { service: Arc::new(service), deliver, warmer, buckets, tasks, tls, _lock: lock }))
+        let service = Arc::new(service);
+        Ok(Arc::new(Self { service, deliver, warmer, buckets, realtime, tasks, tls, _lock: lock }))
     }
 
     /// TLS of the public door, once.

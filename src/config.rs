@@ -3,6 +3,7 @@
 mod check;
 mod compile;
 mod load;
+mod realtime;
 mod reference;
 mod values;
 
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 pub use load::{Mistake, Mistakes, Overrides, load};
+pub use realtime::RealtimeConfig;
 pub use reference::{commented_default, markdown_table};
 pub use values::{ByteSize, Location, SecretList, TextList};
 
@@ -48,6 +50,7 @@ pub struct Config {
     pub next: NextConfig,
     pub signing: Signing,
     pub auth: AuthConfig,
+    pub realtime: RealtimeConfig,
     pub cors: CorsConfig,
     pub tls: Tls,
     pub admin: Admin,
@@ -388,6 +391,7 @@ impl Default for Config {
             next: NextConfig::default(),
             signing: Signing::default(),
             auth: AuthConfig::default(),
+            realtime: RealtimeConfig::default(),
             cors: CorsConfig::default(),
             tls: Tls::default(),
             admin: Admin::default(),

@@ -8,6 +8,7 @@ mod cors;
 mod errors;
 mod images;
 mod pages;
+mod realtime;
 mod respond;
 mod storage;
 mod warm;
@@ -28,6 +29,7 @@ pub use cors::Cors;
 pub use errors::Problem;
 pub use images::{Call, Images};
 pub use pages::Page;
+pub use realtime::{Live, LiveLimits};
 pub use respond::Lifetimes;
 pub use storage::Storage;
 

@@ -79,6 +79,7 @@ pub(super) fn check(config: &Config, mistakes: &mut Vec<Mistake>) {
     check_rules(config, &mut wrong);
     check_auth(config, &mut wrong);
     check_origins(config, &mut wrong);
+    config.realtime.mistakes().into_iter().for_each(|(key, message)| wrong(key, message));
 }
 
 fn check_numbers(config: &Config, wrong: &mut impl FnMut(&str, String)) {

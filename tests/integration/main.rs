@@ -14,6 +14,7 @@ mod pictures;
 mod process;
 mod purge;
 mod readme;
+mod realtime;
 mod responses;
 mod storage;
 mod storage_crash;
