@@ -10,7 +10,7 @@ use crate::realtime::rules::TopicRule;
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct RealtimeConfig {
-    /// Whether it is served.
+    /// Whether websockets, broadcasts over HTTP and event streams are served.
     pub enabled: bool,
     /// Whether public topics are open to every key. Private ones always follow rules.
     pub public: bool,
@@ -20,7 +20,7 @@ pub struct RealtimeConfig {
     pub connections: usize,
     /// Topics that one socket may join.
     pub channels: usize,
-    /// Joins of one socket a second.
+    /// Joins that one socket may ask for a second.
     pub joins_per_second: u32,
     /// Events that one socket may send a second; over HTTP, so many for the service role and so many for all others.
     pub events_per_second: u32,
@@ -38,7 +38,7 @@ pub struct RealtimeConfig {
     pub queue_bytes: ByteSize,
     /// States of avatars kept for who joins late.
     pub kept_states: usize,
-    /// Seconds for which they are kept.
+    /// Seconds for which the states of avatars are kept.
     pub keep_seconds: u64,
 }
 
@@ -85,5 +85,23 @@ impl RealtimeConfig {
             }
         }
         mistakes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_that_contradict_each_other_are_told() {
+        assert_eq!(RealtimeConfig::default().mistakes(), []);
+        let wrong = RealtimeConfig {
+            channels: 0,
+            frame_bytes: ByteSize(10),
+            queue_bytes: ByteSize(10),
+            ..RealtimeConfig::default()
+        };
+        let keys: Vec<_> = wrong.mistakes().into_iter().map(|(key, _)| key).collect();
+        assert_eq!(keys, ["realtime.channels", "realtime.frame_bytes", "realtime.queue_bytes"]);
     }
 }

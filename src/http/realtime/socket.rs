@@ -25,9 +25,11 @@ impl From<axum::Error> for Gone {
     }
 }
 
-/// Why we end a conversation.
+/// Why a conversation ends.
 #[derive(Clone, Copy, Debug)]
 enum Ending {
+    /// The client said goodbye.
+    Left,
     Shutdown,
     Silence,
     Unreadable,
@@ -86,7 +88,7 @@ async fn converse(
                     Message::Binary(bytes) => wire::decode_binary(session.version, &bytes),
                     // Answered by the library.
                     Message::Ping(_) | Message::Pong(_) => continue,
-                    Message::Close(_) => return Err(Gone),
+                    Message::Close(_) => return Ok(Ending::Left),
                 };
                 let Ok(message) = message else { return Ok(Ending::Unreadable) };
                 let said = session.hear(message).await;
@@ -124,12 +126,16 @@ fn message(frame: Frame) -> Result<Message, Gone> {
 }
 
 async fn farewell(socket: &mut WebSocket, ending: Ending) -> Result<(), Gone> {
-    let (code, reason) = match ending {
-        Ending::Shutdown => (close_code::AWAY, "the server is restarting"),
-        Ending::Silence => (close_code::NORMAL, "nothing was heard for too long"),
-        Ending::Unreadable => (close_code::PROTOCOL, "a frame could not be read"),
+    let word = match ending {
+        // The library has the answer ready: it goes out with the next look at the socket.
+        Ending::Left => None,
+        Ending::Shutdown => Some((close_code::AWAY, "the server is restarting")),
+        Ending::Silence => Some((close_code::NORMAL, "nothing was heard for too long")),
+        Ending::Unreadable => Some((close_code::PROTOCOL, "a frame could not be read")),
     };
-    socket.send(Message::Close(Some(CloseFrame { code, reason: reason.into() }))).await?;
+    if let Some((code, reason)) = word {
+        socket.send(Message::Close(Some(CloseFrame { code, reason: reason.into() }))).await?;
+    }
     while socket.recv().await.ok_or(Gone).is_ok_and(|heard| heard.is_ok()) {}
     Ok(())
 }

@@ -2,6 +2,8 @@
 
 use reqwest::Method;
 use serde_json::json;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::client::{Socket, V1, V2, anon, binary_push, config, token_for, user};
@@ -225,6 +227,16 @@ async fn frames_that_cannot_be_read_end_the_connection() {
         socket.send(message).await;
         assert_eq!(socket.next().await, Err(Some(1002)));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_says_goodbye_is_answered() {
+    let server = Setup::new().start().await;
+    let mut socket = Socket::connect(&server, V2, &anon()).await;
+    socket.join_public("room").await;
+    let frame = CloseFrame { code: CloseCode::Normal, reason: "".into() };
+    socket.send(Message::Close(Some(frame))).await;
+    assert_eq!(socket.next().await, Err(Some(1000)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
