@@ -21,6 +21,13 @@
 //!
 //! Warming ([`warm::Warmer`]) is the same walk begun by the command line or the API instead of a request.
 //!
+//! # The walk of an event
+//!
+//! Whoever sends (a socket, a request, a job) names a [`realtime::topic::Topic`]; [`realtime::rules`] says whether they may,
+//! and whom it is for. [`realtime::hub::Hub::publish`] drops what is older than what was told, keeps an avatar's last
+//! state for late joiners, and puts the event into the [`realtime::outbox::Outbox`] of every member whom it concerns. Each
+//! socket and event stream ([`http::Live`]) empties its own, in the words of its protocol ([`realtime::wire`]).
+//!
 //! # The rooms, top to bottom
 //!
 //! A room imports only from rooms below it.
