@@ -1,6 +1,7 @@
 //! Owns every part; the only place where concrete backends are named and parts are wired.
 
 mod events;
+mod live;
 mod storage;
 mod upstream;
 
@@ -30,6 +31,7 @@ use crate::http::{Api, Backend, Cors, Images, Lifetimes, Page, Site, Storage};
 use crate::imaging;
 use crate::jwks::{self, Provider};
 use crate::object::BucketName;
+use crate::realtime::{NoOwners, Realtime};
 use crate::render::Gate;
 use crate::server::{ConnectionLimits, Service, TlsError, TlsFiles};
 use crate::source::{
@@ -87,6 +89,8 @@ pub struct App {
     pub warmer: Arc<Warmer>,
     pub buckets: Arc<Buckets>,
     pub events: Arc<Events>,
+    /// Topics of this process, served or not.
+    pub realtime: Arc<Realtime>,
     /// Owned tasks, waited for at shutdown.
     pub tasks: TaskTracker,
     /// TLS for the public door; taken when its listener is opened.
@@ -137,7 +141,9 @@ impl App {
             Some(url) => Backend::Upstream(Arc::new(upstream::build(config, url, &images, &tasks)?)),
             None => Backend::Own(Box::new(storage(config, &buckets, &images, &keys))),
         };
+        let realtime = live::realtime(config, Arc::new(NoOwners));
         let api = Arc::new(Api {
+            live: live::live(config, &realtime, &keys, &tasks),
             deliver: Arc::clone(&deliver),
             warmer: Arc::clone(&warmer),
             metrics: Arc::clone(&metrics),
@@ -158,7 +164,8 @@ impl App {
         let service = Service { site, api, metrics, limits: connection_limits(config), tasks: tasks.clone() };
         keep_house(&deliver, &tasks);
         keep_storage(&buckets, Duration::from_secs(config.storage.grace_seconds));
-        Ok(Arc::new(Self { service: Arc::new(service), deliver, warmer, buckets, events, tasks, tls, _lock: lock }))
+        let service = Arc::new(service);
+        Ok(Arc::new(Self { service, deliver, warmer, buckets, events, realtime, tasks, tls, _lock: lock }))
     }
 
     /// TLS of the public door, once.

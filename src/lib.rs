@@ -31,6 +31,13 @@
 //! ([`deliver::Deliver::purge`]), then the bucket's warm list ([`deliver::WarmLists`]), then it is announced, to this
 //! process ([`events::Bus`]) and to webhooks ([`events::Hook`]).
 //!
+//! # The walk of what sockets hear
+//!
+//! Whoever sends (a socket, a request, a job) names a [`realtime::topic::Topic`]; [`realtime::rules`] says whether they may,
+//! and whom it is for. [`realtime::hub::Hub::publish`] drops what is older than what was told, keeps an avatar's last
+//! state for late joiners, and puts the event into the [`realtime::outbox::Outbox`] of every member whom it concerns. Each
+//! socket and event stream ([`http::Live`]) empties its own, in the words of its protocol ([`realtime::wire`]).
+//!
 //! # The rooms, top to bottom
 //!
 //! A room imports only from rooms below it.
@@ -75,6 +82,8 @@ pub mod blobs;
 pub mod catalog;
 
 pub mod config;
+
+pub mod realtime;
 
 pub mod auth;
 pub mod imaging;

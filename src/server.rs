@@ -8,10 +8,10 @@ mod tls;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -85,7 +85,7 @@ pub async fn run(service: Arc<Service>, entrances: Vec<Entrance>, shutdown: impl
 }
 
 async fn drain(service: &Service, graceful: Graceful, patience: Duration) {
-    service.api.draining.store(true, Ordering::Relaxed);
+    service.api.drain();
     tracing::info!(connections = graceful.count(), "draining");
     if tokio::time::timeout(patience, graceful.shutdown()).await.is_ok() {
         tracing::info!("every connection ended");
@@ -166,7 +166,7 @@ impl Connection {
             Protocol::Http1 => {
                 // Borrowed: a count that every core changes at every request would be fought over.
                 let service = service_fn(|request| self.service.site.handle(request, peer, door));
-                let mut builder = hyper::server::conn::http1::Builder::new();
+                let mut builder = http1::Builder::new();
                 builder
                     .timer(TokioTimer::new())
                     .header_read_timeout(limits.header_timeout)
@@ -180,14 +180,15 @@ impl Connection {
                     let shared = Arc::clone(&shared);
                     async move { shared.site.handle(request, peer, door).await }
                 });
-                let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+                let mut builder = http2::Builder::new(TokioExecutor::new());
                 builder
                     .timer(TokioTimer::new())
                     .max_concurrent_streams(H2_STREAMS)
                     .max_header_list_size(limits.header_bytes as u32)
                     .keep_alive_interval(Duration::from_secs(20))
                     .keep_alive_timeout(limits.header_timeout);
-                watcher.watch(builder.serve_connection(stream, service)).await
+                let connection = builder.serve_connection(stream, service);
+                watcher.watch(connection).await
             }
         };
         if let Err(error) = ended {

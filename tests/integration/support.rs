@@ -23,6 +23,7 @@ use tempfile::TempDir;
 use tintype::app::{App, Front};
 use tintype::config::{Config, Overrides, load};
 use tintype::http::Door;
+use tintype::realtime::Realtime;
 use tintype::server::{self, Entrance};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -94,7 +95,8 @@ impl Setup {
         let serving = tokio::spawn(server::run(Arc::clone(&app.service), entrances, async {
             stopped.await.ok();
         }));
-        Running { address, client: client(), stop: Some(stop), serving, _data: Arc::clone(&self.data) }
+        let realtime = Arc::clone(&app.realtime);
+        Running { address, realtime, client: client(), stop: Some(stop), serving, _data: Arc::clone(&self.data) }
     }
 }
 
@@ -112,6 +114,7 @@ fn client() -> reqwest::Client {
 /// A server that serves until it is dropped or stopped.
 pub struct Running {
     pub address: SocketAddr,
+    pub realtime: Arc<Realtime>,
     client: reqwest::Client,
     stop: Option<oneshot::Sender<()>>,
     serving: JoinHandle<()>,
