@@ -10,7 +10,8 @@ const server = await startTintype();
 after(server.stop);
 
 const BUCKET = 'kinkster-avatars';
-const WIDTHS = [64, 128, 256];
+// Not on the bucket's warm list: what is warmed is encoded smaller, so its bytes differ though its picture does not.
+const WIDTHS = [32, 48, 750];
 const ACCEPTS = ['*/*', 'image/avif,image/webp,*/*'];
 const PNG = { contentType: 'image/png' };
 
