@@ -5,6 +5,7 @@
 //! its row-level security decide. What changes an object writes its [`Event`] in the same transaction (the outbox), so
 //! that a crash between the two loses nothing.
 
+mod jobs;
 mod level;
 mod listing;
 mod postgres;
@@ -21,6 +22,10 @@ use sqlx::migrate::MigrateError;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+pub use jobs::{
+    Answered, AvatarWrite, Budget, Claim, Crowd, Ended, Enqueued, Failure, Job, JobQuery, JobState, JobStep, Kinkster,
+    KinksterChange, Lease, NewJob, Quota, QuotaExceeded, Stored,
+};
 pub use postgres::Postgres;
 pub use sqlite::Sqlite;
 pub use types::{
@@ -50,6 +55,9 @@ pub enum CatalogError {
     /// The rules, or the database's policies, say no.
     #[error("this caller may not do that")]
     Denied,
+    /// The job is another worker's by now, or was cancelled.
+    #[error("the job is not this worker's any more")]
+    Superseded,
     /// The database is down or too slow.
     #[error("the database cannot be used: {0}")]
     Unavailable(String),

@@ -5,6 +5,7 @@
 
 mod buckets;
 mod change;
+mod jobs;
 mod objects;
 mod outbox;
 mod rows;

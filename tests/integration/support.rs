@@ -86,7 +86,7 @@ impl Setup {
         let address = listener.local_addr().unwrap();
         let mut config = self.config();
         config.listen = address;
-        let app = App::build(&config, Front::Status).await.unwrap();
+        let app = Box::pin(App::build(&config, Front::Status)).await.unwrap();
         let entrances = vec![Entrance { listener, door: Door::Public, tls: app.take_tls() }];
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = tokio::spawn(server::run(Arc::clone(&app.service), entrances, async {
