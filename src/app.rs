@@ -1,6 +1,7 @@
 //! Owns every part; the only place where concrete backends are named and parts are wired.
 
 mod storage;
+mod studio;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
@@ -14,6 +15,7 @@ use tokio_util::task::TaskTracker;
 use url::Url;
 
 pub use storage::Store;
+pub use studio::openai;
 
 use crate::admission::{Admission, BucketBook, BucketRules};
 use crate::auth::{self, JwksHandle, Keys, SecretError};
@@ -137,6 +139,7 @@ impl App {
                 body_timeout: Duration::from_secs(config.limits.body_seconds),
             },
             keys,
+            studio: studio::studio(config, Arc::clone(&deliver.gate))?,
             page: page(config, front),
             loopback_only: config.is_loopback_only(),
             draining: AtomicBool::new(false),
@@ -184,7 +187,7 @@ fn build_deliver(config: &Config, store: &Store, tasks: &TaskTracker) -> Result<
         versions: Versions::new(Arc::clone(&variants), Duration::from_secs(config.cache.missing_seconds)),
         memory: Memory::new(config.cache.memory.0),
         variants,
-        gate: gate.map_err(AppError::Threads)?,
+        gate: Arc::new(gate.map_err(AppError::Threads)?),
         clients: Clients::new(limits.client_per_second, limits.client_burst, limits.client_waiting),
         tasks: tasks.clone(),
     }))

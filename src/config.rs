@@ -1,5 +1,6 @@
 //! One TOML file, `TINTYPE_…` variables over it, flags over both. Every mistake is found before any port opens.
 
+mod avatars;
 mod check;
 mod compile;
 mod load;
@@ -14,6 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+pub use avatars::{Avatars, OpenAiConfig, Painter};
 pub use load::{Mistake, Mistakes, Overrides, load};
 pub use reference::{commented_default, markdown_table};
 pub use values::{ByteSize, Location, SecretList, TextList};
@@ -43,6 +45,7 @@ pub struct Config {
     /// Who may do what in buckets of ours that have no rules of their own: `own-folder`, `authenticated`, `read-only`, or a list of `{role, operations, prefix}`.
     pub rules: RuleSet,
     pub storage: Storage,
+    pub avatars: Avatars,
     pub limits: Limits,
     pub cache: CacheConfig,
     pub next: NextConfig,
@@ -110,7 +113,16 @@ pub struct Storage {
     pub utf8_keys: bool,
     /// Seconds for which replaced and removed bytes are kept.
     pub grace_seconds: u64,
+    /// Hosts from which pictures may be stored by URL, https unless `http://` is written: `example.com`, `*.example.com`, `http://example.com:8080`. Default: where OpenAI keeps what it has painted.
+    pub fetch_hosts: TextList,
 }
+
+/// Each by its full name: every customer of that cloud has a host beside these.
+const PAINTED: [&str; 3] = [
+    "oaidalleapiprodscus.blob.core.windows.net",
+    "dalleproduse.blob.core.windows.net",
+    "dalleprodsec.blob.core.windows.net",
+];
 
 impl Default for Storage {
     fn default() -> Self {
@@ -123,6 +135,7 @@ impl Default for Storage {
             upload_seconds: 3600,
             utf8_keys: false,
             grace_seconds: 3600,
+            fetch_hosts: TextList(PAINTED.map(str::to_owned).to_vec()),
         }
     }
 }
@@ -262,7 +275,7 @@ pub struct NextConfig {
     pub minimum_cache_ttl: u64,
     /// `refuse` answers 400 for a corrupt source; `original` passes it through as Next does.
     pub on_corrupt: OnCorrupt,
-    /// `host:port` pairs of remote patterns that may have internal addresses.
+    /// `host:port` pairs that remote patterns and `storage.fetch_hosts` may name although their addresses are internal.
     pub internal_hosts: TextList,
 }
 
@@ -386,6 +399,7 @@ impl Default for Config {
             buckets: BTreeMap::new(),
             rules: RuleSet::default(),
             storage: Storage::default(),
+            avatars: Avatars::default(),
             limits: Limits::default(),
             cache: CacheConfig::default(),
             next: NextConfig::default(),

@@ -148,7 +148,7 @@ pub struct Deliver {
     pub(crate) memory: Memory,
     pub(crate) variants: Arc<VariantStore>,
     pub(crate) pictures: Pictures,
-    pub(crate) gate: Gate,
+    pub(crate) gate: Arc<Gate>,
     pub(crate) clients: Clients,
     purges: PurgeLog,
     confirming: Confirming,
@@ -173,7 +173,7 @@ pub struct Parts {
     pub versions: Versions,
     pub memory: Memory,
     pub variants: Arc<VariantStore>,
-    pub gate: Gate,
+    pub gate: Arc<Gate>,
     pub clients: Clients,
     /// Owned tasks, waited for at shutdown.
     pub tasks: TaskTracker,

@@ -1,6 +1,7 @@
 //! The routes. Picture URLs are dispatched by hand, before anything else; everything else is the API side.
 
 mod api;
+mod avatars;
 mod body;
 mod client;
 mod conditional;

@@ -38,6 +38,8 @@ pub mod http;
 pub mod telemetry;
 pub mod warm;
 
+pub mod sidecar;
+
 pub mod bucket;
 pub mod ingest;
 

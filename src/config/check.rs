@@ -68,6 +68,9 @@ pub(super) fn check(config: &Config, mistakes: &mut Vec<Mistake>) {
     if config.storage.upload_bytes.is_some_and(|bytes| bytes > config.limits.source_bytes) {
         wrong("storage.upload_bytes", "is more than limits.source_bytes, the most that can be read back".to_owned());
     }
+    for (host, mistake) in config.fetch_hosts().err().into_iter().flatten() {
+        wrong("storage.fetch_hosts", format!("`{host}`: {mistake}"));
+    }
     if let Some(Location::Store(variants)) = &config.cache.variants_url {
         let shares =
             |url: &Option<Location>| matches!(url, Some(Location::Store(url)) if shares_objects(url, variants));
@@ -78,6 +81,7 @@ pub(super) fn check(config: &Config, mistakes: &mut Vec<Mistake>) {
     if config.cache.missing_seconds > 5 {
         wrong("cache.missing_seconds", "must be at most 5".to_owned());
     }
+    super::avatars::check(config, &mut wrong);
     check_numbers(config, &mut wrong);
     check_rules(config, &mut wrong);
     check_auth(config, &mut wrong);

@@ -7,7 +7,9 @@ use crate::auth::{KeyTable, Symmetric};
 use crate::object::BucketName;
 use crate::transform::policy::{PolicyRules, Presets};
 use crate::transform::signature::{SigningKeyError, SigningKeys};
-use crate::transform::{LocalTarget, NextRules, NextSettingError, NextSettings, OwnOrigins, ParameterError};
+use crate::transform::{
+    HostList, LocalTarget, NextRules, NextSettingError, NextSettings, OwnOrigins, ParameterError, PatternError,
+};
 
 impl BucketConfig {
     /// What strangers may ask of this bucket; the mistakes of its presets, each with the preset's name.
@@ -67,5 +69,9 @@ impl Config {
             _ => None,
         });
         NextRules::compile(&settings, OwnOrigins::new(&self.public_urls(), &fronted.collect::<Vec<_>>()))
+    }
+    /// The hosts of `storage.fetch_hosts`; its mistakes, each with the text that has it.
+    pub fn fetch_hosts(&self) -> Result<HostList, Vec<(String, PatternError)>> {
+        HostList::compile(self.storage.fetch_hosts.0.iter().map(String::as_str))
     }
 }

@@ -1,4 +1,4 @@
-//! The API side: pages, readiness, metrics, purging, warming. Routed by axum, on the same port as the pictures.
+//! The API side: pages, readiness, metrics, purging, warming, avatars. Routed by axum, on the same port as the pictures.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,6 +19,7 @@ use crate::auth::Keys;
 use crate::deliver::Deliver;
 use crate::object::{BucketName, ObjectKey};
 use crate::purge::{PurgeRequest, Scope};
+use crate::sidecar::studio::Studio;
 use crate::telemetry::Metrics;
 use crate::warm::Warmer;
 
@@ -38,6 +39,7 @@ pub struct Api {
     pub metrics: Arc<Metrics>,
     pub keys: Arc<Keys>,
     pub storage: Storage,
+    pub studio: Arc<Studio>,
     pub page: Page,
     /// Whether only this machine can reach the public door.
     pub loopback_only: bool,
@@ -70,6 +72,7 @@ pub(super) fn router(api: Arc<Api>) -> Router {
         .route("/assets/{name}", get(super::pages::asset))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
+        .route("/api/avatars/prompt", post(super::avatars::prompt))
         .merge(admin)
         .merge(cdn)
         .merge(storage)

@@ -15,6 +15,7 @@ use super::body;
 use super::error::{SetupError, SourceError};
 use super::guard::{self, HostPort, Passage, Refused, VettingResolver};
 use super::validators::Validators;
+use crate::transform::HostList;
 
 /// `Accept` for pictures.
 pub const PICTURES_FIRST: HeaderValue = HeaderValue::from_static("image/*,*/*;q=0.8");
@@ -67,8 +68,13 @@ impl Trust {
         Ok(Self { origin: prefix.origin(), headers: sent })
     }
 
-    fn covers(&self, url: &Url) -> bool {
+    pub(crate) fn covers(&self, url: &Url) -> bool {
         url.origin() == self.origin
+    }
+
+    /// The headers for this origin; any other is refused.
+    pub(super) fn headers_for(&self, url: &Url) -> Result<HeaderMap, Refused> {
+        if self.covers(url) { Ok(self.headers.clone()) } else { Err(Refused::Host) }
     }
 }
 
@@ -118,8 +124,20 @@ impl Fetcher {
 
     /// Fetches, following redirects; every hop is judged anew and has its own time.
     pub async fn get(&self, request: FetchRequest<'_>) -> Result<Fetched, SourceError> {
+        self.follow(request, None).await
+    }
+
+    /// As [`Fetcher::get`], from these hosts alone: a redirect to any other ends it.
+    pub async fn get_from(&self, hosts: &HostList, request: FetchRequest<'_>) -> Result<Fetched, SourceError> {
+        self.follow(request, Some(hosts)).await
+    }
+
+    async fn follow(&self, request: FetchRequest<'_>, hosts: Option<&HostList>) -> Result<Fetched, SourceError> {
         let mut url = request.url.clone();
         for _ in 0..=request.hops.redirects {
+            if hosts.is_some_and(|hosts| !hosts.admits(&url)) {
+                return Err(Refused::Host.into());
+            }
             let hop = tokio::time::timeout(request.hops.hop_timeout, self.hop(url, &request)).await;
             match hop.map_err(|_| SourceError::Slow)?? {
                 Hop::Arrived(fetched) => return Ok(fetched),
@@ -127,6 +145,10 @@ impl Fetcher {
             }
         }
         Err(SourceError::Redirects)
+    }
+
+    pub(super) fn trusted(&self) -> &Client {
+        &self.trusted
     }
 
     /// Whether anything answers HTTP at `url`, whatever it says.
@@ -205,7 +227,7 @@ fn redirect_target(url: &Url, response: &Response) -> Option<Url> {
 }
 
 /// Why no answer came: the guard inside the resolver is asked first, everything else means unreachable.
-fn unanswered(error: reqwest::Error) -> SourceError {
+pub(super) fn unanswered(error: reqwest::Error) -> SourceError {
     let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
     while let Some(current) = cause {
         if let Some(refused) = current.downcast_ref::<Refused>() {

@@ -21,6 +21,9 @@ pub enum Refused {
     Scheme,
     #[error("a URL with a user name or password is not fetched")]
     Credentials,
+    /// Where only some hosts may be fetched from, and this is none of them.
+    #[error("this host is not on the list")]
+    Host,
     #[error("{address} is not a public address")]
     Address { address: IpAddr },
     #[error("{name} has an address that is not public: {address}")]

@@ -12,6 +12,7 @@ pub mod signature;
 pub mod supabase;
 
 mod canonical;
+mod hosts;
 mod next_rules;
 mod own;
 mod patterns;
@@ -22,6 +23,7 @@ mod values;
 use crate::object::{BucketName, ObjectKey};
 
 pub use canonical::RenderingError;
+pub use hosts::HostList;
 pub use next_rules::{LocalTarget, NextFormat, NextRules, NextSettingError, NextSettings};
 pub use own::{Own, OwnOrigins};
 pub use patterns::{LocalPattern, PatternError, RemotePattern};

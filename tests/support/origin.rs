@@ -17,6 +17,8 @@ pub struct Seen {
     /// Path and query, still encoded.
     pub target: String,
     headers: Vec<(String, String)>,
+    /// As long as its Content-Length says.
+    pub body: Vec<u8>,
 }
 
 impl Seen {
@@ -186,7 +188,7 @@ fn without_query(target: &str) -> &str {
 }
 
 fn converse(stream: &TcpStream, script: &Script) {
-    while let Ok(Some(seen)) = read_head(stream) {
+    while let Ok(Some(seen)) = read_request(stream) {
         let route = locked(&script.routes).get(without_query(&seen.target)).cloned();
         locked(&script.seen).push(seen.clone());
         let answer = route.map_or_else(|| Reply::new(404, "no such route").into(), |route| route(&seen));
@@ -196,9 +198,9 @@ fn converse(stream: &TcpStream, script: &Script) {
     }
 }
 
-/// Reads a head up to, but without, its very last byte: closing with that byte unread makes the system send a reset, and
+/// Reads a request up to, but without, its very last byte: closing with that byte unread makes the system send a reset, and
 /// [`give`] reads it for every answer that is to end in peace.
-fn read_head(mut stream: &TcpStream) -> io::Result<Option<Seen>> {
+fn read_request(mut stream: &TcpStream) -> io::Result<Option<Seen>> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r") {
         let mut byte = [0];
@@ -212,7 +214,15 @@ fn read_head(mut stream: &TcpStream) -> io::Result<Option<Seen>> {
     let mut words = lines.next().unwrap_or_default().split(' ').map(str::to_owned);
     let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     let split = |line: &str| line.split_once(": ").map(|(name, value)| (name.to_owned(), value.trim().to_owned()));
-    Ok(Some(Seen { method, target, headers: lines.filter_map(split).collect() }))
+    let mut seen = Seen { method, target, headers: lines.filter_map(split).collect(), body: Vec::new() };
+    let length = seen.header("content-length").and_then(|length| length.parse::<usize>().ok()).unwrap_or(0);
+    if let Some(rest) = length.checked_sub(1) {
+        stream.read_exact(&mut [0])?;
+        seen.body = vec![0; length];
+        stream.read_exact(&mut seen.body[..rest])?;
+        stream.peek(&mut seen.body[rest..])?;
+    }
+    Ok(Some(seen))
 }
 
 /// Whether the connection can take another request.
