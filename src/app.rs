@@ -1,5 +1,6 @@
 //! Owns every part; the only place where concrete backends are named and parts are wired.
 
+mod jobs;
 mod storage;
 mod studio;
 
@@ -31,6 +32,7 @@ use crate::jwks::{self, Provider};
 use crate::object::BucketName;
 use crate::render::Gate;
 use crate::server::{ConnectionLimits, Service, TlsError, TlsFiles};
+use crate::sidecar::jobs::Jobs;
 use crate::source::{
     Fetcher, FolderSource, HopLimits, HostPort, HttpSource, RemoteSource, SetupError, Source, SystemResolver,
     store_from_url,
@@ -85,6 +87,7 @@ pub struct App {
     pub deliver: Arc<Deliver>,
     pub warmer: Arc<Warmer>,
     pub buckets: Arc<Buckets>,
+    pub jobs: Arc<Jobs>,
     /// Owned tasks, waited for at shutdown.
     pub tasks: TaskTracker,
     /// TLS for the public door; taken when its listener is opened.
@@ -126,6 +129,8 @@ impl App {
         let warmer = Warmer::new(Arc::clone(&deliver), admission, &config.public_urls(), gatherer(config)?);
         let warmer = Arc::new(warmer);
         let keys = keys(config, &secret)?;
+        let studio = studio::studio(config, Arc::clone(&deliver.gate))?;
+        let jobs = jobs::jobs(config, &buckets, &deliver, &studio, &metrics)?;
         let api = Arc::new(Api {
             deliver: Arc::clone(&deliver),
             warmer: Arc::clone(&warmer),
@@ -139,7 +144,8 @@ impl App {
                 body_timeout: Duration::from_secs(config.limits.body_seconds),
             },
             keys,
-            studio: studio::studio(config, Arc::clone(&deliver.gate))?,
+            avatars: jobs::door(config, &jobs),
+            studio,
             page: page(config, front),
             loopback_only: config.is_loopback_only(),
             draining: AtomicBool::new(false),
@@ -152,7 +158,7 @@ impl App {
         let service = Service { site, api, metrics, limits: connection_limits(config), tasks: tasks.clone() };
         keep_house(&deliver, &tasks);
         keep_storage(&buckets, Duration::from_secs(config.storage.grace_seconds));
-        Ok(Arc::new(Self { service: Arc::new(service), deliver, warmer, buckets, tasks, tls, _lock: lock }))
+        Ok(Arc::new(Self { service: Arc::new(service), deliver, warmer, buckets, jobs, tasks, tls, _lock: lock }))
     }
 
     /// TLS of the public door, once.

@@ -24,6 +24,7 @@ use ipnet::IpNet;
 use tower::ServiceExt;
 
 pub use api::{Api, Door};
+pub use avatars::AvatarDoor;
 pub use body::Body;
 pub use cors::Cors;
 pub use errors::Problem;

@@ -50,6 +50,11 @@ impl BucketName {
         Self(format!("~local{index}").into())
     }
 
+    /// Where the answers of providers are kept until their jobs are done: the version is the job.
+    pub fn answers() -> Self {
+        Self("~answers".into())
+    }
+
     /// Whether this is one of our own buckets, which no URL can name.
     pub fn is_hidden(&self) -> bool {
         self.0.starts_with('~')

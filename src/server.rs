@@ -74,6 +74,7 @@ pub async fn run(service: Arc<Service>, entrances: Vec<Entrance>, shutdown: impl
         Ok(lanes) => lanes,
         Err(error) => return tracing::error!(%error, "the threads of the connections cannot be started"),
     };
+    service.api.avatars.jobs.start(&service.tasks).await;
     let accepting = entrances.into_iter().map(|entrance| accept(&service, entrance, &lanes, &permits, &graceful));
     tokio::select! {
         _ = join_all(accepting) => {}
@@ -84,6 +85,7 @@ pub async fn run(service: Arc<Service>, entrances: Vec<Entrance>, shutdown: impl
 
 async fn drain(service: &Service, graceful: GracefulShutdown, patience: Duration) {
     service.api.draining.store(true, Ordering::Relaxed);
+    service.api.avatars.jobs.stop();
     tracing::info!(connections = graceful.count(), "draining");
     if tokio::time::timeout(patience, graceful.shutdown()).await.is_ok() {
         tracing::info!("every connection ended");

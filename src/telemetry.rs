@@ -14,6 +14,7 @@ use tracing_subscriber::EnvFilter;
 use crate::config::{Log, LogFormat};
 use crate::deliver::Deliver;
 use crate::render::Timings;
+use crate::sidecar::jobs::JobMetrics;
 
 /// Starts logging to standard error. A second call changes nothing.
 pub fn start_logs(log: &Log) {
@@ -81,6 +82,7 @@ pub struct Metrics {
     shed: Gauge<u64, AtomicU64>,
     /// Open connections.
     pub connections: Gauge,
+    pub jobs: JobMetrics,
 }
 
 impl Default for Metrics {
@@ -99,6 +101,7 @@ impl Default for Metrics {
             queue_background: Gauge::default(),
             shed: Gauge::default(),
             connections: Gauge::default(),
+            jobs: JobMetrics::default(),
         };
         metrics.register();
         metrics
@@ -133,6 +136,7 @@ impl Metrics {
         );
         registry.register("shed", "Requests refused because too much was waiting", self.shed.clone());
         registry.register("connections", "Open connections", self.connections.clone());
+        self.jobs.register(registry);
     }
 
     /// Counts one answered picture request.

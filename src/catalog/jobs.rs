@@ -92,6 +92,11 @@ impl Catalog {
         either!(self, note_answer(lease, answered))
     }
 
+    /// Takes step 1 back: the answer is of no use.
+    pub async fn forget_answer(&self, lease: Lease) -> Result<Option<Job>, CatalogError> {
+        either!(self, forget_answer(lease))
+    }
+
     /// Step 2, the commit point: picture, job and the kinkster's columns in one transaction. `Superseded`: the job is not
     /// this worker's any more, and nothing is written.
     pub async fn put_avatar(&self, caller: &Caller, new: NewObject, write: &AvatarWrite) -> Result<Put, CatalogError> {

@@ -13,6 +13,8 @@ use crate::secret::Secret;
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Avatars {
+    /// Whether anything is painted. Set to false nothing more is taken on, and nothing is spent.
+    pub enabled: bool,
     /// Who paints: `openai`, or `painter`, which is built in and asks nobody.
     pub provider: Painter,
     /// Models in the order of preference: one that is retired, or that the provider does not have, is skipped for a day.
@@ -25,6 +27,36 @@ pub struct Avatars {
     pub preset: Option<String>,
     /// Largest picture that is taken from a provider.
     pub picture_bytes: ByteSize,
+    /// Pages whose session cookie counts: origins such as `https://app.example.com`, beside `public_url`.
+    pub allowed_origins: TextList,
+    /// What `POST /functions/v1/generate-kinkster-avatar` answers: 202, or 200 for clients that want that.
+    pub accepted_status: u16,
+    /// Jobs that this process works on at once.
+    pub workers: usize,
+    /// Jobs that run at once in the whole fleet.
+    pub running: u32,
+    /// Jobs of one user that run at once.
+    pub running_per_user: u32,
+    /// Seconds after which a worker that was not heard of has lost its job.
+    pub lease_seconds: u64,
+    /// How often a job is tried.
+    pub attempts: u32,
+    /// Milliseconds before the second attempt; they double from then on.
+    pub retry_ms: u64,
+    /// Seconds within which a job must be painted.
+    pub deadline_seconds: u64,
+    /// Requests of one user within a minute.
+    pub per_user_per_minute: u32,
+    /// Pictures painted for one user within a day (UTC).
+    pub per_user_per_day: u32,
+    /// Pictures painted within a day (UTC).
+    pub per_day: u32,
+    /// US dollars spent within a day (UTC), by the prices of the models file.
+    pub dollars_per_day: f64,
+    /// Widths that are made, as WebP, before a fresh avatar is announced.
+    pub first_widths: Vec<u32>,
+    /// Milliseconds that this may take.
+    pub first_wait_ms: u64,
     pub openai: OpenAiConfig,
 }
 
@@ -42,12 +74,28 @@ pub enum Painter {
 impl Default for Avatars {
     fn default() -> Self {
         Self {
+            enabled: true,
             provider: Painter::OpenAi,
             model: TextList(["dall-e-3", "gpt-image-2.5-flare", "gpt-image-2"].map(str::to_owned).to_vec()),
             models: None,
             prompts: None,
             preset: None,
             picture_bytes: ByteSize(20_000_000),
+            allowed_origins: TextList::default(),
+            accepted_status: 202,
+            workers: 4,
+            running: 64,
+            running_per_user: 2,
+            lease_seconds: 60,
+            attempts: 3,
+            retry_ms: 2000,
+            deadline_seconds: 300,
+            per_user_per_minute: 10,
+            per_user_per_day: 50,
+            per_day: 1000,
+            dollars_per_day: 50.0,
+            first_widths: vec![64, 96, 128, 256, 384, 640],
+            first_wait_ms: 3000,
             openai: OpenAiConfig::default(),
         }
     }
@@ -108,6 +156,7 @@ pub(super) fn check(config: &Config, wrong: &mut impl FnMut(&str, String)) {
     if !(1_000_000..=100_000_000).contains(&avatars.picture_bytes.0) {
         wrong("avatars.picture_bytes", "must be 1 MB to 100 MB".to_owned());
     }
+    check_jobs(avatars, wrong);
     let openai = &avatars.openai;
     if openai.key.is_some() && openai.key_file.is_some() {
         wrong("avatars.openai.key_file", "give either `key` or `key_file`".to_owned());
@@ -128,6 +177,35 @@ pub(super) fn check(config: &Config, wrong: &mut impl FnMut(&str, String)) {
     }
     if !(1..=600).contains(&openai.timeout_seconds) {
         wrong("avatars.openai.timeout_seconds", "must be 1 to 600".to_owned());
+    }
+}
+
+fn check_jobs(avatars: &Avatars, wrong: &mut impl FnMut(&str, String)) {
+    let numbers = [
+        ("workers", avatars.workers as u64, 1..=256),
+        ("running", u64::from(avatars.running), 1..=100_000),
+        ("running_per_user", u64::from(avatars.running_per_user), 1..=1000),
+        ("lease_seconds", avatars.lease_seconds, 1..=3600),
+        ("attempts", u64::from(avatars.attempts), 1..=20),
+        ("retry_ms", avatars.retry_ms, 1..=600_000),
+        ("deadline_seconds", avatars.deadline_seconds, 1..=86_400),
+        ("first_wait_ms", avatars.first_wait_ms, 0..=60_000),
+    ];
+    for (key, value, range) in numbers.into_iter().filter(|(_, value, range)| !range.contains(value)) {
+        wrong(&format!("avatars.{key}"), format!("must be {} to {}, not {value}", range.start(), range.end()));
+    }
+    if !matches!(avatars.accepted_status, 200 | 202) {
+        wrong("avatars.accepted_status", "must be 200 or 202".to_owned());
+    }
+    if !(0.0..=1_000_000.0).contains(&avatars.dollars_per_day) {
+        wrong("avatars.dollars_per_day", "must be 0 to 1000000".to_owned());
+    }
+    for origin in &avatars.allowed_origins.0 {
+        let spelled = Url::parse(origin).ok().map(|url| url.origin().ascii_serialization());
+        if spelled.as_ref() != Some(origin) {
+            let message = format!("`{origin}` is not an origin such as https://app.example.com, without a path");
+            wrong("avatars.allowed_origins", message);
+        }
     }
 }
 

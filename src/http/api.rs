@@ -13,6 +13,7 @@ use axum::routing::{any, delete, get, post};
 use axum::{Json, Router};
 use serde_json::json;
 
+use super::avatars::AvatarDoor;
 use super::pages::Page;
 use super::storage::Storage;
 use crate::auth::Keys;
@@ -40,6 +41,7 @@ pub struct Api {
     pub keys: Arc<Keys>,
     pub storage: Storage,
     pub studio: Arc<Studio>,
+    pub avatars: AvatarDoor,
     pub page: Page,
     /// Whether only this machine can reach the public door.
     pub loopback_only: bool,
@@ -72,7 +74,7 @@ pub(super) fn router(api: Arc<Api>) -> Router {
         .route("/assets/{name}", get(super::pages::asset))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
-        .route("/api/avatars/prompt", post(super::avatars::prompt))
+        .merge(super::avatars::routes())
         .merge(admin)
         .merge(cdn)
         .merge(storage)

@@ -1,23 +1,61 @@
 //! Avatars. `POST /api/avatars/prompt`: what would be painted, and with what, without spending anything.
 
+mod fault;
+mod generate;
+mod jobs;
+mod kinksters;
+mod rest;
+mod session;
+mod store;
+
 use std::sync::Arc;
 
 use axum::Json;
+use axum::Router;
 use axum::body::to_bytes;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
 use http::header::{CACHE_CONTROL, RETRY_AFTER};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde_json::{Value, json};
 
 use super::api::Api;
 use crate::auth::Caller;
 use crate::sidecar::field::{FieldError, parse};
+use crate::sidecar::jobs::Jobs;
 use crate::sidecar::provider::{ProviderError, Retry};
 use crate::sidecar::studio::Wishes;
 
 /// Largest body in bytes. Fields have limits of their own, which are told by name.
 const BODY_BYTES: usize = 4_000_000;
+
+/// What is told of jobs is for its caller alone, and for now.
+const NO_STORE: [(HeaderName, HeaderValue); 1] = [(CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+
+/// What the avatar routes need.
+#[derive(Debug)]
+pub struct AvatarDoor {
+    pub jobs: Arc<Jobs>,
+    /// Origins of the pages whose session cookie counts.
+    pub origins: Vec<String>,
+    /// What a request that is taken on is answered with.
+    pub accepted: StatusCode,
+}
+
+pub(super) fn routes() -> Router<Arc<Api>> {
+    Router::new()
+        .route("/api/avatars/prompt", post(prompt))
+        .route("/functions/v1/generate-kinkster-avatar", post(generate::at_once))
+        .route("/api/kinksters/avatar/generate", post(generate::awaited))
+        .route("/api/kinksters/avatar/store", post(store::store))
+        .route("/api/avatars/jobs", get(jobs::list).post(jobs::create))
+        .route("/api/avatars/jobs/{id}", get(jobs::show).delete(jobs::cancel))
+        .route("/api/avatars/jobs/{id}/cancel", post(jobs::cancel))
+        .route("/api/avatars/jobs/{id}/retry", post(jobs::retry))
+        .route("/api/kinksters/{id}", get(kinksters::show).put(kinksters::write).delete(kinksters::remove))
+        .route("/rest/v1/kinksters", get(rest::select).post(rest::insert).patch(rest::update))
+}
 
 /// Why an avatar route does not do what was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,6 +4,8 @@
 
 mod access;
 mod auth;
+mod avatars;
+mod avatars_crash;
 mod cache;
 mod dialects;
 mod edge;

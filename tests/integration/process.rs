@@ -42,7 +42,7 @@ pub fn serve(data: &Path, arguments: &[&str]) -> Process {
     start(command)
 }
 
-fn start(mut command: Command) -> Process {
+pub fn start(mut command: Command) -> Process {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();

@@ -92,7 +92,7 @@ impl Setup {
         let serving = tokio::spawn(server::run(Arc::clone(&app.service), entrances, async {
             stopped.await.ok();
         }));
-        Running { address, client: client(), stop: Some(stop), serving, _data: Arc::clone(&self.data) }
+        Running { address, app, client: client(), stop: Some(stop), serving, data: Arc::clone(&self.data) }
     }
 }
 
@@ -110,15 +110,21 @@ fn client() -> reqwest::Client {
 /// A server that serves until it is dropped or stopped.
 pub struct Running {
     pub address: SocketAddr,
+    pub app: Arc<App>,
     client: reqwest::Client,
     stop: Option<oneshot::Sender<()>>,
     serving: JoinHandle<()>,
-    _data: Arc<TempDir>,
+    data: Arc<TempDir>,
 }
 
 impl Running {
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
+    }
+
+    /// The data folder.
+    pub fn data(&self) -> PathBuf {
+        self.data.path().join("data")
     }
 
     /// GET with these headers.

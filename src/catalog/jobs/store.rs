@@ -166,6 +166,10 @@ macro_rules! job_store {
                 self.change_held(lease, "paints = paints - 1, spent = spent - estimate").await
             }
 
+            pub(in crate::catalog) async fn forget_answer(&self, lease: Lease) -> Result<Option<Job>, CatalogError> {
+                self.change_held(lease, "config = NULL, provider_url = NULL").await
+            }
+
             pub(in crate::catalog) async fn finish_job(&self, lease: Lease) -> Result<Option<Job>, CatalogError> {
                 let finish = "state = 'completed', worker = NULL, lease_until = NULL, code = NULL, error = NULL, \
                     finished_at = $3, seq = seq + 1";
