@@ -1,5 +1,6 @@
 //! Owns every part; the only place where concrete backends are named and parts are wired.
 
+mod events;
 mod jobs;
 mod storage;
 mod studio;
@@ -15,7 +16,7 @@ use parking_lot::Mutex;
 use tokio_util::task::TaskTracker;
 use url::Url;
 
-pub use storage::Store;
+pub use storage::{CATALOG_FILE, Store};
 pub use studio::openai;
 
 use crate::admission::{Admission, BucketBook, BucketRules};
@@ -26,6 +27,7 @@ use crate::catalog::CatalogError;
 use crate::clients::Clients;
 use crate::config::{Access, Config, Location, Secret};
 use crate::deliver::{Bounds, Deliver, Origin, OriginKind, Origins, Parts};
+use crate::events::Events;
 use crate::http::{Api, Cors, Images, Lifetimes, Page, Site, Storage};
 use crate::imaging;
 use crate::jwks::{self, Provider};
@@ -88,6 +90,7 @@ pub struct App {
     pub warmer: Arc<Warmer>,
     pub buckets: Arc<Buckets>,
     pub jobs: Arc<Jobs>,
+    pub events: Arc<Events>,
     /// Owned tasks, waited for at shutdown.
     pub tasks: TaskTracker,
     /// TLS for the public door; taken when its listener is opened.
@@ -104,7 +107,8 @@ impl App {
         let secret = auth::secret(config.jwt_secret.as_ref(), &config.data)?;
         let tasks = TaskTracker::new();
         let metrics = Arc::new(Metrics::default());
-        let store = Store::open(config).await?;
+        // Boxed: opening a database is a large future, and this one is inside every caller's.
+        let store = Box::pin(Store::open(config)).await?;
         store.own(config).await?;
         let deliver = build_deliver(config, &store, &tasks)?;
         let book = Arc::new(bucket_book(config)?);
@@ -113,7 +117,7 @@ impl App {
         let buckets = Arc::new(Buckets::new(bucket::Parts {
             catalog: Arc::clone(&store.catalog),
             blobs: store.blobs.clone(),
-            book,
+            book: Arc::clone(&book),
             deliver: Arc::clone(&deliver),
             upload_bytes: config.storage.upload_bytes.unwrap_or(config.limits.source_bytes).0,
             upload_life: Duration::from_secs(config.storage.upload_seconds),
@@ -128,6 +132,7 @@ impl App {
         });
         let warmer = Warmer::new(Arc::clone(&deliver), admission, &config.public_urls(), gatherer(config)?);
         let warmer = Arc::new(warmer);
+        let events = events::build(config, &store, &buckets, &deliver, book, metrics.events.clone())?;
         let keys = keys(config, &secret)?;
         let studio = studio::studio(config, Arc::clone(&deliver.gate))?;
         let jobs = jobs::jobs(config, &buckets, &deliver, &studio, &metrics)?;
@@ -135,6 +140,8 @@ impl App {
             deliver: Arc::clone(&deliver),
             warmer: Arc::clone(&warmer),
             metrics: Arc::clone(&metrics),
+            events: Arc::clone(&events),
+            doors: events::doors(config)?,
             storage: Storage {
                 buckets: Arc::clone(&buckets),
                 keys: Arc::clone(&keys),
@@ -158,7 +165,8 @@ impl App {
         let service = Service { site, api, metrics, limits: connection_limits(config), tasks: tasks.clone() };
         keep_house(&deliver, &tasks);
         keep_storage(&buckets, Duration::from_secs(config.storage.grace_seconds));
-        Ok(Arc::new(Self { service: Arc::new(service), deliver, warmer, buckets, jobs, tasks, tls, _lock: lock }))
+        let service = Arc::new(service);
+        Ok(Arc::new(Self { service, deliver, warmer, buckets, jobs, events, tasks, tls, _lock: lock }))
     }
 
     /// TLS of the public door, once.
@@ -195,6 +203,7 @@ fn build_deliver(config: &Config, store: &Store, tasks: &TaskTracker) -> Result<
         variants,
         gate: Arc::new(gate.map_err(AppError::Threads)?),
         clients: Clients::new(limits.client_per_second, limits.client_burst, limits.client_waiting),
+        listed: events::warm_lists(config)?,
         tasks: tasks.clone(),
     }))
 }

@@ -14,6 +14,7 @@ mod signed;
 #[path = "../tests/support/tokens.rs"]
 mod test_tokens;
 mod token;
+mod webhook;
 
 pub use caller::{Caller, Role};
 pub use jwks::{JwksError, JwksFeed, JwksHandle, KeyTable, SkippedKey, Symmetric};
@@ -22,3 +23,4 @@ pub use rules::{Operation, Reach, Rule, RuleBook, RuleSet, RuleSetError};
 pub use secret::{SECRET_BYTES, SecretError, kept_secret, secret};
 pub use signed::{Mismatch, ObjectToken, Scope, SignedTokenError, stable_expiry, stable_issue_time};
 pub use token::TokenError;
+pub use webhook::{SignatureError, SignedHeaders, SigningSecret, SigningSecretError};

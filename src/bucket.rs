@@ -13,6 +13,7 @@ mod remove;
 mod resume;
 mod tidy;
 mod turns;
+mod writing;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +21,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::task::TaskTracker;
+use uuid::Uuid;
 
 pub use avatar::Ready;
 pub use copy::Changed;
@@ -31,13 +33,14 @@ pub use turns::Turn;
 
 use crate::admission::{BucketBook, OwnBucket};
 use crate::blobs::Blobs;
-use crate::catalog::{Catalog, CatalogError};
+use crate::catalog::{Catalog, CatalogError, Event};
 use crate::config::Access;
 use crate::deliver::Deliver;
 use crate::object::ObjectId;
 use crate::purge::Scope;
 
 use turns::Turns;
+use writing::Writes;
 
 /// Uploads whose bytes are read back into memory to be looked at, at once.
 const LOOKED_AT: usize = 4;
@@ -68,6 +71,7 @@ pub struct Buckets {
     upload_life: Duration,
     looking: Semaphore,
     turns: Turns,
+    writes: Arc<Writes>,
     tasks: TaskTracker,
     /// Where owned tasks run, whatever thread asks.
     runtime: Handle,
@@ -79,6 +83,7 @@ impl Buckets {
     /// Must run inside the tokio runtime on which the owned tasks are to run.
     pub fn new(parts: Parts) -> Self {
         let Parts { catalog, blobs, book, deliver, upload_bytes, upload_life, tasks } = parts;
+        let events = Arc::new(Notify::new());
         Self {
             catalog,
             blobs,
@@ -88,9 +93,10 @@ impl Buckets {
             upload_life,
             looking: Semaphore::new(LOOKED_AT),
             turns: Turns::default(),
+            writes: Writes::new(Arc::clone(&events)),
             tasks,
             runtime: Handle::current(),
-            events: Arc::new(Notify::new()),
+            events,
         }
     }
 
@@ -108,17 +114,32 @@ impl Buckets {
         self.upload_bytes
     }
 
+    /// Whether a write of the object has not ended yet: its event is not to be acted upon before.
+    pub fn is_writing(&self, object: &ObjectId) -> bool {
+        self.writes.is_open(object)
+    }
+
+    /// Whether the write that made this event has purged already; another node's, or one of a process that ended, has not.
+    pub fn has_purged_for(&self, event: &Event) -> bool {
+        self.writes.has_purged(&event.object, event.version)
+    }
+
     /// What follows a commit, before it is answered: nothing that was made of the old version is served any more.
-    async fn changed(&self, object: &ObjectId) {
-        self.purge(Scope::Object(object.bucket.clone(), object.key.clone())).await;
+    /// `version` is the one that came, or went.
+    async fn changed(&self, object: &ObjectId, version: Uuid) {
+        if self.purge(Scope::Object(object.bucket.clone(), object.key.clone())).await {
+            self.writes.note_purge(object, version);
+        }
         self.events.notify_one();
     }
 
     /// After the commit point only a warning: the version is in every key, so what is left on disk is never served.
-    async fn purge(&self, scope: Scope) {
-        if let Err(error) = self.deliver.purge(scope).await {
+    async fn purge(&self, scope: Scope) -> bool {
+        let purged = self.deliver.purge(scope).await;
+        if let Err(error) = &purged {
             tracing::warn!(%error, "variants of a changed object could not be removed");
         }
+        purged.is_ok()
     }
 
     /// Tells readers which buckets there are now.

@@ -5,6 +5,7 @@
 //! its row-level security decide. What changes an object writes its [`Event`] in the same transaction (the outbox), so
 //! that a crash between the two loses nothing.
 
+mod deliveries;
 mod jobs;
 mod level;
 mod listing;
@@ -22,6 +23,7 @@ use sqlx::migrate::MigrateError;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+pub use deliveries::{Backlog, Delivery, HandOver, NewDelivery};
 pub use jobs::{
     Answered, AvatarWrite, Budget, Claim, Crowd, Ended, Enqueued, Failure, Job, JobQuery, JobState, JobStep, Kinkster,
     KinksterChange, Lease, NewJob, Quota, QuotaExceeded, Stored,

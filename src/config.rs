@@ -3,6 +3,7 @@
 mod avatars;
 mod check;
 mod compile;
+mod events;
 mod load;
 mod reference;
 mod values;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 pub use avatars::{Avatars, OpenAiConfig, Painter};
+pub use events::{AVATARS, EventType, EventsConfig, Upstream, WarmListError, WebhookConfig};
 pub use load::{Mistake, Mistakes, Overrides, load};
 pub use reference::{commented_default, markdown_table};
 pub use values::{ByteSize, Location, SecretList, TextList};
@@ -52,6 +54,9 @@ pub struct Config {
     pub signing: Signing,
     pub auth: AuthConfig,
     pub cors: CorsConfig,
+    pub events: EventsConfig,
+    /// Receivers of events by name.
+    pub webhooks: BTreeMap<String, WebhookConfig>,
     pub tls: Tls,
     pub admin: Admin,
     pub log: Log,
@@ -71,6 +76,8 @@ pub struct BucketConfig {
     pub snap: bool,
     /// Named transforms, each a native query such as `w=128&h=128&fit=cover`.
     pub presets: BTreeMap<String, String>,
+    /// Variants that are made of every new version, each a native query such as `w=64&f=webp`. Default: those of avatars for `kinkster-avatars`, else none.
+    pub warm: Option<TextList>,
     /// Largest original, if lower than `limits.source_bytes`.
     pub source_bytes: Option<ByteSize>,
     /// Options of the object store: endpoint, region, access keys, … (s3, gs and az only).
@@ -406,6 +413,8 @@ impl Default for Config {
             signing: Signing::default(),
             auth: AuthConfig::default(),
             cors: CorsConfig::default(),
+            events: EventsConfig::default(),
+            webhooks: BTreeMap::new(),
             tls: Tls::default(),
             admin: Admin::default(),
             log: Log::default(),

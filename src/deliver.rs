@@ -3,6 +3,7 @@
 mod confirm;
 mod error;
 mod fill;
+mod listed;
 mod purge;
 
 use std::collections::HashMap;
@@ -12,6 +13,7 @@ use std::time::{Duration, SystemTime};
 use tokio_util::task::TaskTracker;
 
 pub use error::DeliverError;
+pub use listed::WarmLists;
 
 use crate::cache::{CacheStatus, Memory};
 use crate::clients::{Client, Clients, Turn};
@@ -103,12 +105,14 @@ pub enum Purpose {
     Request,
     /// It is made before anyone asks: in the background, small, and kept at once.
     Warm,
+    /// The same, but somebody will ask in a moment: it waits with the requests.
+    WarmFirst,
 }
 
 impl Purpose {
     const fn priority(self) -> Priority {
         match self {
-            Self::Request => Priority::Request,
+            Self::Request | Self::WarmFirst => Priority::Request,
             Self::Warm => Priority::Background,
         }
     }
@@ -116,7 +120,7 @@ impl Purpose {
     const fn effort(self) -> Effort {
         match self {
             Self::Request => Effort::Fast,
-            Self::Warm => Effort::Small,
+            Self::Warm | Self::WarmFirst => Effort::Small,
         }
     }
 }
@@ -150,6 +154,8 @@ pub struct Deliver {
     pub(crate) pictures: Pictures,
     pub(crate) gate: Arc<Gate>,
     pub(crate) clients: Clients,
+    /// What pages will ask of every object, by bucket.
+    pub(crate) listed: WarmLists,
     purges: PurgeLog,
     confirming: Confirming,
     filling: Filling,
@@ -175,6 +181,8 @@ pub struct Parts {
     pub variants: Arc<VariantStore>,
     pub gate: Arc<Gate>,
     pub clients: Clients,
+    /// What pages will ask of every object, by bucket.
+    pub listed: WarmLists,
     /// Owned tasks, waited for at shutdown.
     pub tasks: TaskTracker,
 }
@@ -182,7 +190,7 @@ pub struct Parts {
 impl Deliver {
     /// Must run inside the tokio runtime on which the owned tasks are to run.
     pub fn new(parts: Parts) -> Arc<Self> {
-        let Parts { origins, bounds, versions, memory, variants, gate, clients, tasks } = parts;
+        let Parts { origins, bounds, versions, memory, variants, gate, clients, listed, tasks } = parts;
         let asked_once =
             moka::sync::Cache::builder().max_capacity(ASKED_ONCE).time_to_live(Duration::from_secs(86_400)).build();
         Arc::new(Self {
@@ -197,6 +205,7 @@ impl Deliver {
             variants,
             gate,
             clients,
+            listed,
             asked_once,
             tasks,
             runtime: tokio::runtime::Handle::current(),
@@ -334,7 +343,7 @@ impl Deliver {
 fn is_usual(made: Made, purpose: Purpose) -> bool {
     match made {
         Made::Original | Made::Stripped => true,
-        Made::Rendered(rendering) => purpose == Purpose::Warm || is_on_ladder(&rendering),
+        Made::Rendered(rendering) => purpose != Purpose::Request || is_on_ladder(&rendering),
     }
 }
 

@@ -8,9 +8,11 @@ use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::StreamExt;
+use time::OffsetDateTime;
 
-use crate::app::{App, AppError, Front, lock_data_folder};
+use crate::app::{App, AppError, CATALOG_FILE, Front, Store, lock_data_folder};
 use crate::auth;
+use crate::catalog::Backlog;
 use crate::config::{Access, Config};
 use crate::deliver::{Ask, Purpose};
 use crate::error::Code;
@@ -73,6 +75,7 @@ pub async fn examine(config: &Config, scratch: &Path) -> Vec<Finding> {
     findings.push(secret(config));
     findings.push(clock(scratch));
     findings.extend(reach(config));
+    findings.extend(told(config).await);
     let private_copy = Config { data: scratch.to_owned(), ..config.clone() };
     match App::build(&private_copy, Front::Status).await {
         Ok(app) => {
@@ -170,6 +173,49 @@ fn reach(config: &Config) -> Vec<Finding> {
         findings.push(Finding::fault("buckets: none", "name one: --bucket photos=./photos"));
     }
     findings
+}
+
+/// An event that waits for longer than this is stuck.
+const STUCK: Duration = Duration::from_secs(60);
+
+/// Events that are not acted upon, and messages that webhooks never got.
+async fn told(config: &Config) -> Vec<Finding> {
+    let Some(backlog) = backlog(config).await else { return Vec::new() };
+    let backlog = match backlog {
+        Ok(backlog) => backlog,
+        Err(error) => {
+            return vec![Finding::fault(format!("catalogue: {error}"), "check storage.database and the disk")];
+        }
+    };
+    let mut findings = Vec::new();
+    let age = backlog.oldest.map(|oldest| OffsetDateTime::now_utc() - oldest).unwrap_or_default();
+    if age > STUCK {
+        findings.push(Finding::warning(
+            format!("events: {} wait, the oldest for {} s", backlog.events, age.whole_seconds()),
+            "start the server; if it runs, look for `outbox` in its log",
+        ));
+    }
+    if backlog.dead_letters > 0 {
+        findings.push(Finding::warning(
+            format!("webhooks: {} dead letters", backlog.dead_letters),
+            "GET /admin/webhooks/dead tells why; POST /admin/webhooks/dead/{id}/retry sends one again",
+        ));
+    }
+    if findings.is_empty() {
+        let waiting = backlog.deliveries;
+        findings.push(Finding::ok(format!("events: none is stuck, {waiting} messages wait for their webhook")));
+    }
+    findings
+}
+
+/// `None` where there is no catalogue yet: doctor makes none.
+async fn backlog(config: &Config) -> Option<Result<Backlog, AppError>> {
+    let is_there = config.storage.database.is_some() || config.data.join(CATALOG_FILE).exists();
+    is_there.then_some(())?;
+    Some(match Store::open(config).await {
+        Ok(store) => store.catalog.backlog().await.map_err(AppError::from),
+        Err(error) => Err(error),
+    })
 }
 
 /// The store of `cache.variants_url`; the data folder was looked at already.

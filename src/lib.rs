@@ -21,6 +21,13 @@
 //!
 //! Warming ([`warm::Warmer`]) is the same walk begun by the command line or the API instead of a request.
 //!
+//! # The walk of an event
+//!
+//! A write of ours commits its row and an event of the outbox together ([`catalog::Catalog::put`]); a change elsewhere comes
+//! in as a hint ([`events::hint`]). What follows is done in one order ([`events::Events`]): version record and purge
+//! ([`deliver::Deliver::purge`]), then the bucket's warm list ([`deliver::WarmLists`]), then it is announced, to this
+//! process ([`events::Bus`]) and to webhooks ([`events::Hook`]).
+//!
 //! # The rooms, top to bottom
 //!
 //! A room imports only from rooms below it.
@@ -36,6 +43,8 @@ pub mod server;
 pub mod http;
 
 pub mod telemetry;
+
+pub mod events;
 pub mod warm;
 
 pub mod sidecar;

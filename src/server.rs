@@ -75,6 +75,7 @@ pub async fn run(service: Arc<Service>, entrances: Vec<Entrance>, shutdown: impl
         Err(error) => return tracing::error!(%error, "the threads of the connections cannot be started"),
     };
     service.api.avatars.jobs.start(&service.tasks).await;
+    service.api.events.start();
     let accepting = entrances.into_iter().map(|entrance| accept(&service, entrance, &lanes, &permits, &graceful));
     tokio::select! {
         _ = join_all(accepting) => {}

@@ -13,6 +13,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::{Log, LogFormat};
 use crate::deliver::Deliver;
+use crate::events::EventMetrics;
 use crate::render::Timings;
 use crate::sidecar::jobs::JobMetrics;
 
@@ -83,6 +84,8 @@ pub struct Metrics {
     /// Open connections.
     pub connections: Gauge,
     pub jobs: JobMetrics,
+    /// Counted by the events room.
+    pub events: EventMetrics,
 }
 
 impl Default for Metrics {
@@ -102,6 +105,7 @@ impl Default for Metrics {
             shed: Gauge::default(),
             connections: Gauge::default(),
             jobs: JobMetrics::default(),
+            events: EventMetrics::default(),
         };
         metrics.register();
         metrics
@@ -137,6 +141,30 @@ impl Metrics {
         registry.register("shed", "Requests refused because too much was waiting", self.shed.clone());
         registry.register("connections", "Open connections", self.connections.clone());
         self.jobs.register(registry);
+        self.register_events();
+    }
+
+    fn register_events(&mut self) {
+        let (registry, events) = (&mut self.registry, &self.events);
+        registry.register("outbox", "Events in the outbox", events.outbox.clone());
+        registry.register_with_unit(
+            "outbox_age",
+            "Seconds since the oldest event in the outbox",
+            Unit::Seconds,
+            events.outbox_age.clone(),
+        );
+        registry.register("warm_queue", "Objects waiting to be warmed", events.warm_queue.clone());
+        registry.register(
+            "deliveries_waiting",
+            "Messages waiting for their webhook",
+            events.deliveries_waiting.clone(),
+        );
+        registry.register("dead_letters", "Messages that were given up", events.dead_letters.clone());
+        registry.register(
+            "deliveries",
+            "Attempts to deliver a message, by webhook and result",
+            events.deliveries.clone(),
+        );
     }
 
     /// Counts one answered picture request.

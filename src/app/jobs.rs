@@ -8,7 +8,7 @@ use http::StatusCode;
 use super::{AppError, fetcher, hops, wrong};
 use crate::bucket::Buckets;
 use crate::catalog::{Budget, Crowd};
-use crate::config::Config;
+use crate::config::{AVATARS, Config};
 use crate::deliver::Deliver;
 use crate::http::AvatarDoor;
 use crate::object::BucketName;
@@ -16,8 +16,6 @@ use crate::sidecar::jobs::{Answers, JobSettings, Jobs, Parts, UrlFetcher};
 use crate::sidecar::studio::Studio;
 use crate::telemetry::Metrics;
 
-/// The bucket that the app's clients know.
-const BUCKET: &str = "kinkster-avatars";
 /// Seconds that browsers keep an avatar, as the app's clients set it.
 const MAX_AGE: u32 = 3600;
 
@@ -70,10 +68,9 @@ fn settings(config: &Config) -> Result<JobSettings, AppError> {
             per_day: avatars.per_day,
             spent_per_day: (avatars.dollars_per_day * 1e6).round() as u64,
         },
-        bucket: BucketName::parse(BUCKET).map_err(|error| wrong("avatars", error.to_string()))?,
+        bucket: BucketName::parse(AVATARS).map_err(|error| wrong("avatars", error.to_string()))?,
         cache_control: format!("max-age={MAX_AGE}"),
-        first_widths: avatars.first_widths.clone(),
-        first_wait: Duration::from_millis(avatars.first_wait_ms),
+        first_wait: Duration::from_millis(config.events.warm_wait_ms),
         public_url: public_url.ok_or_else(|| wrong("public_url", "is missing".to_owned()))?,
         // What remains is for giving back what is not done.
         drain: Duration::from_secs(config.limits.drain_seconds).mul_f64(0.8),

@@ -8,13 +8,16 @@ use crate::auth::RuleBook;
 use crate::blobs::Blobs;
 use crate::bucket::remove_stray_uploads;
 use crate::catalog::{BucketSettings, Catalog, NewBucket};
-use crate::config::{Access, BucketConfig, ByteSize, Config, Location, TextList};
+use crate::config::{AVATARS, Access, BucketConfig, ByteSize, Config, Location, TextList};
 use crate::object::BucketName;
 use crate::source::{EmbeddedSource, store_from_url};
 
 /// 5 MiB: what the avatar app's clients check before they send.
 const AVATAR_BYTES: u64 = 5 << 20;
 const PICTURES: [&str; 3] = ["image/png", "image/jpeg", "image/webp"];
+
+/// Name of the catalogue in the data folder.
+pub const CATALOG_FILE: &str = "catalog.sqlite";
 
 /// How long what is known of our own objects holds: with SQLite every write passes through this process.
 const ALONE: Duration = Duration::from_secs(365 * 86_400);
@@ -44,9 +47,13 @@ impl Store {
             _ => Blobs::on_disk(&root),
         };
         let blobs = blobs.map_err(failed)?;
+        let rules = rules(config);
         let (catalog, inward) = match &config.storage.database {
-            Some(url) => (Catalog::open_postgres(url, &config.storage.schema, &rules(config)).await?, SHARED),
-            None => (Catalog::open_sqlite(&config.data.join("catalog.sqlite"), rules(config)).await?, ALONE),
+            Some(url) => {
+                let opening = Catalog::open_postgres(url, &config.storage.schema, &rules);
+                (Box::pin(opening).await?, SHARED)
+            }
+            None => (Catalog::open_sqlite(&config.data.join(CATALOG_FILE), rules).await?, ALONE),
         };
         Ok(Self { catalog: Arc::new(catalog), blobs, inward })
     }
@@ -108,6 +115,6 @@ fn first_buckets() -> impl Iterator<Item = NewBucket> {
     };
     let avatars = BucketConfig { normalise: true, reencode_over: Some(ByteSize(AVATAR_BYTES)), ..pictures.clone() };
     let proofs = BucketConfig { access: Access::Private, ..pictures };
-    let named = [("kinkster-avatars", avatars), ("task-proofs", proofs)];
+    let named = [(AVATARS, avatars), ("task-proofs", proofs)];
     named.into_iter().filter_map(|(name, bucket)| Some(new_bucket(BucketName::parse(name).ok()?, &bucket)))
 }

@@ -60,9 +60,10 @@ impl Buckets {
         let (buckets, caller) = (Arc::clone(self), caller.clone());
         self.owned(async move {
             let object = new.id.clone();
+            let _writing = buckets.writes.begin([object.clone()]);
             match buckets.catalog.put_avatar(&caller, new, &write).await {
                 Ok(put) => {
-                    buckets.changed(&object).await;
+                    buckets.changed(&object, version).await;
                     Ok(put)
                 }
                 Err(error) => Err(buckets.without_bytes(&object, version, error.into()).await),

@@ -115,9 +115,10 @@ impl Buckets {
         let (buckets, caller) = (Arc::clone(self), caller.clone());
         self.owned(async move {
             let (object, version) = (new.id.clone(), new.version);
+            let _writing = buckets.writes.begin([object.clone()]);
             match buckets.catalog.put(&caller, new, upsert).await {
                 Ok(put) => {
-                    buckets.changed(&object).await;
+                    buckets.changed(&object, version).await;
                     Ok(put)
                 }
                 // Refused after all: another upload or a change of rules came in between.

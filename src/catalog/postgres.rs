@@ -5,6 +5,7 @@
 
 mod buckets;
 mod change;
+mod deliveries;
 mod jobs;
 mod objects;
 mod outbox;

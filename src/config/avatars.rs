@@ -53,10 +53,6 @@ pub struct Avatars {
     pub per_day: u32,
     /// US dollars spent within a day (UTC), by the prices of the models file.
     pub dollars_per_day: f64,
-    /// Widths that are made, as WebP, before a fresh avatar is announced.
-    pub first_widths: Vec<u32>,
-    /// Milliseconds that this may take.
-    pub first_wait_ms: u64,
     pub openai: OpenAiConfig,
 }
 
@@ -94,8 +90,6 @@ impl Default for Avatars {
             per_user_per_day: 50,
             per_day: 1000,
             dollars_per_day: 50.0,
-            first_widths: vec![64, 96, 128, 256, 384, 640],
-            first_wait_ms: 3000,
             openai: OpenAiConfig::default(),
         }
     }
@@ -189,7 +183,6 @@ fn check_jobs(avatars: &Avatars, wrong: &mut impl FnMut(&str, String)) {
         ("attempts", u64::from(avatars.attempts), 1..=20),
         ("retry_ms", avatars.retry_ms, 1..=600_000),
         ("deadline_seconds", avatars.deadline_seconds, 1..=86_400),
-        ("first_wait_ms", avatars.first_wait_ms, 0..=60_000),
     ];
     for (key, value, range) in numbers.into_iter().filter(|(_, value, range)| !range.contains(value)) {
         wrong(&format!("avatars.{key}"), format!("must be {} to {}, not {value}", range.start(), range.end()));

@@ -14,10 +14,12 @@ use axum::{Json, Router};
 use serde_json::json;
 
 use super::avatars::AvatarDoor;
+use super::events::{self, EventDoors};
 use super::pages::Page;
 use super::storage::Storage;
 use crate::auth::Keys;
 use crate::deliver::Deliver;
+use crate::events::Events;
 use crate::object::{BucketName, ObjectKey};
 use crate::purge::{PurgeRequest, Scope};
 use crate::sidecar::studio::Studio;
@@ -39,6 +41,8 @@ pub struct Api {
     pub warmer: Arc<Warmer>,
     pub metrics: Arc<Metrics>,
     pub keys: Arc<Keys>,
+    pub events: Arc<Events>,
+    pub doors: EventDoors,
     pub storage: Storage,
     pub studio: Arc<Studio>,
     pub avatars: AvatarDoor,
@@ -58,6 +62,8 @@ pub(super) fn router(api: Arc<Api>) -> Router {
     let admin = Router::new()
         .route("/admin/purge", post(purge))
         .route("/admin/warm", post(super::warm::warm))
+        .route("/admin/webhooks/dead", get(events::dead_letters))
+        .route("/admin/webhooks/dead/{id}/retry", post(events::retry))
         .route_layer(middleware::from_fn_with_state(Arc::clone(&api), admit_service));
     let cdn = Router::new()
         .route("/storage/v1/cdn", delete(purge_all))
@@ -75,6 +81,9 @@ pub(super) fn router(api: Arc<Api>) -> Router {
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
         .merge(super::avatars::routes())
+        .route("/events", post(events::ours))
+        .route("/events/supabase", post(events::supabase))
+        .route("/events/s3", post(events::s3))
         .merge(admin)
         .merge(cdn)
         .merge(storage)
@@ -101,6 +110,7 @@ async fn metrics(State(api): State<Arc<Api>>, Extension(door): Extension<Door>, 
         return forbidden();
     }
     let kind = [(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")];
+    api.events.measure().await;
     (kind, api.metrics.render(&api.deliver)).into_response()
 }
 
@@ -117,12 +127,12 @@ async fn admit_service(
     let (head, body) = request.into_parts();
     match tokio::time::timeout(api.body_timeout, to_bytes(body, BODY_BYTES)).await {
         Ok(Ok(bytes)) => next.run(Request::from_parts(head, Body::from(bytes))).await,
-        Ok(Err(_)) => refused_body(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large, or it broke off"),
-        Err(_) => refused_body(StatusCode::REQUEST_TIMEOUT, "the body took too long"),
+        Ok(Err(_)) => refused(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large, or it broke off"),
+        Err(_) => refused(StatusCode::REQUEST_TIMEOUT, "the body took too long"),
     }
 }
 
-fn refused_body(status: StatusCode, message: &str) -> Response {
+pub(super) fn refused(status: StatusCode, message: &str) -> Response {
     let error = status.canonical_reason().unwrap_or_default();
     (status, Json(json!({"statusCode": status.as_str(), "error": error, "message": message}))).into_response()
 }
@@ -166,8 +176,14 @@ fn success(_: u64) -> serde_json::Value {
 
 async fn purged(api: &Api, scope: Scope, answer: impl Fn(u64) -> serde_json::Value) -> Response {
     tracing::info!(?scope, "purge");
-    match api.deliver.purge(scope).await {
-        Ok(removed) => Json(answer(removed)).into_response(),
+    match api.deliver.purge(scope.clone()).await {
+        Ok(removed) => {
+            // It is done: nobody's caches depend on the telling.
+            if let Err(error) = api.events.announce_purge(&scope).await {
+                tracing::warn!(%error, "webhooks are not told of a purge");
+            }
+            Json(answer(removed)).into_response()
+        }
         Err(error) => {
             tracing::error!(%error, "a purge could not remove every stored variant");
             let problem = json!({"statusCode": "500", "error": "Internal", "message": "Internal Server Error", "code": "InternalError"});

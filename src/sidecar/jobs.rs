@@ -57,8 +57,7 @@ pub struct JobSettings {
     pub bucket: BucketName,
     /// `max-age=3600`.
     pub cache_control: String,
-    /// Widths that are made before a picture is announced, and how long that may take.
-    pub first_widths: Vec<u32>,
+    /// How long a stored picture waits for its warm list before it is announced.
     pub first_wait: Duration,
     /// What our URLs begin with.
     pub public_url: Url,

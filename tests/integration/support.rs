@@ -8,6 +8,8 @@ pub mod tokens;
 
 #[path = "../support/object_server.rs"]
 pub mod object_server;
+#[path = "../support/postgres.rs"]
+pub mod postgres;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

@@ -12,7 +12,7 @@ use crate::catalog::types::{Bucket, Event, EventKind, Object, Upload};
 use crate::catalog::{CatalogError, bucket_name, object_key};
 use crate::object::ObjectId;
 
-fn count(row: &PgRow, column: &str) -> Result<u64, CatalogError> {
+pub(super) fn count(row: &PgRow, column: &str) -> Result<u64, CatalogError> {
     Ok(row.try_get::<i64, _>(column)? as u64)
 }
 

@@ -11,7 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::{Stream, StreamExt};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName};
 use serde_json::{Map, Value, json};
 
 use super::route::Place;
@@ -169,10 +169,14 @@ pub(super) fn max_age(seconds: &str) -> String {
     let seconds = seconds.trim();
     match seconds.parse::<u64>() {
         Ok(seconds) => format!("max-age={seconds}"),
-        // Kept as it is only where a header can have it.
-        Err(_) if !seconds.is_empty() && HeaderValue::from_str(seconds).is_ok() => seconds.to_owned(),
+        Err(_) if !seconds.is_empty() && is_plain(seconds) => seconds.to_owned(),
         Err(_) => NO_CACHE.to_owned(),
     }
+}
+
+/// Whether a header can say it: printable ASCII.
+pub(super) fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
 }
 
 /// `x-metadata`: JSON in base64.

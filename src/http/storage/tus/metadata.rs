@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::Refusal;
 use crate::bucket::Upload;
 use crate::catalog;
-use crate::http::storage::uploads::{max_age, user_metadata};
+use crate::http::storage::uploads::{is_plain, max_age, user_metadata};
 use crate::http::storage::{Fault, Storage};
 use crate::object::{BucketName, ObjectId};
 
@@ -46,7 +46,7 @@ impl Metadata {
 
     pub fn upload(&self, object: ObjectId, upsert: bool) -> Result<Upload, Refusal> {
         let mime_type = self.get("contentType").unwrap_or("application/octet-stream");
-        if HeaderValue::from_str(mime_type).is_err() {
+        if !is_plain(mime_type) {
             return Err(Fault::MalformedType.into());
         }
         Ok(Upload {
