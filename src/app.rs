@@ -2,6 +2,7 @@
 
 mod events;
 mod jobs;
+mod live;
 mod storage;
 mod studio;
 
@@ -32,9 +33,10 @@ use crate::http::{Api, Cors, Images, Lifetimes, Page, Site, Storage};
 use crate::imaging;
 use crate::jwks::{self, Provider};
 use crate::object::BucketName;
+use crate::realtime::Realtime;
 use crate::render::Gate;
 use crate::server::{ConnectionLimits, Service, TlsError, TlsFiles};
-use crate::sidecar::jobs::Jobs;
+use crate::sidecar::jobs::{Jobs, KinksterOwners};
 use crate::source::{
     Fetcher, FolderSource, HopLimits, HostPort, HttpSource, RemoteSource, SetupError, Source, SystemResolver,
     store_from_url,
@@ -91,6 +93,8 @@ pub struct App {
     pub buckets: Arc<Buckets>,
     pub jobs: Arc<Jobs>,
     pub events: Arc<Events>,
+    /// Topics of this process, served or not.
+    pub realtime: Arc<Realtime>,
     /// Owned tasks, waited for at shutdown.
     pub tasks: TaskTracker,
     /// TLS for the public door; taken when its listener is opened.
@@ -135,8 +139,11 @@ impl App {
         let events = events::build(config, &store, &buckets, &deliver, book, metrics.events.clone())?;
         let keys = keys(config, &secret)?;
         let studio = studio::studio(config, Arc::clone(&deliver.gate))?;
-        let jobs = jobs::jobs(config, &buckets, &deliver, &studio, &metrics)?;
+        let owners = KinksterOwners::new(Arc::clone(&buckets.catalog));
+        let realtime = live::realtime(config, Arc::new(owners));
+        let jobs = jobs::jobs(config, &buckets, &deliver, &studio, &realtime, &metrics)?;
         let api = Arc::new(Api {
+            live: live::live(config, &realtime, &keys, &tasks),
             deliver: Arc::clone(&deliver),
             warmer: Arc::clone(&warmer),
             metrics: Arc::clone(&metrics),
@@ -166,7 +173,7 @@ impl App {
         keep_house(&deliver, &tasks);
         keep_storage(&buckets, Duration::from_secs(config.storage.grace_seconds));
         let service = Arc::new(service);
-        Ok(Arc::new(Self { service, deliver, warmer, buckets, jobs, events, tasks, tls, _lock: lock }))
+        Ok(Arc::new(Self { service, deliver, warmer, buckets, jobs, events, realtime, tasks, tls, _lock: lock }))
     }
 
     /// TLS of the public door, once.

@@ -18,9 +18,9 @@ mod webhook;
 
 pub use caller::{Caller, Role};
 pub use jwks::{JwksError, JwksFeed, JwksHandle, KeyTable, SkippedKey, Symmetric};
-pub use keys::{Keys, NewToken, PUBLISHABLE_PREFIX, SECRET_PREFIX, service_key};
+pub use keys::{Keys, NewToken, PUBLISHABLE_PREFIX, SECRET_PREFIX, is_opaque, service_key};
 pub use rules::{Operation, Reach, Rule, RuleBook, RuleSet, RuleSetError};
 pub use secret::{SECRET_BYTES, SecretError, kept_secret, secret};
 pub use signed::{Mismatch, ObjectToken, Scope, SignedTokenError, stable_expiry, stable_issue_time};
-pub use token::TokenError;
+pub use token::{TokenError, claimed_expiry};
 pub use webhook::{SignatureError, SignedHeaders, SigningSecret, SigningSecretError};

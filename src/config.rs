@@ -5,6 +5,7 @@ mod check;
 mod compile;
 mod events;
 mod load;
+mod realtime;
 mod reference;
 mod values;
 
@@ -19,6 +20,7 @@ use url::Url;
 pub use avatars::{Avatars, OpenAiConfig, Painter};
 pub use events::{AVATARS, EventType, EventsConfig, Upstream, WarmListError, WebhookConfig};
 pub use load::{Mistake, Mistakes, Overrides, load};
+pub use realtime::RealtimeConfig;
 pub use reference::{commented_default, markdown_table};
 pub use values::{ByteSize, Location, SecretList, TextList};
 
@@ -53,6 +55,7 @@ pub struct Config {
     pub next: NextConfig,
     pub signing: Signing,
     pub auth: AuthConfig,
+    pub realtime: RealtimeConfig,
     pub cors: CorsConfig,
     pub events: EventsConfig,
     /// Receivers of events by name.
@@ -412,6 +415,7 @@ impl Default for Config {
             next: NextConfig::default(),
             signing: Signing::default(),
             auth: AuthConfig::default(),
+            realtime: RealtimeConfig::default(),
             cors: CorsConfig::default(),
             events: EventsConfig::default(),
             webhooks: BTreeMap::new(),

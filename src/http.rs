@@ -10,6 +10,7 @@ mod errors;
 mod events;
 mod images;
 mod pages;
+mod realtime;
 mod respond;
 mod storage;
 mod warm;
@@ -32,6 +33,7 @@ pub use errors::Problem;
 pub use events::EventDoors;
 pub use images::{Call, Images};
 pub use pages::Page;
+pub use realtime::{Live, LiveLimits};
 pub use respond::Lifetimes;
 pub use storage::Storage;
 

@@ -74,6 +74,8 @@ pub mod catalog;
 
 pub mod config;
 
+pub mod realtime;
+
 pub mod auth;
 pub mod imaging;
 pub mod transform;

@@ -14,6 +14,7 @@ use tracing_subscriber::EnvFilter;
 use crate::config::{Log, LogFormat};
 use crate::deliver::Deliver;
 use crate::events::EventMetrics;
+use crate::realtime::hub::HubUsage;
 use crate::render::Timings;
 use crate::sidecar::jobs::JobMetrics;
 
@@ -86,6 +87,16 @@ pub struct Metrics {
     pub jobs: JobMetrics,
     /// Counted by the events room.
     pub events: EventMetrics,
+    /// Open websockets and event streams.
+    live_connections: Gauge,
+    /// Topics with a member or a kept state.
+    live_topics: Gauge,
+    /// Events told to topics.
+    live_published: Gauge<u64, AtomicU64>,
+    /// Events put into the queues of clients.
+    live_delivered: Gauge<u64, AtomicU64>,
+    /// Clients let go because too much waited for them.
+    live_dropped: Gauge<u64, AtomicU64>,
 }
 
 impl Default for Metrics {
@@ -106,6 +117,11 @@ impl Default for Metrics {
             connections: Gauge::default(),
             jobs: JobMetrics::default(),
             events: EventMetrics::default(),
+            live_connections: Gauge::default(),
+            live_topics: Gauge::default(),
+            live_published: Gauge::default(),
+            live_delivered: Gauge::default(),
+            live_dropped: Gauge::default(),
         };
         metrics.register();
         metrics
@@ -142,6 +158,7 @@ impl Metrics {
         registry.register("connections", "Open connections", self.connections.clone());
         self.jobs.register(registry);
         self.register_events();
+        self.register_live();
     }
 
     fn register_events(&mut self) {
@@ -167,6 +184,15 @@ impl Metrics {
         );
     }
 
+    fn register_live(&mut self) {
+        let registry = self.registry.sub_registry_with_prefix("live");
+        registry.register("connections", "Open websockets and event streams", self.live_connections.clone());
+        registry.register("topics", "Topics with a member or a kept state", self.live_topics.clone());
+        registry.register("published", "Events told to topics", self.live_published.clone());
+        registry.register("delivered", "Events put into the queues of clients", self.live_delivered.clone());
+        registry.register("dropped", "Clients let go because too much waited for them", self.live_dropped.clone());
+    }
+
     /// Counts one answered picture request.
     pub fn count_request(&self, labels: &RequestLabels, bytes: u64) {
         self.requests.get_or_create(labels).inc();
@@ -180,8 +206,8 @@ impl Metrics {
         }
     }
 
-    /// The Prometheus text format, with the gauges read now.
-    pub fn render(&self, deliver: &Deliver) -> String {
+    /// The Prometheus text format, with the gauges read now. `live`: open connections and the hub's counts.
+    pub fn render(&self, deliver: &Deliver, live: Option<(usize, HubUsage)>) -> String {
         let (bytes, entries) = deliver.memory.usage();
         self.memory_bytes.set(bytes.cast_signed());
         self.memory_entries.set(entries.cast_signed());
@@ -193,6 +219,12 @@ impl Metrics {
         self.queue_requests.set(requests as i64);
         self.queue_background.set(background as i64);
         self.shed.set(deliver.gate.shed());
+        let (connections, hub) = live.unwrap_or_default();
+        self.live_connections.set(connections as i64);
+        self.live_topics.set(hub.topics as i64);
+        self.live_published.set(hub.published);
+        self.live_delivered.set(hub.delivered);
+        self.live_dropped.set(hub.dropped);
         let mut out = String::new();
         // Writing into a String fails only where a metric itself does.
         if text::encode(&mut out, &self.registry).is_err() {

@@ -12,6 +12,7 @@ use crate::config::{AVATARS, Config};
 use crate::deliver::Deliver;
 use crate::http::AvatarDoor;
 use crate::object::BucketName;
+use crate::realtime::Realtime;
 use crate::sidecar::jobs::{Answers, JobSettings, Jobs, Parts, UrlFetcher};
 use crate::sidecar::studio::Studio;
 use crate::telemetry::Metrics;
@@ -24,6 +25,7 @@ pub(super) fn jobs(
     buckets: &Arc<Buckets>,
     deliver: &Arc<Deliver>,
     studio: &Arc<Studio>,
+    realtime: &Arc<Realtime>,
     metrics: &Metrics,
 ) -> Result<Arc<Jobs>, AppError> {
     Ok(Jobs::new(Parts {
@@ -31,6 +33,7 @@ pub(super) fn jobs(
         buckets: Arc::clone(buckets),
         deliver: Arc::clone(deliver),
         studio: Arc::clone(studio),
+        realtime: Arc::clone(realtime),
         answers: Answers::new(buckets.blobs.clone(), config.avatars.picture_bytes.0),
         by_url: by_url(config)?,
         settings: settings(config)?,

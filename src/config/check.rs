@@ -89,6 +89,7 @@ pub(super) fn check(config: &Config, mistakes: &mut Vec<Mistake>) {
     check_origins(config, &mut wrong);
     check_events(config, &mut wrong);
     check_webhooks(config, &mut wrong);
+    config.realtime.mistakes().into_iter().for_each(|(key, message)| wrong(key, message));
 }
 
 fn check_numbers(config: &Config, wrong: &mut impl FnMut(&str, String)) {

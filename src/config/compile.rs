@@ -5,6 +5,7 @@ use url::Url;
 use super::{BucketConfig, Config, Location};
 use crate::auth::{KeyTable, Symmetric};
 use crate::object::BucketName;
+use crate::realtime::rules::TopicRules;
 use crate::transform::policy::{PolicyRules, Presets};
 use crate::transform::signature::{SigningKeyError, SigningKeys};
 use crate::transform::{
@@ -20,6 +21,11 @@ impl BucketConfig {
 }
 
 impl Config {
+    /// Who may hear and send in topics.
+    pub fn topic_rules(&self) -> TopicRules {
+        TopicRules { public: self.realtime.public, private: self.realtime.topics.clone() }
+    }
+
     /// The keys of signed URLs.
     pub fn signing_keys(&self) -> Result<SigningKeys, SigningKeyError> {
         let keys = self.signing.keys.iter();

@@ -16,6 +16,7 @@ use serde_json::json;
 use super::avatars::AvatarDoor;
 use super::events::{self, EventDoors};
 use super::pages::Page;
+use super::realtime::Live;
 use super::storage::Storage;
 use crate::auth::Keys;
 use crate::deliver::Deliver;
@@ -46,6 +47,8 @@ pub struct Api {
     pub storage: Storage,
     pub studio: Arc<Studio>,
     pub avatars: AvatarDoor,
+    /// Unset: realtime is not served, or by somebody else.
+    pub live: Option<Arc<Live>>,
     pub page: Page,
     /// Whether only this machine can reach the public door.
     pub loopback_only: bool,
@@ -53,6 +56,15 @@ pub struct Api {
     pub started: Instant,
     /// Longest time that a request's body takes.
     pub body_timeout: Duration,
+}
+
+impl Api {
+    /// Says from now on that we are going, and ends what would not end by itself.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+        self.avatars.jobs.stop();
+        self.live.iter().for_each(|live| live.close());
+    }
 }
 
 /// Largest body of an API request in bytes.
@@ -75,6 +87,7 @@ pub(super) fn router(api: Arc<Api>) -> Router {
         .route("/storage/v1/{*path}", any(storage))
         // Each bucket has a limit of its own, counted on the stream.
         .layer(axum::extract::DefaultBodyLimit::disable());
+    let live = api.live.clone().map_or_else(Router::new, super::realtime::router);
     Router::new()
         .route("/", get(super::pages::index))
         .route("/assets/{name}", get(super::pages::asset))
@@ -90,6 +103,7 @@ pub(super) fn router(api: Arc<Api>) -> Router {
         .fallback(not_found)
         .layer(axum::extract::DefaultBodyLimit::max(BODY_BYTES))
         .with_state(api)
+        .merge(live)
 }
 
 async fn storage(State(api): State<Arc<Api>>, request: Request) -> Response {
@@ -111,7 +125,7 @@ async fn metrics(State(api): State<Arc<Api>>, Extension(door): Extension<Door>, 
     }
     let kind = [(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")];
     api.events.measure().await;
-    (kind, api.metrics.render(&api.deliver)).into_response()
+    (kind, api.metrics.render(&api.deliver, api.live.as_deref().map(Live::usage))).into_response()
 }
 
 /// Lets service keys and the admin door through, with a body that came in time. What is done with it may take longer.

@@ -6,6 +6,7 @@
 mod answers;
 mod by_url;
 mod metrics;
+mod owners;
 mod progress;
 mod trouble;
 mod walk;
@@ -27,6 +28,7 @@ use uuid::Uuid;
 pub use answers::Answers;
 pub use by_url::{StoreError, UrlFetcher};
 pub use metrics::JobMetrics;
+pub use owners::KinksterOwners;
 pub use progress::{Announcer, EVENT, Progress, shown, timestamp};
 pub use walk::Written;
 
@@ -37,6 +39,7 @@ use crate::bucket::Buckets;
 use crate::catalog::{Budget, Catalog, CatalogError, Crowd, Ended, Enqueued, Job, JobQuery, NewJob};
 use crate::deliver::Deliver;
 use crate::object::BucketName;
+use crate::realtime::Realtime;
 
 /// How jobs are worked on.
 #[derive(Clone, Debug)]
@@ -72,6 +75,7 @@ pub struct Parts {
     pub buckets: Arc<Buckets>,
     pub deliver: Arc<Deliver>,
     pub studio: Arc<Studio>,
+    pub realtime: Arc<Realtime>,
     pub answers: Answers,
     pub by_url: UrlFetcher,
     pub settings: JobSettings,
@@ -139,7 +143,7 @@ impl Kept {
 
 impl Jobs {
     pub fn new(parts: Parts) -> Arc<Self> {
-        let Parts { catalog, buckets, deliver, studio, answers, by_url, settings, metrics } = parts;
+        let Parts { catalog, buckets, deliver, studio, realtime, answers, by_url, settings, metrics } = parts;
         Arc::new(Self {
             catalog,
             buckets,
@@ -148,7 +152,7 @@ impl Jobs {
             answers,
             by_url,
             settings,
-            announcer: Announcer::default(),
+            announcer: Announcer::new(realtime),
             metrics,
             under_way: Mutex::default(),
             ring: Notify::new(),

@@ -17,6 +17,7 @@ mod pictures;
 mod process;
 mod purge;
 mod readme;
+mod realtime;
 mod receiver;
 mod responses;
 mod storage;

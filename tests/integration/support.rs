@@ -23,6 +23,7 @@ use tempfile::TempDir;
 use tintype::app::{App, Front};
 use tintype::config::{Config, Overrides, load};
 use tintype::http::Door;
+use tintype::realtime::Realtime;
 use tintype::server::{self, Entrance};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -94,7 +95,8 @@ impl Setup {
         let serving = tokio::spawn(server::run(Arc::clone(&app.service), entrances, async {
             stopped.await.ok();
         }));
-        Running { address, app, client: client(), stop: Some(stop), serving, data: Arc::clone(&self.data) }
+        let (realtime, data) = (Arc::clone(&app.realtime), Arc::clone(&self.data));
+        Running { address, app, realtime, client: client(), stop: Some(stop), serving, data }
     }
 }
 
@@ -113,6 +115,7 @@ fn client() -> reqwest::Client {
 pub struct Running {
     pub address: SocketAddr,
     pub app: Arc<App>,
+    pub realtime: Arc<Realtime>,
     client: reqwest::Client,
     stop: Option<oneshot::Sender<()>>,
     serving: JoinHandle<()>,

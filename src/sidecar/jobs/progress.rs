@@ -10,6 +10,8 @@ use tokio::sync::broadcast;
 use uuid::Uuid;
 
 use crate::catalog::{Job, JobState, JobStep};
+use crate::realtime::Realtime;
+use crate::realtime::topic::EventName;
 
 /// Announcements that a listener may lag behind before it misses some.
 const HELD: usize = 1024;
@@ -111,24 +113,33 @@ pub fn timestamp(time: OffsetDateTime) -> String {
     time.to_offset(time::UtcOffset::UTC).format(format).unwrap_or_default()
 }
 
-/// Tells whoever listens in this process. What is told is in the catalogue already: who missed something asks there.
+/// Tells the topic's members, and whoever listens in this process. What is told is in the catalogue already: who missed
+/// something asks there.
 #[derive(Clone, Debug)]
-pub struct Announcer(broadcast::Sender<Arc<Progress>>);
-
-impl Default for Announcer {
-    fn default() -> Self {
-        Self(broadcast::Sender::new(HELD))
-    }
+pub struct Announcer {
+    realtime: Arc<Realtime>,
+    listeners: broadcast::Sender<Arc<Progress>>,
 }
 
 impl Announcer {
+    pub fn new(realtime: Arc<Realtime>) -> Self {
+        Self { realtime, listeners: broadcast::Sender::new(HELD) }
+    }
+
     /// Hears everything that is announced from now on.
     pub fn subscribe(&self) -> broadcast::Receiver<Arc<Progress>> {
-        self.0.subscribe()
+        self.listeners.subscribe()
     }
 
     pub(super) fn announce(&self, job: &Job) {
+        let progress = Progress::of(job);
+        if let (Ok(payload), Some(event)) = (serde_json::value::to_raw_value(&progress), EventName::new(EVENT)) {
+            let told = self.realtime.announce(&progress.topic(), progress.user.as_str().into(), event, payload);
+            if let Err(error) = told {
+                tracing::warn!(job = %job.id, %error, "a job's progress has no topic");
+            }
+        }
         // An error says that nobody listens.
-        let _ = self.0.send(Arc::new(Progress::of(job)));
+        let _ = self.listeners.send(Arc::new(progress));
     }
 }
