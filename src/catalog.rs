@@ -25,8 +25,8 @@ use uuid::Uuid;
 
 pub use deliveries::{Backlog, Delivery, HandOver, NewDelivery};
 pub use jobs::{
-    Answered, AvatarWrite, Budget, Claim, Crowd, Ended, Enqueued, Failure, Job, JobQuery, JobState, JobStep, Kinkster,
-    KinksterChange, Lease, NewJob, Quota, QuotaExceeded, Stored,
+    Answered, AvatarWrite, Begun, Budget, Claim, Crowd, Ended, Enqueued, Failure, Job, JobQuery, JobState, JobStep,
+    Kinkster, KinksterChange, Lease, NewJob, Quota, QuotaExceeded, Stored,
 };
 pub use postgres::Postgres;
 pub use sqlite::Sqlite;

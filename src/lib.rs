@@ -21,6 +21,17 @@
 //!
 //! Warming ([`warm::Warmer`]) is the same walk begun by the command line or the API instead of a request.
 //!
+//! # The walk of an avatar
+//!
+//! `POST /functions/v1/generate-kinkster-avatar` and `POST /api/kinksters/avatar/generate` are one pipeline with two answers:
+//!
+//! 1. who asks, may they, is the body right ([`sidecar::studio::Studio::request`]); 4xx end here;
+//! 2. [`sidecar::jobs::Jobs::enqueue`] notes a row, within the budget, once for an `Idempotency-Key`;
+//! 3. a worker takes it, has it painted ([`sidecar::provider::Provider`]) and keeps the answer before anything else, fetches
+//!    the picture under guard, treats it and stores it with the character's columns in one transaction
+//!    ([`bucket::Buckets::put_avatar`]): the commit point, after which only warnings follow;
+//! 4. the bucket's warm list is filled, then everyone is told ([`sidecar::jobs::Announcer`], [`realtime::Realtime::announce`]).
+//!
 //! # The walk of an event
 //!
 //! A write of ours commits its row and an event of the outbox together ([`catalog::Catalog::put`]); a change elsewhere comes

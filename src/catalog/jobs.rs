@@ -14,8 +14,8 @@ use uuid::Uuid;
 pub use kinksters::{Kinkster, KinksterChange};
 pub(super) use store::job_store;
 pub use types::{
-    Answered, AvatarWrite, Budget, Claim, Crowd, Ended, Enqueued, Failure, Job, JobQuery, JobState, JobStep, Lease,
-    NewJob, Quota, QuotaExceeded, Stored,
+    Answered, AvatarWrite, Begun, Budget, Claim, Crowd, Ended, Enqueued, Failure, Job, JobQuery, JobState, JobStep,
+    Lease, NewJob, Quota, QuotaExceeded, Stored,
 };
 
 use super::{Catalog, CatalogError, NewObject, Put};
@@ -77,9 +77,10 @@ impl Catalog {
         either!(self, advance_job(lease, step))
     }
 
-    /// Notes that the provider is being asked: from here on it may cost something.
-    pub async fn begin_paint(&self, lease: Lease) -> Result<Option<Job>, CatalogError> {
-        either!(self, begin_paint(lease))
+    /// Notes that the provider is being asked: from here on it may cost something. Another time for the same job is held
+    /// against the budget again.
+    pub async fn begin_paint(&self, lease: Lease, budget: &Budget) -> Result<Begun, CatalogError> {
+        either!(self, begin_paint(lease, budget))
     }
 
     /// Notes that the provider's refusal was free.

@@ -14,7 +14,7 @@ macro_rules! job_store {
         use super::$database;
         use crate::auth::Caller;
         use crate::catalog::jobs::{
-            Answered, AvatarWrite, Budget, Claim, Ended, Enqueued, Failure, Job, JobQuery, JobState, JobStep, Kinkster,
+            Answered, AvatarWrite, Begun, Budget, Claim, Ended, Enqueued, Failure, Job, JobQuery, JobState, JobStep, Kinkster,
             KinksterChange, Lease, NewJob, Quota, QuotaExceeded, Stored,
         };
         use crate::catalog::{CatalogError, NewObject, Put, now};
@@ -158,8 +158,29 @@ macro_rules! job_store {
                 Ok(changed)
             }
 
-            pub(in crate::catalog) async fn begin_paint(&self, lease: Lease) -> Result<Option<Job>, CatalogError> {
-                self.change_held(lease, "paints = paints + 1, spent = spent + estimate").await
+            pub(in crate::catalog) async fn begin_paint(
+                &self,
+                lease: Lease,
+                budget: &Budget,
+            ) -> Result<Begun, CatalogError> {
+                let mut tx = self.begin_alone().await?;
+                let held_by = "SELECT * FROM jobs WHERE id = $1 AND worker = $2 AND state = 'running'";
+                let query = sqlx::query(held_by).bind(lease.job).bind(lease.worker);
+                let Some(row) = query.fetch_optional(&mut *tx).await? else { return Ok(Begun::Lost) };
+                let known = job(&row)?;
+                // The first time was counted when it was taken on.
+                if known.paints > 0 {
+                    let estimate = row.try_get::<i64, _>("estimate")? as u64;
+                    let budget = Budget { per_user_per_minute: u32::MAX, ..*budget };
+                    if let Some(refused) = refused(&mut tx, &known.user, estimate, &budget).await? {
+                        return Ok(Begun::Refused(refused));
+                    }
+                }
+                let paint = held("paints = paints + 1, spent = spent + estimate");
+                let query = sqlx::query(sqlx::AssertSqlSafe(paint)).bind(lease.job).bind(lease.worker);
+                let begun = job(&query.bind(micros(now())).fetch_one(&mut *tx).await?)?;
+                tx.commit().await?;
+                Ok(Begun::Job(Box::new(begun)))
             }
 
             pub(in crate::catalog) async fn forgive_paint(&self, lease: Lease) -> Result<Option<Job>, CatalogError> {

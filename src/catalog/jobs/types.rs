@@ -100,6 +100,16 @@ pub struct Budget {
     pub spent_per_day: u64,
 }
 
+/// What became of a wish to ask the provider.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Begun {
+    Job(Box<Job>),
+    /// The job is not this worker's any more.
+    Lost,
+    /// It was asked before, and there is no room for another time.
+    Refused(QuotaExceeded),
+}
+
 /// Which limit was reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Quota {

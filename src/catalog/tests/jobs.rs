@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{id, make_bucket, new_object};
 use crate::auth::Caller;
 use crate::catalog::{
-    Answered, AvatarWrite, Budget, Catalog, CatalogError, Claim, Crowd, Ended, Enqueued, Failure, Job, JobQuery,
+    Answered, AvatarWrite, Begun, Budget, Catalog, CatalogError, Claim, Crowd, Ended, Enqueued, Failure, Job, JobQuery,
     JobState, JobStep, KinksterChange, NewJob, Quota,
 };
 
@@ -74,7 +74,7 @@ pub async fn of_a_dead_worker_are_resumed_and_it_may_write_no_more(catalog: &Cat
     enqueue(catalog, new_job("j3")).await;
     let dead = claim(-Duration::SECOND);
     let job = catalog.claim_job(&dead).await.unwrap().unwrap();
-    catalog.begin_paint(job.lease(dead.worker)).await.unwrap().unwrap();
+    assert!(matches!(catalog.begin_paint(job.lease(dead.worker), &ROOMY).await, Ok(Begun::Job(_))));
     let answered = Answered { config: json!({"model": "m"}), provider_url: None, cost: Some(30_000) };
     catalog.note_answer(job.lease(dead.worker), &answered).await.unwrap().unwrap();
     let (resumed, worker) = take(catalog).await;
@@ -203,7 +203,10 @@ pub async fn are_refused_beyond_the_budget(catalog: &Catalog) {
     // A refusal that was free is taken off, whatever comes after it.
     enqueue(catalog, new_job("j13")).await;
     let (job, worker) = take(catalog).await;
-    catalog.begin_paint(job.lease(worker)).await.unwrap();
+    let none = Budget { spent_per_day: 0, ..ROOMY };
+    assert!(matches!(catalog.begin_paint(job.lease(worker), &none).await, Ok(Begun::Job(_))));
+    assert!(matches!(catalog.begin_paint(job.lease(worker), &none).await, Ok(Begun::Refused(_))));
+    assert_eq!(catalog.begin_paint(job.lease(Uuid::new_v4()), &ROOMY).await, Ok(Begun::Lost));
     let forgiven = catalog.forgive_paint(job.lease(worker)).await.unwrap().unwrap();
     assert_eq!((forgiven.paints, forgiven.spent), (0, 0));
     catalog.fail_job(job.lease(worker), &failure()).await.unwrap();

@@ -126,7 +126,7 @@ fn failed(job: &Job, failure: &Failure) -> Result<Value, Fault> {
     let status = match failure.code.as_str() {
         "no_key" | "internal" | "storage" | "abandoned" => StatusCode::INTERNAL_SERVER_ERROR,
         "disabled" => StatusCode::SERVICE_UNAVAILABLE,
-        "rate_limited" => StatusCode::TOO_MANY_REQUESTS,
+        "rate_limited" | "budget" => StatusCode::TOO_MANY_REQUESTS,
         "refused" => StatusCode::UNPROCESSABLE_ENTITY,
         "timeout" | "deadline" => StatusCode::GATEWAY_TIMEOUT,
         _ => StatusCode::BAD_GATEWAY,

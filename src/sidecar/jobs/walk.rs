@@ -7,7 +7,7 @@ use super::trouble::{Again, Trouble};
 use super::{Jobs, Kept};
 use crate::auth::Caller;
 use crate::bucket::BucketError;
-use crate::catalog::{Answered, AvatarWrite, CatalogError, Job, JobStep, Lease};
+use crate::catalog::{Answered, AvatarWrite, Begun, CatalogError, Job, JobStep, Lease};
 use crate::object::{ObjectId, ObjectKey};
 use crate::sidecar::provider::{Painted, Picture, ProviderError};
 
@@ -71,8 +71,15 @@ impl Jobs {
         let request = kept.request().map_err(|_| unreadable())?;
         let left = job.deadline_at - OffsetDateTime::now_utc();
         let left = left.try_into().map_err(|_| late())?;
-        let begun = held(self.catalog.begin_paint(lease).await?)?;
-        self.announcer.announce(&begun);
+        match self.catalog.begin_paint(lease, &self.settings.budget).await? {
+            Begun::Job(begun) => self.announcer.announce(&begun),
+            Begun::Lost => return Err(Trouble::Lost),
+            Begun::Refused(refused) => {
+                self.metrics.refuse(refused.quota);
+                let text = "Today's budget for avatars is used up; please try again later";
+                return Err(Trouble::new("budget", text, Again::Never));
+            }
+        }
         let began = std::time::Instant::now();
         let painted = tokio::time::timeout(left, self.studio.provider.paint(&request)).await;
         self.metrics.record_paint(began.elapsed());
