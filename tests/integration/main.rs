@@ -4,6 +4,7 @@
 
 mod access;
 mod auth;
+mod avatar_prompts;
 mod cache;
 mod dialects;
 mod edge;
@@ -12,6 +13,8 @@ mod object_stores;
 mod origin_faults;
 mod pictures;
 mod process;
+mod provider;
+mod provider_clients;
 mod purge;
 mod readme;
 mod responses;

@@ -129,7 +129,12 @@ fn hat(canvas: &mut Canvas, look: &Look, head: &Head, dice: &mut Dice) {
     let (cloth, trim) = (look.palette.accent.darker(0.1), look.palette.trim);
     let crown = head.skull.grown(34.0).moved(0.0, -14.0).and(&Shape::half(338.0, false));
     let paint = Paint::Down { from: (170.0, cloth.lighter(0.15)), to: (360.0, cloth.darker(0.2)) };
-    match dice.below(4) {
+    let kind = match look.hints.hat {
+        Some(true) if look.hints.crown => 3,
+        Some(true) => dice.below(3),
+        _ => dice.below(4),
+    };
+    match kind {
         // A beanie.
         0 | 1 => {
             canvas.fill(&crown, paint);
