@@ -1,7 +1,10 @@
 //! Owns every part; the only place where concrete backends are named and parts are wired.
 
+mod events;
+mod live;
 mod storage;
 mod studio;
+mod upstream;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
@@ -12,22 +15,25 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio_util::task::TaskTracker;
+use url::Url;
 
-pub use storage::Store;
+pub use storage::{CATALOG_FILE, Store};
 pub use studio::openai;
 
 use crate::admission::{Admission, BucketBook, BucketRules};
 use crate::auth::{self, JwksHandle, Keys, SecretError};
-use crate::bucket::{self, Buckets};
+use crate::bucket::{self, BucketError, Buckets, Fetching};
 use crate::cache::Memory;
 use crate::catalog::CatalogError;
 use crate::clients::Clients;
 use crate::config::{Access, Config, Location, Secret};
 use crate::deliver::{Bounds, Deliver, Origin, OriginKind, Origins, Parts};
-use crate::http::{Api, Cors, Images, Lifetimes, Page, Site, Storage};
+use crate::events::Events;
+use crate::http::{Api, Backend, Cors, Images, Lifetimes, Page, Site, Storage};
 use crate::imaging;
 use crate::jwks::{self, Provider};
 use crate::object::BucketName;
+use crate::realtime::{NoOwners, Realtime};
 use crate::render::Gate;
 use crate::server::{ConnectionLimits, Service, TlsError, TlsFiles};
 use crate::source::{
@@ -63,6 +69,8 @@ pub enum AppError {
     Tls(#[from] TlsError),
     #[error("storage.database: {0}")]
     Catalog(#[from] CatalogError),
+    #[error("the buckets of the data folder cannot be made ready: {0}")]
+    Buckets(#[from] BucketError),
     #[error("the render threads cannot be started: {0}")]
     Threads(std::io::Error),
 }
@@ -82,6 +90,9 @@ pub struct App {
     pub deliver: Arc<Deliver>,
     pub warmer: Arc<Warmer>,
     pub buckets: Arc<Buckets>,
+    pub events: Arc<Events>,
+    /// Topics of this process, served or not.
+    pub realtime: Arc<Realtime>,
     /// Owned tasks, waited for at shutdown.
     pub tasks: TaskTracker,
     /// TLS for the public door; taken when its listener is opened.
@@ -98,18 +109,24 @@ impl App {
         let secret = auth::secret(config.jwt_secret.as_ref(), &config.data)?;
         let tasks = TaskTracker::new();
         let metrics = Arc::new(Metrics::default());
-        let store = Store::open(config).await?;
-        store.own(config).await?;
+        // Boxed: opening a database is a large future, and this one is inside every caller's.
+        let store = Box::pin(Store::open(config)).await?;
         let deliver = build_deliver(config, &store, &tasks)?;
         let book = Arc::new(bucket_book(config)?);
-        bucket::fill_book(&book, &store.catalog).await?;
+        if config.upstream.url.is_none() {
+            store.own(config).await?;
+            bucket::fill_book(&book, &store.catalog).await?;
+        }
         let admission = Arc::new(build_admission(config, Arc::clone(&book))?);
         let buckets = Arc::new(Buckets::new(bucket::Parts {
             catalog: Arc::clone(&store.catalog),
             blobs: store.blobs.clone(),
-            book,
+            book: Arc::clone(&book),
             deliver: Arc::clone(&deliver),
+            fetching: fetching(config)?,
             upload_bytes: config.storage.upload_bytes.unwrap_or(config.limits.source_bytes).0,
+            upload_life: Duration::from_secs(config.storage.upload_seconds),
+            tasks: tasks.clone(),
         }));
         let images = Arc::new(Images {
             deliver: Arc::clone(&deliver),
@@ -120,18 +137,22 @@ impl App {
         });
         let warmer = Warmer::new(Arc::clone(&deliver), admission, &config.public_urls(), gatherer(config)?);
         let warmer = Arc::new(warmer);
+        let events = events::build(config, &store, &buckets, &deliver, book, metrics.events.clone())?;
         let keys = keys(config, &secret)?;
+        let backend = match &config.upstream.url {
+            Some(url) => Backend::Upstream(Arc::new(upstream::build(config, url, &images, &tasks)?)),
+            None => Backend::Own(Box::new(storage(config, &buckets, &images, &keys))),
+        };
+        let realtime = live::realtime(config, Arc::new(NoOwners));
         let api = Arc::new(Api {
+            live: live::live(config, &realtime, &keys, &tasks),
             deliver: Arc::clone(&deliver),
             warmer: Arc::clone(&warmer),
             metrics: Arc::clone(&metrics),
-            storage: Storage {
-                buckets: Arc::clone(&buckets),
-                keys: Arc::clone(&keys),
-                images: Arc::clone(&images),
-                utf8_keys: config.storage.utf8_keys,
-                body_timeout: Duration::from_secs(config.limits.body_seconds),
-            },
+            events: Arc::clone(&events),
+            doors: events::doors(config)?,
+            buckets: Arc::clone(&buckets),
+            backend,
             keys,
             studio: studio::studio(config, Arc::clone(&deliver.gate))?,
             page: page(config, front),
@@ -146,7 +167,8 @@ impl App {
         let service = Service { site, api, metrics, limits: connection_limits(config), tasks: tasks.clone() };
         keep_house(&deliver, &tasks);
         keep_storage(&buckets, Duration::from_secs(config.storage.grace_seconds));
-        Ok(Arc::new(Self { service: Arc::new(service), deliver, warmer, buckets, tasks, tls, _lock: lock }))
+        let service = Arc::new(service);
+        Ok(Arc::new(Self { service, deliver, warmer, buckets, events, realtime, tasks, tls, _lock: lock }))
     }
 
     /// TLS of the public door, once.
@@ -167,6 +189,18 @@ pub fn lock_data_folder(data: &Path) -> Result<File, AppError> {
     }
 }
 
+/// The storage API over our own buckets.
+fn storage(config: &Config, buckets: &Arc<Buckets>, images: &Arc<Images>, keys: &Arc<Keys>) -> Storage {
+    Storage {
+        buckets: Arc::clone(buckets),
+        keys: Arc::clone(keys),
+        images: Arc::clone(images),
+        public_urls: config.public_url.0.iter().filter_map(|text| Url::parse(text).ok()).collect(),
+        utf8_keys: config.storage.utf8_keys,
+        body_timeout: Duration::from_secs(config.limits.body_seconds),
+    }
+}
+
 fn build_deliver(config: &Config, store: &Store, tasks: &TaskTracker) -> Result<Arc<Deliver>, AppError> {
     let limits = &config.limits;
     let variants = variant_store(config)?;
@@ -183,6 +217,7 @@ fn build_deliver(config: &Config, store: &Store, tasks: &TaskTracker) -> Result<
         variants,
         gate: Arc::new(gate.map_err(AppError::Threads)?),
         clients: Clients::new(limits.client_per_second, limits.client_burst, limits.client_waiting),
+        listed: events::warm_lists(config)?,
         tasks: tasks.clone(),
     }))
 }
@@ -198,7 +233,8 @@ fn variant_store(config: &Config) -> Result<Arc<VariantStore>, AppError> {
     Ok(VariantStore::over(store.into_store(), None, capacity))
 }
 
-/// Every read side: the configured buckets, the origins of `next.local`, remote URLs, and our own buckets.
+/// Every read side: the configured buckets, the origins of `next.local`, remote URLs, and our own or an upstream's
+/// buckets.
 fn origins(config: &Config, store: &Store) -> Result<Origins, AppError> {
     let fetcher = fetcher(config)?;
     let mut origins = HashMap::new();
@@ -230,10 +266,14 @@ fn origins(config: &Config, store: &Store) -> Result<Origins, AppError> {
             origin(config, Source::Http(source), config.limits.source_bytes.0),
         );
     }
-    let remote = Source::Remote(RemoteSource::new(hops(config), fetcher));
-    origins.insert(BucketName::remote(), origin(config, remote, config.limits.source_bytes.0));
-    let own = origin(config, Source::Embedded(store.source()), config.limits.source_bytes.0);
-    Ok(Origins { named: origins, own: Some(own) })
+    let remote = Source::Remote(RemoteSource::new(hops(config), fetcher.clone()));
+    let whole = |source| origin(config, source, config.limits.source_bytes.0);
+    origins.insert(BucketName::remote(), whole(remote));
+    let (others, restricted) = match &config.upstream.url {
+        None => (whole(Source::Embedded(store.source())), None),
+        Some(url) => (whole(upstream::source(config, url, fetcher)?), Some(whole(Source::Restricted))),
+    };
+    Ok(Origins { named: origins, others: Some(others), restricted })
 }
 
 fn origin(config: &Config, source: Source, source_bytes: u64) -> Origin {
@@ -241,7 +281,9 @@ fn origin(config: &Config, source: Source, source_bytes: u64) -> Origin {
         Source::Folder(_) => OriginKind::Folder,
         Source::Embedded(own) if own.is_local() => OriginKind::OwnDisk,
         Source::Embedded(_) => OriginKind::OwnStore,
-        Source::Http(_) | Source::Store(_) | Source::Remote(_) => OriginKind::Foreign,
+        Source::Http(_) | Source::Store(_) | Source::Remote(_) | Source::Upstream(_) | Source::Restricted => {
+            OriginKind::Foreign
+        }
     };
     // Asking a folder is one stat, and asking ourselves one query: better than serving what was replaced.
     let is_quick = kind != OriginKind::Foreign;
@@ -254,7 +296,13 @@ fn origin(config: &Config, source: Source, source_bytes: u64) -> Origin {
 
 fn fetcher(config: &Config) -> Result<Fetcher, AppError> {
     let exceptions: Result<Vec<_>, _> = config.next.internal_hosts.0.iter().map(|text| HostPort::parse(text)).collect();
-    Ok(Fetcher::new(exceptions?, Arc::new(SystemResolver))?)
+    Ok(Fetcher::new(exceptions?, Arc::new(SystemResolver), &upstream::via(config))?)
+}
+
+/// What may be stored by URL.
+fn fetching(config: &Config) -> Result<Fetching, AppError> {
+    let hosts = config.fetch_hosts().map_err(|mistakes| wrong("storage.fetch_hosts", format!("{mistakes:?}")))?;
+    Ok(Fetching::new(fetcher(config)?, hosts, hops(config), config.own_origins()))
 }
 
 /// Everything by which callers are known, and the task that keeps the identity provider's keys fresh.
@@ -308,6 +356,9 @@ fn bucket_book(config: &Config) -> Result<BucketBook, AppError> {
         let rules = BucketRules { access: Access::Public, policy: PolicyRules::default() };
         elsewhere.insert(BucketName::local_origin(index), Arc::new(rules));
     }
+    if config.upstream.url.is_some() {
+        return upstream::book(elsewhere, config);
+    }
     Ok(BucketBook::new(elsewhere, own))
 }
 
@@ -349,7 +400,7 @@ fn connection_limits(config: &Config) -> ConnectionLimits {
     }
 }
 
-/// Removes replaced bytes when their time of grace is over.
+/// Removes replaced bytes when their time of grace is over, and uploads when theirs is.
 fn keep_storage(buckets: &Arc<Buckets>, grace: Duration) {
     let buckets = Arc::downgrade(buckets);
     // Not tracked: it never ends by itself, and nothing is lost when it is cut.
@@ -359,6 +410,9 @@ fn keep_storage(buckets: &Arc<Buckets>, grace: Duration) {
             let Some(buckets) = buckets.upgrade() else { return };
             if let Err(error) = bucket::remove_stale(&buckets.catalog, &buckets.blobs, grace).await {
                 tracing::warn!(%error, "replaced bytes could not be removed; they are tried again");
+            }
+            if let Err(error) = buckets.expire_uploads().await {
+                tracing::warn!(%error, "expired uploads could not be removed; they are tried again");
             }
         }
     });

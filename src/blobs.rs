@@ -4,6 +4,7 @@
 //! disk or one upload to a store. A client's key never names a file.
 
 mod incoming;
+mod partial;
 mod sweep;
 
 use std::io;
@@ -19,6 +20,7 @@ use tokio::io::AsyncReadExt;
 use uuid::Uuid;
 
 pub use incoming::{Incoming, Receiving};
+pub use partial::Growing;
 pub use sweep::Stray;
 
 use crate::object::BucketName;
@@ -104,6 +106,7 @@ impl Blobs {
 
     fn open(root: &FilePath, place: Place) -> io::Result<Self> {
         std::fs::create_dir_all(root.join(INCOMING))?;
+        std::fs::create_dir_all(root.join(partial::UPLOADS))?;
         Ok(Self { root: root.into(), place })
     }
 

@@ -6,27 +6,41 @@
 
 mod copy;
 mod error;
+mod fetch;
 mod manage;
 mod put;
 mod remove;
+mod resume;
 mod tidy;
+mod turns;
+mod writing;
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore};
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
 
 pub use copy::Changed;
 pub use error::BucketError;
+pub use fetch::{FetchError, Fetching};
 pub use put::{Door, Upload};
-pub use tidy::{Tidied, remove_orphans, remove_stale};
+pub use resume::{Checksum, Part, Reached, ResumeError, Standing};
+pub use tidy::{Tidied, remove_expired, remove_orphans, remove_stale, remove_stray_uploads};
+pub use turns::Turn;
 
 use crate::admission::{BucketBook, OwnBucket};
 use crate::blobs::Blobs;
-use crate::catalog::{Catalog, CatalogError};
+use crate::catalog::{Catalog, CatalogError, Event};
 use crate::config::Access;
 use crate::deliver::Deliver;
 use crate::object::ObjectId;
 use crate::purge::Scope;
+
+use turns::Turns;
+use writing::Writes;
 
 /// Uploads whose bytes are read back into memory to be looked at, at once.
 const LOOKED_AT: usize = 4;
@@ -38,8 +52,13 @@ pub struct Parts {
     pub blobs: Blobs,
     pub book: Arc<BucketBook>,
     pub deliver: Arc<Deliver>,
+    pub fetching: Fetching,
     /// Largest upload into any bucket in bytes.
     pub upload_bytes: u64,
+    /// How long a resumable upload may take.
+    pub upload_life: Duration,
+    /// Owned tasks, waited for at shutdown.
+    pub tasks: TaskTracker,
 }
 
 /// Our own buckets.
@@ -49,30 +68,81 @@ pub struct Buckets {
     pub blobs: Blobs,
     book: Arc<BucketBook>,
     deliver: Arc<Deliver>,
+    fetching: Fetching,
     upload_bytes: u64,
+    upload_life: Duration,
     looking: Semaphore,
+    turns: Turns,
+    writes: Arc<Writes>,
+    tasks: TaskTracker,
+    /// Where owned tasks run, whatever thread asks.
+    runtime: Handle,
     /// Rung after each commit: the outbox has something new.
     pub events: Arc<Notify>,
 }
 
 impl Buckets {
+    /// Must run inside the tokio runtime on which the owned tasks are to run.
     pub fn new(parts: Parts) -> Self {
-        let Parts { catalog, blobs, book, deliver, upload_bytes } = parts;
-        let looking = Semaphore::new(LOOKED_AT);
-        Self { catalog, blobs, book, deliver, upload_bytes, looking, events: Arc::new(Notify::new()) }
+        let Parts { catalog, blobs, book, deliver, fetching, upload_bytes, upload_life, tasks } = parts;
+        let events = Arc::new(Notify::new());
+        Self {
+            catalog,
+            blobs,
+            book,
+            deliver,
+            fetching,
+            upload_bytes,
+            upload_life,
+            looking: Semaphore::new(LOOKED_AT),
+            turns: Turns::default(),
+            writes: Writes::new(Arc::clone(&events)),
+            tasks,
+            runtime: Handle::current(),
+            events,
+        }
+    }
+
+    /// Runs to its end whatever becomes of the caller: a client that hangs up must not come between a commit and what
+    /// follows it.
+    async fn owned<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, BucketError>> + Send + 'static,
+    ) -> Result<T, BucketError> {
+        self.tasks.spawn_on(work, &self.runtime).await.map_err(|_| BucketError::Aborted)?
+    }
+
+    /// Most bytes of an upload into any bucket.
+    pub fn upload_limit(&self) -> u64 {
+        self.upload_bytes
+    }
+
+    /// Whether a write of the object has not ended yet: its event is not to be acted upon before.
+    pub fn is_writing(&self, object: &ObjectId) -> bool {
+        self.writes.is_open(object)
+    }
+
+    /// Whether the write that made this event has purged already; another node's, or one of a process that ended, has not.
+    pub fn has_purged_for(&self, event: &Event) -> bool {
+        self.writes.has_purged(&event.object, event.version)
     }
 
     /// What follows a commit, before it is answered: nothing that was made of the old version is served any more.
-    async fn changed(&self, object: &ObjectId) {
-        self.purge(Scope::Object(object.bucket.clone(), object.key.clone())).await;
+    /// `version` is the one that came, or went.
+    async fn changed(&self, object: &ObjectId, version: Uuid) {
+        if self.purge(Scope::Object(object.bucket.clone(), object.key.clone())).await {
+            self.writes.note_purge(object, version);
+        }
         self.events.notify_one();
     }
 
     /// After the commit point only a warning: the version is in every key, so what is left on disk is never served.
-    async fn purge(&self, scope: Scope) {
-        if let Err(error) = self.deliver.purge(scope).await {
+    async fn purge(&self, scope: Scope) -> bool {
+        let purged = self.deliver.purge(scope).await;
+        if let Err(error) = &purged {
             tracing::warn!(%error, "variants of a changed object could not be removed");
         }
+        purged.is_ok()
     }
 
     /// Tells readers which buckets there are now.

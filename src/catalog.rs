@@ -5,8 +5,10 @@
 //! its row-level security decide. What changes an object writes its [`Event`] in the same transaction (the outbox), so
 //! that a crash between the two loses nothing.
 
+mod deliveries;
 mod level;
 mod listing;
+mod postgres;
 mod select;
 mod sqlite;
 #[cfg(test)]
@@ -20,6 +22,8 @@ use sqlx::migrate::MigrateError;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+pub use deliveries::{Backlog, Delivery, HandOver, NewDelivery};
+pub use postgres::Postgres;
 pub use sqlite::Sqlite;
 pub use types::{
     Amount, Bucket, BucketChange, BucketOrder, BucketQuery, BucketSettings, Direction, Entry, Event, EventKind,
@@ -27,6 +31,7 @@ pub use types::{
 };
 
 use crate::auth::{Caller, RuleBook};
+use crate::config::Secret;
 use crate::object::{BucketName, ObjectId, ObjectKey};
 
 /// Why the catalogue did not do what was asked.
@@ -112,18 +117,27 @@ fn object_key(text: &str) -> Result<ObjectKey, CatalogError> {
 #[derive(Debug)]
 pub enum Catalog {
     Sqlite(Sqlite),
+    Postgres(Postgres),
 }
 
+// The futures of Postgres are boxed: they are large, and would be part of every request's.
 impl Catalog {
     /// SQLite in this file, under these rules.
     pub async fn open_sqlite(path: &Path, rules: RuleBook) -> Result<Self, CatalogError> {
         Ok(Self::Sqlite(Sqlite::open(path, rules).await?))
     }
 
+    /// Postgres, in this schema of its own (`tintype` if nothing else is said). The rules are written into it, for the
+    /// policies that it is set up with; the operator may replace these.
+    pub async fn open_postgres(url: &Secret, schema: &str, rules: &RuleBook) -> Result<Self, CatalogError> {
+        Ok(Self::Postgres(Postgres::open(url, schema, rules).await?))
+    }
+
     /// The buckets that the caller may see.
     pub async fn buckets(&self, caller: &Caller, query: &BucketQuery) -> Result<Vec<Bucket>, CatalogError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.buckets(caller, query).await,
+            Self::Postgres(postgres) => Box::pin(postgres.buckets(caller, query)).await,
         }
     }
 
@@ -131,6 +145,7 @@ impl Catalog {
     pub async fn bucket(&self, caller: &Caller, name: &BucketName) -> Result<Bucket, CatalogError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.bucket(caller, name).await,
+            Self::Postgres(postgres) => Box::pin(postgres.bucket(caller, name)).await,
         }
     }
 
@@ -138,6 +153,7 @@ impl Catalog {
     pub async fn find_bucket(&self, name: &BucketName) -> Result<Option<Bucket>, CatalogError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.find_bucket(name).await,
+            Self::Postgres(postgres) => Box::pin(postgres.find_bucket(name)).await,
         }
     }
 
@@ -145,6 +161,7 @@ impl Catalog {
     pub async fn all_buckets(&self) -> Result<Vec<Bucket>, CatalogError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.all_buckets().await,
+            Self::Postgres(postgres) => Box::pin(postgres.all_buckets()).await,
         }
     }
 
@@ -152,6 +169,7 @@ impl Catalog {
     pub async fn create_bucket(&self, caller: &Caller, new: NewBucket) -> Result<Bucket, CatalogError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.create_bucket(caller, new).await,
+            Self::Postgres(postgres) => Box::pin(postgres.create_bucket(caller, new)).await,
         }
     }
 
@@ -164,6 +182,7 @@ impl Catalog {
     ) -> Result<Bucket, CatalogError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.update_bucket(caller, name, change).await,
+            Self::Postgres(postgres) => Box::pin(postgres.update_bucket(caller, name, change)).await,
         }
     }
 
@@ -171,6 +190,7 @@ impl Catalog {
     pub async fn delete_bucket(&self, caller: &Caller, name: &BucketName) -> Result<(), CatalogError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.delete_bucket(caller, name).await,
+            Self::Postgres(postgres) => Box::pin(postgres.delete_bucket(caller, name)).await,
         }
     }
 
@@ -178,6 +198,7 @@ impl Catalog {
     pub async fn declare_bucket(&self, new: NewBucket) -> Result<(), CatalogError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.declare_bucket(new).await,
+            Self::Postgres(postgres) => Box::pin(postgres.declare_bucket(new)).await,
         }
     }
 
@@ -185,6 +206,7 @@ impl Catalog {
     pub async fn may_put(&self, caller: &Caller, id: &ObjectId, upsert: bool) -> Result<(), CatalogError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.may_put(caller, id, upsert).await,
+            Self::Postgres(postgres) => Box::pin(postgres.may_put(caller, id, upsert)).await,
         }
     }
 
@@ -192,6 +214,7 @@ impl Catalog {
     pub async fn put(&self, caller: &Caller, new: NewObject, upsert: bool) -> Result<Put, CatalogError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.put(caller, new, upsert).await,
+            Self::Postgres(postgres) => Box::pin(postgres.put(caller, new, upsert)).await,
         }
     }
 
@@ -199,6 +222,7 @@ impl Catalog {
     pub async fn object(&self, caller: &Caller, id: &ObjectId) -> Result<Object, CatalogError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.object(caller, id).await,
+            Self::Postgres(postgres) => Box::pin(postgres.object(caller, id)).await,
         }
     }
 
@@ -206,6 +230,7 @@ impl Catalog {
     pub async fn find_object(&self, id: &ObjectId) -> Result<Option<Object>, CatalogError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.find_object(id).await,
+            Self::Postgres(postgres) => Box::pin(postgres.find_object(id)).await,
         }
     }
 
@@ -218,6 +243,7 @@ impl Catalog {
     ) -> Result<Vec<Entry>, CatalogError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.list(caller, bucket, query).await,
+            Self::Postgres(postgres) => Box::pin(postgres.list(caller, bucket, query)).await,
         }
     }
 
@@ -230,6 +256,7 @@ impl Catalog {
     ) -> Result<Listing, CatalogError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.list_pages(caller, bucket, query).await,
+            Self::Postgres(postgres) => Box::pin(postgres.list_pages(caller, bucket, query)).await,
         }
     }
 
@@ -242,6 +269,7 @@ impl Catalog {
     ) -> Result<Vec<Object>, CatalogError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.remove(caller, bucket, keys).await,
+            Self::Postgres(postgres) => Box::pin(postgres.remove(caller, bucket, keys)).await,
         }
     }
 
@@ -254,6 +282,7 @@ impl Catalog {
     ) -> Result<Vec<Object>, CatalogError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.empty_bucket(caller, bucket, limit).await,
+            Self::Postgres(postgres) => Box::pin(postgres.empty_bucket(caller, bucket, limit)).await,
         }
     }
 
@@ -267,6 +296,7 @@ impl Catalog {
     ) -> Result<Object, CatalogError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.rename(caller, from, to, moved).await,
+            Self::Postgres(postgres) => Box::pin(postgres.rename(caller, from, to, moved)).await,
         }
     }
 
@@ -274,6 +304,7 @@ impl Catalog {
     pub async fn events(&self, limit: u32) -> Result<Vec<Event>, CatalogError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.events(limit).await,
+            Self::Postgres(postgres) => Box::pin(postgres.events(limit)).await,
         }
     }
 
@@ -281,6 +312,7 @@ impl Catalog {
     pub async fn finish_event(&self, id: Uuid) -> Result<(), CatalogError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.finish_event(id).await,
+            Self::Postgres(postgres) => Box::pin(postgres.finish_event(id)).await,
         }
     }
 
@@ -288,6 +320,7 @@ impl Catalog {
     pub async fn stale_blobs(&self, before: OffsetDateTime, limit: u32) -> Result<Vec<StaleBlob>, CatalogError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.stale_blobs(before, limit).await,
+            Self::Postgres(postgres) => Box::pin(postgres.stale_blobs(before, limit)).await,
         }
     }
 
@@ -295,6 +328,7 @@ impl Catalog {
     pub async fn forget_stale(&self, blobs: &[StaleBlob]) -> Result<(), CatalogError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.forget_stale(blobs).await,
+            Self::Postgres(postgres) => Box::pin(postgres.forget_stale(blobs)).await,
         }
     }
 
@@ -302,6 +336,7 @@ impl Catalog {
     pub async fn known_versions(&self, bucket: &BucketName, versions: &[Uuid]) -> Result<HashSet<Uuid>, CatalogError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.known_versions(bucket, versions).await,
+            Self::Postgres(postgres) => Box::pin(postgres.known_versions(bucket, versions)).await,
         }
     }
 
@@ -309,6 +344,7 @@ impl Catalog {
     pub async fn begin_upload(&self, caller: &Caller, new: NewUpload) -> Result<Upload, CatalogError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.begin_upload(caller, new).await,
+            Self::Postgres(postgres) => Box::pin(postgres.begin_upload(caller, new)).await,
         }
     }
 
@@ -316,6 +352,7 @@ impl Catalog {
     pub async fn upload(&self, version: Uuid) -> Result<Option<Upload>, CatalogError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.upload(version).await,
+            Self::Postgres(postgres) => Box::pin(postgres.upload(version)).await,
         }
     }
 
@@ -323,6 +360,7 @@ impl Catalog {
     pub async fn advance_upload(&self, version: Uuid, expected: u64, reached: u64) -> Result<bool, CatalogError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.advance_upload(version, expected, reached).await,
+            Self::Postgres(postgres) => Box::pin(postgres.advance_upload(version, expected, reached)).await,
         }
     }
 
@@ -330,6 +368,7 @@ impl Catalog {
     pub async fn forget_upload(&self, version: Uuid) -> Result<bool, CatalogError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.forget_upload(version).await,
+            Self::Postgres(postgres) => Box::pin(postgres.forget_upload(version)).await,
         }
     }
 
@@ -337,6 +376,7 @@ impl Catalog {
     pub async fn expired_uploads(&self, at: OffsetDateTime, limit: u32) -> Result<Vec<Upload>, CatalogError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.expired_uploads(at, limit).await,
+            Self::Postgres(postgres) => Box::pin(postgres.expired_uploads(at, limit)).await,
         }
     }
 
@@ -344,6 +384,7 @@ impl Catalog {
     pub async fn usage(&self) -> Result<Usage, CatalogError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.usage().await,
+            Self::Postgres(postgres) => Box::pin(postgres.usage()).await,
         }
     }
 
@@ -351,6 +392,7 @@ impl Catalog {
     pub async fn largest(&self, bucket: &BucketName, limit: u32) -> Result<Vec<Object>, CatalogError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.largest(bucket, limit).await,
+            Self::Postgres(postgres) => Box::pin(postgres.largest(bucket, limit)).await,
         }
     }
 }

@@ -3,8 +3,11 @@
 mod avatars;
 mod check;
 mod compile;
+mod events;
 mod load;
+mod realtime;
 mod reference;
+mod upstream;
 mod values;
 
 use std::collections::BTreeMap;
@@ -16,8 +19,11 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 pub use avatars::{Avatars, OpenAiConfig, Painter};
+pub use events::{AVATARS, EventType, EventsConfig, Upstream, WarmListError, WebhookConfig};
 pub use load::{Mistake, Mistakes, Overrides, load};
+pub use realtime::RealtimeConfig;
 pub use reference::{commented_default, markdown_table};
+pub use upstream::UpstreamConfig;
 pub use values::{ByteSize, Location, SecretList, TextList};
 
 use crate::auth::RuleSet;
@@ -46,12 +52,17 @@ pub struct Config {
     pub rules: RuleSet,
     pub storage: Storage,
     pub avatars: Avatars,
+    pub upstream: UpstreamConfig,
     pub limits: Limits,
     pub cache: CacheConfig,
     pub next: NextConfig,
     pub signing: Signing,
     pub auth: AuthConfig,
+    pub realtime: RealtimeConfig,
     pub cors: CorsConfig,
+    pub events: EventsConfig,
+    /// Receivers of events by name.
+    pub webhooks: BTreeMap<String, WebhookConfig>,
     pub tls: Tls,
     pub admin: Admin,
     pub log: Log,
@@ -71,6 +82,8 @@ pub struct BucketConfig {
     pub snap: bool,
     /// Named transforms, each a native query such as `w=128&h=128&fit=cover`.
     pub presets: BTreeMap<String, String>,
+    /// Variants that are made of every new version, each a native query such as `w=64&f=webp`. Default: those of avatars for `kinkster-avatars`, else none.
+    pub warm: Option<TextList>,
     /// Largest original, if lower than `limits.source_bytes`.
     pub source_bytes: Option<ByteSize>,
     /// Options of the object store: endpoint, region, access keys, … (s3, gs and az only).
@@ -107,6 +120,8 @@ pub struct Storage {
     pub schema: String,
     /// Largest upload into any bucket. Default: `limits.source_bytes`, which is the most that can be read back.
     pub upload_bytes: Option<ByteSize>,
+    /// Seconds from the beginning of a resumable upload until it must be finished; its parts do not prolong it.
+    pub upload_seconds: u64,
     /// Whether object keys may have letters beyond ASCII. Supabase refuses them.
     pub utf8_keys: bool,
     /// Seconds for which replaced and removed bytes are kept.
@@ -130,6 +145,7 @@ impl Default for Storage {
             database: None,
             schema: "tintype".to_owned(),
             upload_bytes: None,
+            upload_seconds: 3600,
             utf8_keys: false,
             grace_seconds: 3600,
             fetch_hosts: TextList(PAINTED.map(str::to_owned).to_vec()),
@@ -397,12 +413,16 @@ impl Default for Config {
             rules: RuleSet::default(),
             storage: Storage::default(),
             avatars: Avatars::default(),
+            upstream: UpstreamConfig::default(),
             limits: Limits::default(),
             cache: CacheConfig::default(),
             next: NextConfig::default(),
             signing: Signing::default(),
             auth: AuthConfig::default(),
+            realtime: RealtimeConfig::default(),
             cors: CorsConfig::default(),
+            events: EventsConfig::default(),
+            webhooks: BTreeMap::new(),
             tls: Tls::default(),
             admin: Admin::default(),
             log: Log::default(),

@@ -8,9 +8,11 @@ use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::StreamExt;
+use time::OffsetDateTime;
 
-use crate::app::{App, AppError, Front, lock_data_folder};
+use crate::app::{App, AppError, CATALOG_FILE, Front, Store, lock_data_folder};
 use crate::auth;
+use crate::catalog::Backlog;
 use crate::config::{Access, Config};
 use crate::deliver::{Ask, Purpose};
 use crate::error::Code;
@@ -73,10 +75,12 @@ pub async fn examine(config: &Config, scratch: &Path) -> Vec<Finding> {
     findings.push(secret(config));
     findings.push(clock(scratch));
     findings.extend(reach(config));
+    findings.extend(told(config).await);
     let private_copy = Config { data: scratch.to_owned(), ..config.clone() };
     match App::build(&private_copy, Front::Status).await {
         Ok(app) => {
             findings.extend(variant_store(config, &app).await);
+            findings.extend(upstream(config, &app).await);
             findings.extend(buckets(config, &app).await);
             findings.extend(avatars::examine(config).await);
         }
@@ -166,10 +170,53 @@ fn reach(config: &Config) -> Vec<Finding> {
         )),
         _ => findings.push(Finding::ok("open files: enough for limits.connections")),
     }
-    if config.buckets.is_empty() {
+    if config.buckets.is_empty() && config.upstream.url.is_none() {
         findings.push(Finding::fault("buckets: none", "name one: --bucket photos=./photos"));
     }
     findings
+}
+
+/// An event that waits for longer than this is stuck.
+const STUCK: Duration = Duration::from_secs(60);
+
+/// Events that are not acted upon, and messages that webhooks never got.
+async fn told(config: &Config) -> Vec<Finding> {
+    let Some(backlog) = backlog(config).await else { return Vec::new() };
+    let backlog = match backlog {
+        Ok(backlog) => backlog,
+        Err(error) => {
+            return vec![Finding::fault(format!("catalogue: {error}"), "check storage.database and the disk")];
+        }
+    };
+    let mut findings = Vec::new();
+    let age = backlog.oldest.map(|oldest| OffsetDateTime::now_utc() - oldest).unwrap_or_default();
+    if age > STUCK {
+        findings.push(Finding::warning(
+            format!("events: {} wait, the oldest for {} s", backlog.events, age.whole_seconds()),
+            "start the server; if it runs, look for `outbox` in its log",
+        ));
+    }
+    if backlog.dead_letters > 0 {
+        findings.push(Finding::warning(
+            format!("webhooks: {} dead letters", backlog.dead_letters),
+            "GET /admin/webhooks/dead tells why; POST /admin/webhooks/dead/{id}/retry sends one again",
+        ));
+    }
+    if findings.is_empty() {
+        let waiting = backlog.deliveries;
+        findings.push(Finding::ok(format!("events: none is stuck, {waiting} messages wait for their webhook")));
+    }
+    findings
+}
+
+/// `None` where there is no catalogue yet: doctor makes none.
+async fn backlog(config: &Config) -> Option<Result<Backlog, AppError>> {
+    let is_there = config.storage.database.is_some() || config.data.join(CATALOG_FILE).exists();
+    is_there.then_some(())?;
+    Some(match Store::open(config).await {
+        Ok(store) => store.catalog.backlog().await.map_err(AppError::from),
+        Err(error) => Err(error),
+    })
 }
 
 /// The store of `cache.variants_url`; the data folder was looked at already.
@@ -185,6 +232,19 @@ async fn variant_store(config: &Config, app: &App) -> Option<Finding> {
             format!("variant store {place}: {error}"),
             "check cache.variants_options: endpoint, region and keys, which need to get, put, delete and list",
         ),
+    })
+}
+
+/// The Supabase in front of which we stand.
+async fn upstream(config: &Config, app: &App) -> Option<Finding> {
+    let url = config.upstream.url.as_ref()?;
+    let others = app.deliver.origins.others.as_ref()?;
+    let began = Instant::now();
+    Some(match others.source.check().await {
+        Ok(()) => Finding::ok(format!("upstream {url}: answered in {} ms", began.elapsed().as_millis())),
+        Err(error) => {
+            Finding::fault(format!("upstream {url}: {error}"), "check upstream.url, the network and its certificate")
+        }
     })
 }
 

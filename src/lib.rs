@@ -21,6 +21,23 @@
 //!
 //! Warming ([`warm::Warmer`]) is the same walk begun by the command line or the API instead of a request.
 //!
+//! In front of a Supabase ([`http::Upstream`]) the source is the upstream's public route, and a reader who needs permission
+//! asks the upstream first: what it has just shown that reader ([`deliver::Shown`]) is served by steps 3 to 5.
+//!
+//! # The walk of an event
+//!
+//! A write of ours commits its row and an event of the outbox together ([`catalog::Catalog::put`]); a change elsewhere comes
+//! in as a hint ([`events::hint`]). What follows is done in one order ([`events::Events`]): version record and purge
+//! ([`deliver::Deliver::purge`]), then the bucket's warm list ([`deliver::WarmLists`]), then it is announced, to this
+//! process ([`events::Bus`]) and to webhooks ([`events::Hook`]).
+//!
+//! # The walk of what sockets hear
+//!
+//! Whoever sends (a socket, a request, a job) names a [`realtime::topic::Topic`]; [`realtime::rules`] says whether they may,
+//! and whom it is for. [`realtime::hub::Hub::publish`] drops what is older than what was told, keeps an avatar's last
+//! state for late joiners, and puts the event into the [`realtime::outbox::Outbox`] of every member whom it concerns. Each
+//! socket and event stream ([`http::Live`]) empties its own, in the words of its protocol ([`realtime::wire`]).
+//!
 //! # The rooms, top to bottom
 //!
 //! A room imports only from rooms below it.
@@ -36,6 +53,8 @@ pub mod server;
 pub mod http;
 
 pub mod telemetry;
+
+pub mod events;
 pub mod warm;
 
 pub mod sidecar;
@@ -49,6 +68,7 @@ pub mod deliver;
 pub mod clients;
 pub mod fills;
 pub mod pictures;
+pub mod popularity;
 pub mod render;
 pub mod versions;
 
@@ -64,6 +84,8 @@ pub mod blobs;
 pub mod catalog;
 
 pub mod config;
+
+pub mod realtime;
 
 pub mod auth;
 pub mod imaging;

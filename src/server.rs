@@ -1,5 +1,6 @@
 //! The accept loop: HTTP/1.1 and h2c on one port, TLS where configured, limits, graceful drain.
 
+mod graceful;
 mod lanes;
 mod patient;
 mod tls;
@@ -7,13 +8,12 @@ mod tls;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -21,6 +21,7 @@ use tokio_util::task::TaskTracker;
 
 pub use tls::{TlsError, TlsFiles};
 
+use graceful::{Graceful, Watcher};
 use lanes::Lanes;
 use patient::Patient;
 
@@ -68,12 +69,13 @@ pub struct Entrance {
 /// Serves until `shutdown` resolves, then drains. Every listener is bound by the caller.
 pub async fn run(service: Arc<Service>, entrances: Vec<Entrance>, shutdown: impl Future<Output = ()>) {
     let limits = service.limits;
-    let graceful = GracefulShutdown::new();
+    let graceful = Graceful::new();
     let permits = Arc::new(Semaphore::new(limits.connections));
     let lanes = match Lanes::start() {
         Ok(lanes) => lanes,
         Err(error) => return tracing::error!(%error, "the threads of the connections cannot be started"),
     };
+    service.api.events.start();
     let accepting = entrances.into_iter().map(|entrance| accept(&service, entrance, &lanes, &permits, &graceful));
     tokio::select! {
         _ = join_all(accepting) => {}
@@ -82,8 +84,8 @@ pub async fn run(service: Arc<Service>, entrances: Vec<Entrance>, shutdown: impl
     drain(&service, graceful, limits.drain).await;
 }
 
-async fn drain(service: &Service, graceful: GracefulShutdown, patience: Duration) {
-    service.api.draining.store(true, Ordering::Relaxed);
+async fn drain(service: &Service, graceful: Graceful, patience: Duration) {
+    service.api.drain();
     tracing::info!(connections = graceful.count(), "draining");
     if tokio::time::timeout(patience, graceful.shutdown()).await.is_ok() {
         tracing::info!("every connection ended");
@@ -103,7 +105,7 @@ async fn accept(
     entrance: Entrance,
     lanes: &Lanes,
     permits: &Arc<Semaphore>,
-    graceful: &GracefulShutdown,
+    graceful: &Graceful,
 ) {
     let Entrance { listener, door, tls } = entrance;
     let tls = tls.map(TlsFiles::into_acceptor);
@@ -164,12 +166,12 @@ impl Connection {
             Protocol::Http1 => {
                 // Borrowed: a count that every core changes at every request would be fought over.
                 let service = service_fn(|request| self.service.site.handle(request, peer, door));
-                let mut builder = hyper::server::conn::http1::Builder::new();
+                let mut builder = http1::Builder::new();
                 builder
                     .timer(TokioTimer::new())
                     .header_read_timeout(limits.header_timeout)
                     .max_buf_size(limits.header_bytes);
-                watcher.watch(builder.serve_connection(stream, service)).await
+                watcher.watch(builder.serve_connection(stream, service).with_upgrades()).await
             }
             Protocol::Http2 => {
                 // Streams are tasks of their own.
@@ -178,14 +180,15 @@ impl Connection {
                     let shared = Arc::clone(&shared);
                     async move { shared.site.handle(request, peer, door).await }
                 });
-                let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+                let mut builder = http2::Builder::new(TokioExecutor::new());
                 builder
                     .timer(TokioTimer::new())
                     .max_concurrent_streams(H2_STREAMS)
                     .max_header_list_size(limits.header_bytes as u32)
                     .keep_alive_interval(Duration::from_secs(20))
                     .keep_alive_timeout(limits.header_timeout);
-                watcher.watch(builder.serve_connection(stream, service)).await
+                let connection = builder.serve_connection(stream, service);
+                watcher.watch(connection).await
             }
         };
         if let Err(error) = ended {

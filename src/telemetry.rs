@@ -13,6 +13,8 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::{Log, LogFormat};
 use crate::deliver::Deliver;
+use crate::events::EventMetrics;
+use crate::realtime::hub::HubUsage;
 use crate::render::Timings;
 
 /// Starts logging to standard error. A second call changes nothing.
@@ -57,7 +59,7 @@ struct StageLabels {
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
-    /// Picture requests by dialect, status and cache state.
+    /// Requests for pictures and of the storage API, by dialect, status and cache state.
     requests: Family<RequestLabels, Counter>,
     /// Seconds that the stages of a fill took.
     stages: Family<StageLabels, Histogram, fn() -> Histogram>,
@@ -81,6 +83,18 @@ pub struct Metrics {
     shed: Gauge<u64, AtomicU64>,
     /// Open connections.
     pub connections: Gauge,
+    /// Counted by the events room.
+    pub events: EventMetrics,
+    /// Open websockets and event streams.
+    live_connections: Gauge,
+    /// Topics with a member or a kept state.
+    live_topics: Gauge,
+    /// Events told to topics.
+    live_published: Gauge<u64, AtomicU64>,
+    /// Events put into the queues of clients.
+    live_delivered: Gauge<u64, AtomicU64>,
+    /// Clients let go because too much waited for them.
+    live_dropped: Gauge<u64, AtomicU64>,
 }
 
 impl Default for Metrics {
@@ -99,6 +113,12 @@ impl Default for Metrics {
             queue_background: Gauge::default(),
             shed: Gauge::default(),
             connections: Gauge::default(),
+            events: EventMetrics::default(),
+            live_connections: Gauge::default(),
+            live_topics: Gauge::default(),
+            live_published: Gauge::default(),
+            live_delivered: Gauge::default(),
+            live_dropped: Gauge::default(),
         };
         metrics.register();
         metrics
@@ -108,7 +128,11 @@ impl Default for Metrics {
 impl Metrics {
     fn register(&mut self) {
         let registry = &mut self.registry;
-        registry.register("requests", "Picture requests by dialect, status and cache state", self.requests.clone());
+        registry.register(
+            "requests",
+            "Requests for pictures and of the storage API, by dialect, status and cache state",
+            self.requests.clone(),
+        );
         registry.register_with_unit(
             "stage",
             "Seconds that the stages of a fill took",
@@ -129,6 +153,40 @@ impl Metrics {
         );
         registry.register("shed", "Requests refused because too much was waiting", self.shed.clone());
         registry.register("connections", "Open connections", self.connections.clone());
+        self.register_events();
+        self.register_live();
+    }
+
+    fn register_events(&mut self) {
+        let (registry, events) = (&mut self.registry, &self.events);
+        registry.register("outbox", "Events in the outbox", events.outbox.clone());
+        registry.register_with_unit(
+            "outbox_age",
+            "Seconds since the oldest event in the outbox",
+            Unit::Seconds,
+            events.outbox_age.clone(),
+        );
+        registry.register("warm_queue", "Objects waiting to be warmed", events.warm_queue.clone());
+        registry.register(
+            "deliveries_waiting",
+            "Messages waiting for their webhook",
+            events.deliveries_waiting.clone(),
+        );
+        registry.register("dead_letters", "Messages that were given up", events.dead_letters.clone());
+        registry.register(
+            "deliveries",
+            "Attempts to deliver a message, by webhook and result",
+            events.deliveries.clone(),
+        );
+    }
+
+    fn register_live(&mut self) {
+        let registry = self.registry.sub_registry_with_prefix("live");
+        registry.register("connections", "Open websockets and event streams", self.live_connections.clone());
+        registry.register("topics", "Topics with a member or a kept state", self.live_topics.clone());
+        registry.register("published", "Events told to topics", self.live_published.clone());
+        registry.register("delivered", "Events put into the queues of clients", self.live_delivered.clone());
+        registry.register("dropped", "Clients let go because too much waited for them", self.live_dropped.clone());
     }
 
     /// Counts one answered picture request.
@@ -144,8 +202,8 @@ impl Metrics {
         }
     }
 
-    /// The Prometheus text format, with the gauges read now.
-    pub fn render(&self, deliver: &Deliver) -> String {
+    /// The Prometheus text format, with the gauges read now. `live`: open connections and the hub's counts.
+    pub fn render(&self, deliver: &Deliver, live: Option<(usize, HubUsage)>) -> String {
         let (bytes, entries) = deliver.memory.usage();
         self.memory_bytes.set(bytes.cast_signed());
         self.memory_entries.set(entries.cast_signed());
@@ -157,6 +215,12 @@ impl Metrics {
         self.queue_requests.set(requests as i64);
         self.queue_background.set(background as i64);
         self.shed.set(deliver.gate.shed());
+        let (connections, hub) = live.unwrap_or_default();
+        self.live_connections.set(connections as i64);
+        self.live_topics.set(hub.topics as i64);
+        self.live_published.set(hub.published);
+        self.live_delivered.set(hub.delivered);
+        self.live_dropped.set(hub.dropped);
         let mut out = String::new();
         // Writing into a String fails only where a metric itself does.
         if text::encode(&mut out, &self.registry).is_err() {

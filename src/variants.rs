@@ -5,10 +5,12 @@
 //! (written aside, then renamed) and every file carries a checksum: a torn or foreign file is a miss and is removed.
 
 mod file;
+mod inspect;
 mod layout;
 mod purge;
 mod store;
 
+pub use inspect::{Held, StoredVariant};
 pub use store::{StoreError, VariantStore};
 
 use std::fmt;
@@ -18,7 +20,7 @@ use bytes::Bytes;
 use http::HeaderValue;
 
 use crate::imaging;
-use crate::object::{ObjectId, VersionId};
+use crate::object::{ObjectId, VersionId, etag_of_hash};
 use crate::transform::{Format, Rendering, SourceFormat};
 
 /// What was made of an original.
@@ -64,11 +66,6 @@ impl Variant {
     pub fn claim_persisting(&self) -> bool {
         !self.persisted.load(Ordering::Relaxed) && !self.persisted.swap(true, Ordering::AcqRel)
     }
-}
-
-/// The strong, quoted entity tag of bytes with this hash.
-pub fn etag_of_hash(hash: &blake3::Hash) -> String {
-    format!("\"{}\"", &hash.to_hex()[..32])
 }
 
 /// The `Content-Type` of a source format.

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# Sourced by deploy/test after install.sh: a Python of the tests' own, and the S3 server that comes with it.
+# Sourced by deploy/test after install.sh: a Python of the tests' own, with the clients of the storage API and an S3
+# server in it.
 
 python_makes_environments() { have python3 && python3 -c 'import ensurepip, venv' 2>/dev/null; }
 
@@ -18,6 +19,8 @@ install_python() {
         esac
         python_makes_environments || fail "$manager installed python3, yet it makes no virtual environments."
     fi
+    python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+        fail "The clients under test need Python 3.11 or newer; here is $(python3 --version)."
     folder=$(target_folder)/python
     python=$folder/bin/python
     # The copy is written last: an interrupted installation is begun anew.

@@ -6,8 +6,9 @@ use std::time::Duration;
 use super::{AppError, revealed};
 use crate::auth::RuleBook;
 use crate::blobs::Blobs;
+use crate::bucket::remove_stray_uploads;
 use crate::catalog::{BucketSettings, Catalog, NewBucket};
-use crate::config::{Access, BucketConfig, ByteSize, Config, Location, TextList};
+use crate::config::{AVATARS, Access, BucketConfig, ByteSize, Config, Location, TextList};
 use crate::object::BucketName;
 use crate::source::{EmbeddedSource, store_from_url};
 
@@ -15,8 +16,13 @@ use crate::source::{EmbeddedSource, store_from_url};
 const AVATAR_BYTES: u64 = 5 << 20;
 const PICTURES: [&str; 3] = ["image/png", "image/jpeg", "image/webp"];
 
+/// Name of the catalogue in the data folder.
+pub const CATALOG_FILE: &str = "catalog.sqlite";
+
 /// How long what is known of our own objects holds: with SQLite every write passes through this process.
 const ALONE: Duration = Duration::from_secs(365 * 86_400);
+/// The same where other processes share the catalogue.
+pub(super) const SHARED: Duration = Duration::from_secs(5);
 
 /// What holds our own buckets.
 #[derive(Clone, Debug)]
@@ -41,8 +47,15 @@ impl Store {
             _ => Blobs::on_disk(&root),
         };
         let blobs = blobs.map_err(failed)?;
-        let catalog = Catalog::open_sqlite(&config.data.join("catalog.sqlite"), rules(config)).await?;
-        Ok(Self { catalog: Arc::new(catalog), blobs, inward: ALONE })
+        let rules = rules(config);
+        let (catalog, inward) = match &config.storage.database {
+            Some(url) => {
+                let opening = Catalog::open_postgres(url, &config.storage.schema, &rules);
+                (Box::pin(opening).await?, SHARED)
+            }
+            None => (Catalog::open_sqlite(&config.data.join(CATALOG_FILE), rules).await?, ALONE),
+        };
+        Ok(Self { catalog: Arc::new(catalog), blobs, inward })
     }
 
     /// Makes it ready for the process that owns the data folder: what another left half arrived is removed, and the
@@ -50,6 +63,7 @@ impl Store {
     pub async fn own(&self, config: &Config) -> Result<(), AppError> {
         let failed = |error: std::io::Error| AppError::Data { path: config.data.clone(), reason: error.to_string() };
         self.blobs.sweep_incoming(Duration::ZERO).map_err(failed)?;
+        remove_stray_uploads(&self.catalog, &self.blobs, false).await?;
         declare(&self.catalog, config).await
     }
 
@@ -101,6 +115,6 @@ fn first_buckets() -> impl Iterator<Item = NewBucket> {
     };
     let avatars = BucketConfig { normalise: true, reencode_over: Some(ByteSize(AVATAR_BYTES)), ..pictures.clone() };
     let proofs = BucketConfig { access: Access::Private, ..pictures };
-    let named = [("kinkster-avatars", avatars), ("task-proofs", proofs)];
+    let named = [(AVATARS, avatars), ("task-proofs", proofs)];
     named.into_iter().filter_map(|(name, bucket)| Some(new_bucket(BucketName::parse(name).ok()?, &bucket)))
 }

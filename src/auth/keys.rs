@@ -6,7 +6,7 @@ use aws_lc_rs::hmac;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use jsonwebtoken::{Algorithm, DecodingKey};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::caller::{Caller, Role};
@@ -40,6 +40,11 @@ impl std::fmt::Debug for Keys {
     }
 }
 
+/// Whether this is a key that is no token.
+pub fn is_opaque(token: &str) -> bool {
+    token.starts_with(OPAQUE)
+}
+
 /// The claims of a token that we make for a caller.
 #[derive(Clone, Debug, Serialize)]
 pub struct NewToken<'a> {
@@ -56,6 +61,20 @@ pub struct NewToken<'a> {
     /// Unix seconds.
     #[serde(rename = "exp", skip_serializing_if = "Option::is_none")]
     pub expires: Option<u64>,
+}
+
+/// The claims of an event stream's token. None of them says `role` or `sub`: as a caller's token it names nobody.
+#[derive(Serialize, Deserialize)]
+struct StreamToken {
+    /// The subject whose events are meant.
+    stream: String,
+    #[serde(rename = "as")]
+    speaks_as: String,
+    /// When the caller's own token ends (Unix seconds).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<u64>,
+    /// Until when a stream may be opened (Unix seconds).
+    exp: u64,
 }
 
 impl Keys {
@@ -145,6 +164,32 @@ impl Keys {
             serde_json::from_value(Value::Object(claims)).map_err(|_| SignedTokenError::Signature(Mismatch::Url))?;
         object.check(expected_url, scope)?;
         Ok(object)
+    }
+
+    /// A token that opens the caller's event stream until `expires` (Unix seconds), and nothing else.
+    pub fn sign_stream(&self, caller: &Caller, expires: u64) -> Option<String> {
+        let token = StreamToken {
+            stream: caller.subject.as_deref()?.to_owned(),
+            speaks_as: caller.role.as_str().to_owned(),
+            until: caller.expires,
+            exp: expires,
+        };
+        Some(sign(&self.signing, &token))
+    }
+
+    /// The caller for whom [`Self::sign_stream`] made the token.
+    pub fn stream_caller(&self, token: &str) -> Result<Caller, TokenError> {
+        let token = Unverified::parse(token)?;
+        if token.algorithm != Algorithm::HS256 {
+            return Err(TokenError::Algorithm);
+        }
+        let claims = Value::Object(self.verified(&token, now())?);
+        let token: StreamToken = serde_json::from_value(claims).map_err(|_| TokenError::MissingClaim("stream"))?;
+        let mut claims = Map::new();
+        claims.insert("role".to_owned(), token.speaks_as.into());
+        claims.insert("sub".to_owned(), token.stream.into());
+        claims.extend(token.until.map(|until| ("exp".to_owned(), until.into())));
+        Ok(Caller::from_claims(claims))
     }
 
     /// [`Self::caller_of_token`] at `now` (Unix seconds).

@@ -323,3 +323,19 @@ fn claims_of(token: &str) -> Value {
     let part = token.split('.').nth(1).unwrap();
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
 }
+
+#[test]
+fn an_event_streams_token_opens_nothing_else_and_nothing_else_opens_a_stream() {
+    let keys = plain();
+    let claims = json!({"role": "authenticated", "sub": "ann", "exp": 4_000_000_000_u64});
+    let ann = keys.caller_of_token(&hs256(&claims)).unwrap();
+    let token = keys.sign_stream(&ann, 4_000_000_000).unwrap();
+    let again = keys.stream_caller(&token).unwrap();
+    assert_eq!((again.role, again.subject, again.expires), (ann.role.clone(), ann.subject.clone(), ann.expires));
+    let as_caller = keys.caller_of_token(&token).unwrap();
+    assert_eq!((as_caller.role, as_caller.subject), (Role::Anon, None));
+    let refusal = |token: &str| keys.stream_caller(token).unwrap_err();
+    assert_eq!(refusal(&hs256(&claims)), TokenError::MissingClaim("stream"));
+    assert_eq!(refusal(&keys.sign_stream(&ann, 1).unwrap()), TokenError::Expired);
+    assert!(keys.sign_stream(&Caller::anon(), 4_000_000_000).is_none());
+}

@@ -7,10 +7,10 @@ use tokio::fs::File;
 use tokio::io::{AsyncWriteExt, BufWriter};
 
 use super::BlobError;
-use crate::variants::etag_of_hash;
+use crate::object::etag_of_hash;
 
 /// Bytes gathered before a write reaches the file.
-const BUFFER: usize = 256 << 10;
+pub(super) const BUFFER: usize = 256 << 10;
 
 /// A file that is removed unless it is given a name.
 #[derive(Debug)]
@@ -82,6 +82,22 @@ pub struct Incoming {
 }
 
 impl Incoming {
+    /// A file whose bytes are on the disk, under a second name of its own: `aside`.
+    pub(super) async fn of_file(file: PathBuf, aside: PathBuf) -> Result<Self, BlobError> {
+        let linked = tokio::task::spawn_blocking(move || {
+            let incoming = Aside(Some(aside.clone()));
+            // Where the file system has no second names, a copy.
+            if std::fs::hard_link(&file, &aside).is_err() {
+                std::fs::copy(&file, &aside)?;
+                std::fs::File::open(&aside)?.sync_all()?;
+            }
+            let mut hasher = blake3::Hasher::new();
+            hasher.update_reader(std::fs::File::open(&aside)?)?;
+            Ok(Self { aside: incoming, path: aside, size: hasher.count(), etag: etag_of_hash(&hasher.finalize()) })
+        });
+        linked.await.map_err(|error| BlobError::File(std::io::Error::other(error)))?
+    }
+
     pub fn path(&self) -> &Path {
         &self.path
     }

@@ -65,3 +65,35 @@ async fn what_is_too_large_or_given_up_leaves_nothing() {
     assert_eq!(blobs.sweep_incoming(Duration::from_secs(3600)).unwrap(), 0);
     assert_eq!(blobs.sweep_incoming(Duration::ZERO).unwrap(), 1);
 }
+
+#[tokio::test]
+async fn an_upload_grows_from_what_is_recorded_and_stays_until_it_is_discarded() {
+    let root = tempfile::tempdir().unwrap();
+    for blobs in places(root.path()) {
+        let (upload, version) = (Uuid::new_v4(), Uuid::new_v4());
+        assert_eq!(blobs.grown(upload, 5).await.unwrap(), 0);
+        let mut growing = blobs.grow(upload, 0).await.unwrap();
+        growing.write(b"first, not recorded").await.unwrap();
+        growing.sync().await.unwrap();
+        drop(growing);
+        assert_eq!(blobs.grown(upload, 5).await.unwrap(), 5);
+        let mut growing = blobs.grow(upload, 5).await.unwrap();
+        growing.write(b" then wrong").await.unwrap();
+        growing.cut(5).await.unwrap();
+        growing.write(b" then right").await.unwrap();
+        growing.sync().await.unwrap();
+        assert_eq!((growing.size(), blobs.grown(upload, 99).await.unwrap()), (16, 16));
+        for _ in 0..2 {
+            let incoming = blobs.assembled(upload).await.unwrap();
+            assert_eq!((incoming.size, incoming.bytes().await.unwrap().as_ref()), (16, &b"first then right"[..]));
+        }
+        assert_eq!((left_over(&blobs), blobs.uploads().unwrap()), (0, vec![upload]));
+        let incoming = blobs.assembled(upload).await.unwrap();
+        assert_eq!(incoming.etag, arrived(&blobs, b"first then right").await.etag);
+        blobs.keep(&bucket(), version, incoming, DESCRIBED).await.unwrap();
+        blobs.discard(upload).await.unwrap();
+        blobs.discard(upload).await.unwrap();
+        assert_eq!(blobs.read(&bucket(), version, 99).await.unwrap(), "first then right");
+        assert_eq!((left_over(&blobs), blobs.uploads().unwrap()), (0, Vec::new()));
+    }
+}

@@ -1,5 +1,7 @@
 //! Copying and moving objects. Bytes never change, so both are cheap where they stay in one place.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -20,7 +22,7 @@ pub struct Changed {
 impl Buckets {
     /// Makes a second object of the same bytes.
     pub async fn copy(
-        &self,
+        self: &Arc<Self>,
         caller: &Caller,
         from: &ObjectId,
         to: &ObjectId,
@@ -43,16 +45,16 @@ impl Buckets {
             cache_control: changed.cache_control.unwrap_or(original.cache_control),
             user_metadata: changed.user_metadata.unwrap_or(original.user_metadata),
         };
-        let put = match self.catalog.put(caller, new, upsert).await {
-            Ok(put) => put,
-            Err(error) => return Err(self.without_bytes(to, version, error.into()).await),
-        };
-        self.changed(to).await;
-        Ok(put)
+        self.commit(caller, new, upsert).await
     }
 
     /// Gives an object another name, perhaps in another bucket.
-    pub async fn rename(&self, caller: &Caller, from: &ObjectId, to: &ObjectId) -> Result<Object, BucketError> {
+    pub async fn rename(
+        self: &Arc<Self>,
+        caller: &Caller,
+        from: &ObjectId,
+        to: &ObjectId,
+    ) -> Result<Object, BucketError> {
         let original = self.catalog.object(caller, from).await?;
         let moved = if from.bucket == to.bucket {
             None
@@ -62,18 +64,27 @@ impl Buckets {
             self.blobs.copy((&from.bucket, original.version), (&to.bucket, version)).await?;
             Some(version)
         };
-        let renamed = match (self.catalog.rename(caller, from, to, moved).await, moved) {
-            (Ok(renamed), _) => renamed,
-            (Err(error), Some(version)) => return Err(self.without_bytes(to, version, error.into()).await),
-            (Err(error), None) => return Err(error.into()),
-        };
-        self.changed(from).await;
-        self.changed(to).await;
-        Ok(renamed)
+        let (buckets, caller, from, to) = (Arc::clone(self), caller.clone(), from.clone(), to.clone());
+        self.owned(async move {
+            let _writing = buckets.writes.begin([from.clone(), to.clone()]);
+            let renamed = match (buckets.catalog.rename(&caller, &from, &to, moved).await, moved) {
+                (Ok(renamed), _) => renamed,
+                (Err(error), Some(version)) => return Err(buckets.without_bytes(&to, version, error.into()).await),
+                (Err(error), None) => return Err(error.into()),
+            };
+            buckets.changed(&from, original.version).await;
+            buckets.changed(&to, renamed.version).await;
+            Ok(renamed)
+        })
+        .await
     }
 
-    /// Removes bytes whose row was refused.
+    /// Removes bytes whose row was refused. Where the database failed nobody knows whether it kept the row: then they
+    /// stay, and cleanup finds them if it did not.
     pub(super) async fn without_bytes(&self, object: &ObjectId, version: Uuid, error: BucketError) -> BucketError {
+        if error.is_passing() {
+            return error;
+        }
         if let Err(error) = self.blobs.remove(&object.bucket, version).await {
             tracing::warn!(%error, "bytes of a refused write are left for cleanup");
         }

@@ -16,7 +16,21 @@ pub enum BucketError {
     Ingest(#[from] IngestError),
     #[error(transparent)]
     Busy(#[from] GateError),
+    #[error("the work ended before its result was there")]
+    Aborted,
     /// The name belongs to a bucket with a place of its own.
     #[error("the bucket is read from elsewhere and cannot be written")]
     ReadOnly,
+}
+
+impl BucketError {
+    /// Whether the same may succeed later: the fault is ours.
+    pub(super) fn is_passing(&self) -> bool {
+        match self {
+            Self::Catalog(error) => matches!(error, CatalogError::Unavailable(_) | CatalogError::Broken(_)),
+            Self::Blob(error) => !matches!(error, BlobError::TooLarge { .. }),
+            Self::Busy(_) | Self::Aborted => true,
+            Self::Ingest(_) | Self::ReadOnly => false,
+        }
+    }
 }

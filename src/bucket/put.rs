@@ -1,5 +1,7 @@
 //! Writing an object: new, or over the one that is there.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -62,19 +64,31 @@ impl Buckets {
 
     /// Makes bytes that arrived the object's current version.
     pub async fn put(
-        &self,
+        self: &Arc<Self>,
         caller: &Caller,
         door: &Door,
         upload: Upload,
         incoming: Incoming,
     ) -> Result<Put, BucketError> {
+        self.put_version(caller, door, upload, incoming, Uuid::new_v4()).await
+    }
+
+    /// [`Self::put`] of a version that has its name already.
+    pub(super) async fn put_version(
+        self: &Arc<Self>,
+        caller: &Caller,
+        door: &Door,
+        upload: Upload,
+        incoming: Incoming,
+        version: Uuid,
+    ) -> Result<Put, BucketError> {
         let (incoming, mime_type) = self.looked_at(door, &upload, incoming).await?;
-        let (version, object) = (Uuid::new_v4(), upload.object);
+        let object = upload.object;
         let (size, etag) = (incoming.size, incoming.etag.clone());
         let described = Described { mime_type: &mime_type, cache_control: &upload.cache_control };
         self.blobs.keep(&object.bucket, version, incoming, described).await?;
         let new = NewObject {
-            id: object.clone(),
+            id: object,
             version,
             size,
             etag,
@@ -82,14 +96,30 @@ impl Buckets {
             cache_control: upload.cache_control,
             user_metadata: upload.user_metadata,
         };
-        match self.catalog.put(caller, new, upload.upsert).await {
-            Ok(put) => {
-                self.changed(&object).await;
-                Ok(put)
+        self.commit(caller, new, upload.upsert).await
+    }
+
+    /// Makes bytes that have their name the object's current version. A refusal removes them.
+    pub(super) async fn commit(
+        self: &Arc<Self>,
+        caller: &Caller,
+        new: NewObject,
+        upsert: bool,
+    ) -> Result<Put, BucketError> {
+        let (buckets, caller) = (Arc::clone(self), caller.clone());
+        self.owned(async move {
+            let (object, version) = (new.id.clone(), new.version);
+            let _writing = buckets.writes.begin([object.clone()]);
+            match buckets.catalog.put(&caller, new, upsert).await {
+                Ok(put) => {
+                    buckets.changed(&object, version).await;
+                    Ok(put)
+                }
+                // Refused after all: another upload or a change of rules came in between.
+                Err(error) => Err(buckets.without_bytes(&object, version, error.into()).await),
             }
-            // Refused after all: another upload or a change of rules came in between.
-            Err(error) => Err(self.without_bytes(&object, version, error.into()).await),
-        }
+        })
+        .await
     }
 
     /// Holds the bytes against the bucket's rules; what comes back may be other bytes of another type.
@@ -122,7 +152,8 @@ impl Buckets {
         }
     }
 
-    async fn anew(&self, bytes: Bytes) -> Result<Incoming, BucketError> {
+    /// Writes bytes aside that are in memory.
+    pub(super) async fn anew(&self, bytes: Bytes) -> Result<Incoming, BucketError> {
         let mut receiving = self.blobs.receive(bytes.len() as u64).await?;
         receiving.write(&bytes).await?;
         Ok(receiving.finish().await?)

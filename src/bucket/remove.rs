@@ -1,5 +1,7 @@
 //! Removing objects.
 
+use std::sync::Arc;
+
 use super::{BucketError, Buckets};
 use crate::auth::Caller;
 use crate::catalog::{CatalogError, Object};
@@ -11,39 +13,47 @@ const BATCH: u32 = 1000;
 impl Buckets {
     /// Removes those of the objects that are there and that the caller may remove, and says which.
     pub async fn remove(
-        &self,
+        self: &Arc<Self>,
         caller: &Caller,
         bucket: &BucketName,
         keys: &[ObjectKey],
     ) -> Result<Vec<Object>, BucketError> {
-        let removed = self.catalog.remove(caller, bucket, keys).await?;
-        for object in &removed {
-            self.changed(&object.id).await;
-        }
-        Ok(removed)
+        let (buckets, caller, bucket, keys) = (Arc::clone(self), caller.clone(), bucket.clone(), keys.to_vec());
+        self.owned(async move {
+            let removed = buckets.catalog.remove(&caller, &bucket, &keys).await?;
+            for object in &removed {
+                buckets.changed(&object.id, object.version).await;
+            }
+            Ok(removed)
+        })
+        .await
     }
 
     /// Removes one object.
     ///
     /// # Errors
     /// [`CatalogError::NoObject`] where it is not there, or not for this caller to remove.
-    pub async fn remove_one(&self, caller: &Caller, object: &ObjectId) -> Result<Object, BucketError> {
+    pub async fn remove_one(self: &Arc<Self>, caller: &Caller, object: &ObjectId) -> Result<Object, BucketError> {
         let removed = self.remove(caller, &object.bucket, std::slice::from_ref(&object.key)).await?;
         removed.into_iter().next().ok_or_else(|| CatalogError::NoObject.into())
     }
 
     /// Removes every object of a bucket, in batches.
-    pub async fn empty(&self, caller: &Caller, bucket: &BucketName) -> Result<u64, BucketError> {
-        let mut count = 0;
-        loop {
-            let removed = self.catalog.empty_bucket(caller, bucket, BATCH).await?;
-            for object in &removed {
-                self.changed(&object.id).await;
+    pub async fn empty(self: &Arc<Self>, caller: &Caller, bucket: &BucketName) -> Result<u64, BucketError> {
+        let (buckets, caller, bucket) = (Arc::clone(self), caller.clone(), bucket.clone());
+        self.owned(async move {
+            let mut count = 0;
+            loop {
+                let removed = buckets.catalog.empty_bucket(&caller, &bucket, BATCH).await?;
+                for object in &removed {
+                    buckets.changed(&object.id, object.version).await;
+                }
+                count += removed.len() as u64;
+                if removed.len() < BATCH as usize {
+                    return Ok(count);
+                }
             }
-            count += removed.len() as u64;
-            if removed.len() < BATCH as usize {
-                return Ok(count);
-            }
-        }
+        })
+        .await
     }
 }

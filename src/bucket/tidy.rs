@@ -1,4 +1,5 @@
-//! Removing bytes that nobody needs: replaced versions after their time of grace, and what a crash left.
+//! Removing bytes that nobody needs: replaced versions after their time of grace, uploads that were not finished in time,
+//! and what a crash left.
 
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
@@ -6,9 +7,9 @@ use std::time::{Duration, SystemTime};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::BucketError;
+use super::{BucketError, Buckets};
 use crate::blobs::{Blobs, Stray};
-use crate::catalog::Catalog;
+use crate::catalog::{self, Catalog};
 use crate::object::BucketName;
 
 /// Stale versions removed at once.
@@ -37,6 +38,55 @@ pub async fn remove_stale(catalog: &Catalog, blobs: &Blobs, grace: Duration) -> 
             return Ok(count);
         }
     }
+}
+
+impl Buckets {
+    /// Removes resumable uploads that were not finished in time, but for those that are being written.
+    pub async fn expire_uploads(&self) -> Result<u64, BucketError> {
+        let mut count = 0;
+        for upload in self.catalog.expired_uploads(OffsetDateTime::now_utc(), BATCH).await? {
+            if let Ok(_turn) = self.turn(upload.version) {
+                give_up(&self.catalog, &self.blobs, &upload).await?;
+                count += 1;
+            }
+        }
+        Ok(count)
+    }
+}
+
+/// Removes resumable uploads that were not finished in time, for a process beside the server: those whose last part may
+/// still be arriving are left to it. With `only_look` they are counted.
+pub async fn remove_expired(
+    catalog: &Catalog,
+    blobs: &Blobs,
+    age: Duration,
+    only_look: bool,
+) -> Result<u64, BucketError> {
+    let expired = catalog.expired_uploads(OffsetDateTime::now_utc() - age, u32::MAX).await?;
+    for upload in expired.iter().filter(|_| !only_look) {
+        give_up(catalog, blobs, upload).await?;
+    }
+    Ok(expired.len() as u64)
+}
+
+/// Removes files of resumable uploads that have no row: a row is there before its file. With `only_look` they are counted.
+pub async fn remove_stray_uploads(catalog: &Catalog, blobs: &Blobs, only_look: bool) -> Result<u64, BucketError> {
+    let mut count = 0;
+    for upload in blobs.uploads()? {
+        if catalog.upload(upload).await?.is_none() {
+            if !only_look {
+                blobs.discard(upload).await?;
+            }
+            count += 1;
+        }
+    }
+    Ok(count)
+}
+
+/// Forgets an upload, then removes its bytes.
+pub(super) async fn give_up(catalog: &Catalog, blobs: &Blobs, upload: &catalog::Upload) -> Result<(), BucketError> {
+    catalog.forget_upload(upload.version).await?;
+    Ok(blobs.discard(upload.version).await?)
 }
 
 /// Finds bytes that no row names, and removes them unless `only_look`.

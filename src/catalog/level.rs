@@ -73,6 +73,10 @@ pub(super) struct Level {
 impl Level {
     /// `search` is what the names begin with: exactly, or in any case. `None`: the caller can see nothing there.
     pub(super) fn new(bucket: &str, folder: &str, search: &str, any_case: bool, reach: &Reach) -> Option<Self> {
+        // Postgres knows no such text, and no name holds it.
+        if [folder, search].iter().any(|text| text.contains('\0')) {
+            return None;
+        }
         let (lower, upper) = (search.to_ascii_lowercase(), search.to_ascii_uppercase());
         let by_case = any_case && lower != upper;
         let (first, last) = if by_case { (upper, lower.clone()) } else { (search.to_owned(), search.to_owned()) };
@@ -116,6 +120,15 @@ impl Level {
         self.push_bucket(select);
         select.push(" AND parent = ").text(&self.folder);
         // Left out where it says nothing, lest it draws the planner away from the index of the order.
+        if !self.whole {
+            self.push_names(select);
+        }
+    }
+
+    /// The condition for the objects of all levels.
+    pub(super) fn push_all(&self, select: &mut Select) {
+        self.push_bucket(select);
+        // As above: without it the index of the order is the obvious one.
         if !self.whole {
             self.push_names(select);
         }
@@ -166,6 +179,7 @@ mod tests {
         assert_eq!((&level.names, &level.folders), (&ann, &ann));
         assert_eq!(Level::new("b", "bob/", "", true, &own), None);
         assert!(Level::new("b", "ann/deep/", "", true, &own).unwrap().whole);
+        assert_eq!(Level::new("b", "", "a\0", true, &Reach::All), None);
     }
 
     #[test]

@@ -186,8 +186,10 @@ fn by_name(position: &str, level: &Level, direction: Direction, offset: u64, lim
     let mut select = Select::default();
     push_walk(&mut select, position, level, direction, offset + limit);
     let order = direction.as_sql();
-    select.push("SELECT page.name AS entry, o.* FROM (SELECT name, 0 AS folder FROM objects WHERE ");
+    select.push("SELECT page.name AS entry, o.* FROM (SELECT name, 0 AS folder FROM (SELECT name FROM objects WHERE ");
     level.push_objects(&mut select);
+    // Sorted already, so that the two are merged: else Postgres would read all of the folder and sort that.
+    select.push(" ORDER BY name ").push(order).push(") AS here");
     select.push(" UNION ALL SELECT name, 1 FROM folders ORDER BY name ").push(order);
     select.push(" LIMIT ").number(limit).push(" OFFSET ").number(offset);
     select.push(") AS page LEFT JOIN objects AS o ON page.folder = 0 AND o.name = page.name AND o.");
@@ -202,9 +204,8 @@ fn by_time(level: &Level, column: &str, direction: Direction, offset: u64, limit
     let mut select = Select::new("SELECT o.name AS entry, o.* FROM (SELECT name FROM objects WHERE ");
     level.push_objects(&mut select);
     select.push(&format!(" ORDER BY {column} {order}, name {order} LIMIT ")).number(limit);
-    select.push(" OFFSET ").number(offset).push(") AS page JOIN objects AS o ON o.name = page.name AND o.");
-    level.push_bucket(&mut select);
-    select.push(&format!(" ORDER BY o.{column} {order}, o.name {order}"));
+    select.push(" OFFSET ").number(offset);
+    push_rows(&mut select, level, column, order);
     select
 }
 
@@ -220,17 +221,24 @@ fn all_by_name(level: &Level, direction: Direction, limit: u64) -> Select {
 /// The objects of one level or of all by a time, from where the page before ended.
 fn page_by_time(level: &Level, column: &str, query: &PageQuery, limit: u64) -> Select {
     let order = query.direction.as_sql();
-    let mut select = Select::new("SELECT name AS entry, objects.* FROM objects WHERE ");
+    let mut select = Select::new("SELECT o.name AS entry, o.* FROM (SELECT name FROM objects WHERE ");
     if query.delimited {
         level.push_objects(&mut select);
     } else {
-        level.push_bucket(&mut select);
-        level.push_names(&mut select);
+        level.push_all(&mut select);
     }
     if let Some((Some(time), name)) = &query.after {
         let past = if query.direction.is_ascending() { ">" } else { "<" };
         select.push(&format!(" AND ({column}, name) {past} (")).time(*time).push(", ").text(name).push(")");
     }
     select.push(&format!(" ORDER BY {column} {order}, name {order} LIMIT ")).number(limit);
+    push_rows(&mut select, level, column, order);
     select
+}
+
+/// The rows of the names that the query has found so far, and their order.
+fn push_rows(select: &mut Select, level: &Level, column: &str, order: &str) {
+    select.push(") AS page JOIN objects AS o ON o.name = page.name AND o.");
+    level.push_bucket(select);
+    select.push(&format!(" ORDER BY o.{column} {order}, o.name {order}"));
 }

@@ -1,10 +1,10 @@
 //! Queries whose shape depends on what is asked, in the SQL that both databases understand.
 
-use sqlx::SqliteConnection;
+use sqlx::{PgConnection, SqliteConnection};
 use time::OffsetDateTime;
 
 use super::types::Object;
-use super::{CatalogError, sqlite};
+use super::{CatalogError, postgres, sqlite};
 
 /// A value beside the SQL.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,6 +72,7 @@ pub(super) enum Found {
 /// Where a listing is read: a connection in a transaction that has all that it needs to know of the caller.
 pub(super) enum Reader<'a> {
     Sqlite(&'a mut SqliteConnection),
+    Postgres(&'a mut PgConnection),
 }
 
 impl Reader<'_> {
@@ -79,6 +80,7 @@ impl Reader<'_> {
     pub(super) fn position_function(&self) -> &'static str {
         match self {
             Self::Sqlite(_) => "instr",
+            Self::Postgres(_) => "strpos",
         }
     }
 
@@ -86,6 +88,7 @@ impl Reader<'_> {
     pub(super) async fn fetch(&mut self, select: Select) -> Result<Vec<Found>, CatalogError> {
         match self {
             Self::Sqlite(connection) => sqlite::found(connection, select).await,
+            Self::Postgres(connection) => postgres::found(connection, select).await,
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod buckets;
 mod change;
+mod deliveries;
 mod objects;
 mod outbox;
 mod rows;

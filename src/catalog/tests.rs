@@ -2,9 +2,13 @@
 
 mod access;
 mod buckets;
+mod deliveries;
 mod listing;
 mod model;
 mod objects;
+mod policies;
+#[path = "../../tests/support/postgres.rs"]
+mod postgres;
 mod scale;
 mod uploads;
 
@@ -14,8 +18,9 @@ use serde_json::json;
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use super::{Catalog, Event, NewBucket, NewObject, Object, StaleBlob};
+use super::{Catalog, Event, ListQuery, NewBucket, NewObject, Object, PageQuery, StaleBlob};
 use crate::auth::{Caller, RuleBook, RuleSet};
+use crate::config::Secret;
 use crate::object::{BucketName, ObjectId, ObjectKey};
 
 /// Rules for some buckets of the suite; the others have own folders.
@@ -46,7 +51,8 @@ async fn sqlite() -> (TempDir, Catalog) {
     (folder, catalog)
 }
 
-async fn contract(catalog: &Catalog) {
+/// `step`: of so many listings one is asked for.
+async fn contract(catalog: &Catalog, step: usize) {
     buckets::are_made_changed_and_removed(catalog).await;
     buckets::are_listed_by_search_and_order(catalog).await;
     buckets::are_managed_by_whom_the_rules_say(catalog).await;
@@ -59,16 +65,19 @@ async fn contract(catalog: &Catalog) {
     objects::known_versions_are_current_stale_or_uploading(catalog).await;
     objects::usage_counts_buckets_and_owners(catalog).await;
     access::every_operation_is_decided_by_the_rules(catalog).await;
-    listing::pages_are_what_the_model_says(catalog).await;
-    listing::callers_see_what_they_may(catalog).await;
+    listing::pages_are_what_the_model_says(catalog, step).await;
+    listing::callers_see_what_they_may(catalog, 11 * step).await;
     uploads::offset_moves_from_where_it_is(catalog).await;
     uploads::finished_or_given_up(catalog).await;
+    deliveries::go_out_in_order_per_subject(catalog).await;
+    deliveries::come_with_their_event_or_not_at_all(catalog).await;
+    deliveries::dead_letters_are_kept_revived_and_bounded(catalog).await;
 }
 
 #[tokio::test]
 async fn sqlite_keeps_the_contract() {
     let (_folder, catalog) = sqlite().await;
-    contract(&catalog).await;
+    contract(&catalog, 1).await;
 }
 
 #[tokio::test]
@@ -79,6 +88,44 @@ async fn sqlite_reopens_what_it_wrote() {
     drop(catalog);
     let catalog = Catalog::open_sqlite(&folder.path().join("catalog.db"), rule_book()).await.unwrap();
     assert_eq!(catalog.find_object(&object.id).await, Ok(Some(object)));
+}
+
+/// Requests run in spawned tasks: the futures of every database are such as can move between threads.
+#[tokio::test]
+async fn sqlite_serves_spawned_tasks() {
+    let (_folder, catalog) = sqlite().await;
+    make_bucket(&catalog, "spawned").await;
+    let spawned = tokio::spawn(async move {
+        let (service, bucket) = (Caller::service(), bucket_name("spawned"));
+        let object = put(&catalog, "spawned", "a/b.png").await;
+        let to = id("spawned", "c.png");
+        catalog.rename(&service, &object.id, &to, None).await.unwrap();
+        let page = PageQuery { limit: 10, ..PageQuery::default() };
+        assert_eq!(catalog.list_pages(&service, &bucket, &page).await.unwrap().objects[0].id, to);
+        catalog.list(&service, &bucket, &ListQuery { limit: 10, ..ListQuery::default() }).await.unwrap();
+        catalog.empty_bucket(&service, &bucket, 10).await.unwrap();
+        catalog.delete_bucket(&service, &bucket).await
+    });
+    assert_eq!(spawned.await.unwrap(), Ok(()));
+}
+
+/// All of Postgres in one test: starting a server takes longer than most of it.
+#[tokio::test]
+async fn postgres_keeps_the_contract() {
+    let database = postgres::Database::create().await;
+    let catalog = Catalog::open_postgres(&Secret::new(database.url()), "own_schema", &rule_book()).await.unwrap();
+    deliveries::taken_messages_are_not_given_to_others(&catalog).await;
+    contract(&catalog, 5).await;
+    drop(catalog);
+    for number in 0..4 {
+        let database = postgres::Database::create().await;
+        match number {
+            0 => policies::replaced_policies_decide(&database).await,
+            1 => policies::powerful_and_unknown_roles_are_refused(&database).await,
+            2 => Box::pin(policies::nodes_start_together(&database)).await,
+            _ => policies::no_superuser_is_needed(&database).await,
+        }
+    }
 }
 
 fn bucket_name(text: &str) -> BucketName {
@@ -145,6 +192,13 @@ async fn events(catalog: &Catalog) -> Vec<Event> {
         }
         all.extend(events);
     }
+}
+
+/// What is stale is nobody's concern any more.
+async fn forget_stale(catalog: &Catalog) {
+    let soon = time::OffsetDateTime::now_utc() + time::Duration::MINUTE;
+    let blobs = catalog.stale_blobs(soon, 10_000).await.unwrap();
+    catalog.forget_stale(&blobs).await.unwrap();
 }
 
 /// The stale versions of a bucket so far.

@@ -4,9 +4,13 @@ use std::path::{Path, PathBuf};
 
 use url::Url;
 
-use super::{Config, Location, Mistake, Secret, values};
-use crate::auth::{PUBLISHABLE_PREFIX, SECRET_PREFIX};
+use super::{Config, EventType, Location, Mistake, Secret, values};
+use crate::auth::{PUBLISHABLE_PREFIX, SECRET_PREFIX, SigningSecret, SigningSecretError};
 use crate::object::BucketName;
+use crate::transform::policy::Policy;
+
+/// Most seconds of a resumable upload: 30 days.
+const LONGEST_UPLOAD: u64 = 30 * 86_400;
 
 /// Rules that span keys or that a type alone cannot say.
 pub(super) fn check(config: &Config, mistakes: &mut Vec<Mistake>) {
@@ -62,7 +66,9 @@ pub(super) fn check(config: &Config, mistakes: &mut Vec<Mistake>) {
     if database.is_some_and(|url| !url.is_ok_and(|url| matches!(url.scheme(), "postgres" | "postgresql"))) {
         wrong("storage.database", "is not a postgres:// URL".to_owned());
     }
-    if config.storage.upload_bytes.is_some_and(|bytes| bytes > config.limits.source_bytes) {
+    // In front of an upstream nothing is uploaded here, and what is larger is streamed.
+    let is_too_much = config.storage.upload_bytes.is_some_and(|bytes| bytes > config.limits.source_bytes);
+    if config.upstream.url.is_none() && is_too_much {
         wrong("storage.upload_bytes", "is more than limits.source_bytes, the most that can be read back".to_owned());
     }
     for (host, mistake) in config.fetch_hosts().err().into_iter().flatten() {
@@ -83,6 +89,10 @@ pub(super) fn check(config: &Config, mistakes: &mut Vec<Mistake>) {
     check_rules(config, &mut wrong);
     check_auth(config, &mut wrong);
     check_origins(config, &mut wrong);
+    check_events(config, &mut wrong);
+    check_webhooks(config, &mut wrong);
+    config.upstream.check(&mut wrong);
+    config.realtime.mistakes().into_iter().for_each(|(key, message)| wrong(key, message));
 }
 
 fn check_numbers(config: &Config, wrong: &mut impl FnMut(&str, String)) {
@@ -110,6 +120,9 @@ fn check_numbers(config: &Config, wrong: &mut impl FnMut(&str, String)) {
     }
     if limits.header_bytes.0 < 8192 {
         wrong("limits.header_bytes", "must be at least 8192".to_owned());
+    }
+    if !(1..=LONGEST_UPLOAD).contains(&config.storage.upload_seconds) {
+        wrong("storage.upload_seconds", format!("must be 1 to {LONGEST_UPLOAD}"));
     }
     if limits.render_threads == Some(0) {
         wrong("limits.render_threads", "must be at least 1".to_owned());
@@ -189,6 +202,61 @@ fn check_origins(config: &Config, wrong: &mut impl FnMut(&str, String)) {
         if spelled.as_ref() != Some(origin) {
             let message = format!("`{origin}` is not an origin such as https://app.example.com, without a path");
             wrong("cors.origins", message);
+        }
+    }
+}
+
+/// Shortest key of the doors for events, in characters.
+const EVENTS_KEY: usize = 16;
+
+fn check_events(config: &Config, wrong: &mut impl FnMut(&str, String)) {
+    let events = &config.events;
+    if events.key.as_ref().is_some_and(|key| key.reveal().len() < EVENTS_KEY) {
+        wrong("events.key", format!("must be at least {EVENTS_KEY} characters"));
+    }
+    for (place, secret) in events.signing_secrets.0.iter().enumerate() {
+        if let Err(error) = SigningSecret::parse(secret) {
+            wrong("events.signing_secrets", format!("number {} {error}", place + 1));
+        }
+    }
+    let positive = [
+        ("events.body_bytes", events.body_bytes.0),
+        ("events.batch", events.batch as u64),
+        ("events.retry_ms", events.retry_ms),
+    ];
+    for (key, _) in positive.into_iter().filter(|(_, value)| *value == 0) {
+        wrong(key, "must be at least 1".to_owned());
+    }
+    for (name, bucket) in &config.buckets {
+        match bucket.warm_list(name) {
+            Err(error) => wrong(&format!("buckets.{name}.warm"), error.to_string()),
+            Ok(list) if bucket.warm.is_some() && !list.is_empty() && bucket.transforms == Policy::Off => {
+                wrong(&format!("buckets.{name}.warm"), "its transforms are `off`".to_owned());
+            }
+            Ok(_) => {}
+        }
+    }
+}
+
+fn check_webhooks(config: &Config, wrong: &mut impl FnMut(&str, String)) {
+    for (name, webhook) in &config.webhooks {
+        let mut wrong = |key: &str, message: String| wrong(&format!("webhooks.{name}.{key}"), message);
+        let is_web = |url: &Url| matches!(url.scheme(), "http" | "https") && url.has_host();
+        let is_bare = |url: &Url| url.username().is_empty() && url.password().is_none();
+        if !webhook.url.as_ref().is_some_and(|url| is_web(url) && is_bare(url)) {
+            wrong("url", "must be an http(s) URL without user name and password".to_owned());
+        }
+        let signs =
+            |secret: &Option<Secret>| secret.as_ref().is_some_and(|secret| SigningSecret::parse(secret).is_ok());
+        if !signs(&webhook.secret) {
+            wrong("secret", SigningSecretError.to_string());
+        }
+        for kind in webhook.types.0.iter().filter(|kind| EventType::parse(kind).is_none()) {
+            let known = EventType::ALL.map(EventType::as_str).join(", ");
+            wrong("types", format!("`{kind}` is not one of {known}"));
+        }
+        for bucket in webhook.buckets.0.iter().filter(|bucket| BucketName::parse(bucket).is_err()) {
+            wrong("buckets", format!("`{bucket}` is not a bucket's name"));
         }
     }
 }

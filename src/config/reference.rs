@@ -33,7 +33,11 @@ pub fn commented_default() -> String {
     for Entry { key, default, meaning } in &all {
         let (table, name) = key.rsplit_once('.').unwrap_or(("", key));
         if table != section {
-            let _ = write!(text, "\n# [{table}]\n", table = table.replace("<name>", "photos"));
+            let _ = write!(
+                text,
+                "\n# [{table}]\n",
+                table = table.replace("webhooks.<name>", "webhooks.app").replace("<name>", "photos")
+            );
             section = table;
         }
         let shown = if default.is_null() { "…".to_owned() } else { toml_text(default) };
@@ -61,10 +65,14 @@ fn walk(root: &Value, schema: &Value, defaults: &Value, prefix: &str, found: &mu
         let default = &defaults[name];
         if target["properties"].is_object() {
             walk(root, target, default, &format!("{key}."), found);
-        } else if name == "buckets" {
+        } else if key == "buckets" {
             let bucket = referenced(root, &property["additionalProperties"]);
             let defaults = serde_json::to_value(super::BucketConfig::default()).unwrap_or_default();
             walk(root, bucket, &defaults, "buckets.<name>.", found);
+        } else if key == "webhooks" {
+            let webhook = referenced(root, &property["additionalProperties"]);
+            let defaults = serde_json::to_value(super::WebhookConfig::default()).unwrap_or_default();
+            walk(root, webhook, &defaults, "webhooks.<name>.", found);
         } else {
             let described = property["description"].as_str().or_else(|| target["description"].as_str());
             let meaning = described.unwrap_or_default().replace('\n', " ").replace('|', "\\|");

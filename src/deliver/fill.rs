@@ -78,7 +78,8 @@ impl Deliver {
         began: Moment,
     ) -> (Arc<Variant>, bool) {
         let storable = record.keep && !(key.made == Made::Original && self.is_local(&key));
-        let persist = storable && (is_usual(key.made, purpose) || self.asked_once.contains_key(&key));
+        let usual = is_usual(key.made, purpose) || self.listed.names(&key, record, self.bounds.output_side);
+        let persist = storable && (usual || self.asked_once.contains_key(&key));
         let variant = Arc::new(Variant::new(body, content_type, persist || !storable));
         let kept = record.keep && self.remember_variant(&key, &variant, began);
         if kept && persist {

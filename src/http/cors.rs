@@ -26,7 +26,7 @@ const EXPOSED: HeaderValue = HeaderValue::from_static(
     "etag, content-range, content-length, content-disposition, accept-ranges, last-modified, location, retry-after, \
      upload-offset, upload-length, upload-metadata, upload-expires, upload-concat, tus-resumable, tus-version, \
      tus-extension, tus-max-size, tus-checksum-algorithm, cache-status, server-timing, age, x-transformations, \
-     x-tintype-version",
+     x-tintype-version, x-rate-rolling, x-rate-limit, x-rate-limit-remaining",
 );
 /// Longest list of further header names that is repeated to a browser, in bytes.
 const MAX_ASKED: usize = 1024;

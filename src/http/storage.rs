@@ -5,6 +5,7 @@
 
 mod body;
 mod buckets;
+mod by_url;
 mod fault;
 mod json;
 mod listing;
@@ -14,26 +15,32 @@ mod remove;
 mod rest;
 mod route;
 mod signing;
+mod tus;
 mod uploads;
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use http::header::CONNECTION;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version};
+use url::Url;
 
 pub use fault::Fault;
+pub(super) use json::timestamp;
+pub(super) use route::routes;
 
 use super::images::Images;
 use crate::auth::{Caller, Keys};
 use crate::bucket::Buckets;
 use crate::object::{BucketName, ObjectId, ObjectKey};
+use crate::telemetry::{RequestLabels, masked};
 
-use rest::Shared;
-use route::{Operation, Place};
+pub(super) use reads::{signed_query, with_query};
+pub(super) use rest::Shared;
+pub(super) use route::{Operation, Place, of as operation};
 
 /// What the storage API needs.
 #[derive(Debug)]
@@ -41,6 +48,8 @@ pub struct Storage {
     pub buckets: Arc<Buckets>,
     pub keys: Arc<Keys>,
     pub images: Arc<Images>,
+    /// Our own URLs as they are configured, the canonical one first; may be none.
+    pub public_urls: Vec<Url>,
     /// Whether keys may have letters beyond ASCII.
     pub utf8_keys: bool,
     /// Longest pause within a body.
@@ -52,21 +61,44 @@ type Answer = Result<Response, Fault>;
 impl Storage {
     /// Answers a request whose path begins with `/storage/v1/`; `path` is what follows, still percent-encoded.
     pub async fn handle(&self, path: &str, request: Request) -> Response {
-        let (method, whole) = (request.method().clone(), request.uri().path().to_owned());
+        let (began, method, uri) = (Instant::now(), request.method().clone(), request.uri().clone());
+        let operation = route::of(&method, path);
         let (parts, body) = request.into_parts();
         let (version, body) = (parts.version, Shared::new(body));
-        let answer = match route::of(&method, path) {
+        let answer = match operation {
             Some(operation) => self.answer(operation, Request::from_parts(parts, Body::new(body.clone()))).await,
-            None => Err(Fault::Route(format!("Route {method}:{whole} not found"))),
+            None => Err(Fault::Route(format!("Route {method}:{} not found", uri.path()))),
         };
-        let Err(fault) = answer else { return answer.unwrap_or_default() };
-        let is_read = body.read_to_end().await;
-        // A refused HEAD has no body to tell it by.
-        let mut response = if method == Method::HEAD { fault.status().into_response() } else { fault.into_response() };
-        if !is_read && version <= Version::HTTP_11 {
+        let mut response = match answer {
+            Ok(response) => response,
+            // A refused HEAD has no body to tell it by.
+            Err(fault) if method == Method::HEAD => fault.status().into_response(),
+            Err(fault) => fault.into_response(),
+        };
+        let is_refused = response.status().is_client_error() || response.status().is_server_error();
+        if is_refused && !body.read_to_end().await && version <= Version::HTTP_11 {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
+        // What the picture walk answered has its line already.
+        if response.extensions().get::<Observed>().is_none() {
+            self.observe(&method, &uri, response.status().as_u16(), began);
+        }
         response
+    }
+
+    /// The one log line of a request, and its count.
+    fn observe(&self, method: &Method, uri: &Uri, status: u16, began: Instant) {
+        let labels = RequestLabels { dialect: "storage", status, cache: "none" };
+        self.images.metrics.count_request(&labels, 0);
+        tracing::info!(
+            target: "tintype::access",
+            %method,
+            url = masked(uri.path(), uri.query()),
+            status,
+            dialect = "storage",
+            total_ms = (began.elapsed().as_secs_f64() * 1e5).round() / 1e2,
+            "request"
+        );
     }
 
     async fn answer(&self, operation: Operation<'_>, request: Request) -> Answer {
@@ -98,6 +130,7 @@ impl Storage {
             Operation::SignMany(bucket) => self.sign_many(bucket, request).await,
             Operation::SignUpload(place) => self.sign_upload(place, &request.into_parts().0.headers).await,
             Operation::SignedUpload(place) => self.signed_upload(place, request).await,
+            Operation::Resumable(resumable) => Ok(self.resumable(resumable, request).await),
         }
     }
 
@@ -122,6 +155,10 @@ impl Storage {
         key.ok_or_else(|| Fault::Key(text.to_owned()))
     }
 }
+
+/// Marks an answer that has its log line and is counted.
+#[derive(Clone, Copy, Debug)]
+struct Observed;
 
 /// Parses a bucket's name in a path. One that no bucket can have belongs to no bucket.
 fn bucket_name(encoded: &str) -> Result<BucketName, Fault> {

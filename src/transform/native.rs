@@ -129,6 +129,11 @@ impl Preset {
         Ok(Self { transform: given.transform()?, format: given.format()? })
     }
 
+    /// What it wants of a picture, for a browser that takes WebP.
+    pub fn want(&self) -> Want {
+        Want::Variant { transform: self.transform, format: self.format.request(Some("image/webp")) }
+    }
+
     /// Puts the preset's transform and format into a request that was parsed with its name.
     pub(super) fn apply(&self, request: &mut ImageRequest) {
         if let Want::Variant { transform, format } = &mut request.want {

@@ -3,13 +3,16 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 mod access;
+mod admin;
 mod auth;
 mod avatar_prompts;
 mod cache;
 mod dialects;
 mod edge;
+mod events;
 mod fixtures;
 mod object_stores;
+mod openapi;
 mod origin_faults;
 mod pictures;
 mod process;
@@ -17,8 +20,13 @@ mod provider;
 mod provider_clients;
 mod purge;
 mod readme;
+mod realtime;
+mod receiver;
 mod responses;
 mod storage;
 mod storage_crash;
+mod store_url;
 mod support;
+mod tus;
+mod upstream;
 mod warm;

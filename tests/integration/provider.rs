@@ -16,7 +16,7 @@ use tintype::sidecar::provider::{
     Cost, ModelTable, Nonsense, OpenAi, OpenAiSettings, PaintRequest, Painted, Painter, Picture, PictureFetcher,
     Provider, ProviderError, Quality, Retry, Size,
 };
-use tintype::source::{Fetcher, HopLimits, HostPort, SystemResolver};
+use tintype::source::{Fetcher, HopLimits, HostPort, SystemResolver, VIA};
 use tintype::transform::HostList;
 
 use crate::support::fixture;
@@ -30,7 +30,7 @@ const HOPS: HopLimits = HopLimits { redirects: 3, hop_timeout: Duration::from_se
 
 fn fetcher(exceptions: &[String]) -> Fetcher {
     let exceptions = exceptions.iter().map(|text| HostPort::parse(text).unwrap()).collect();
-    Fetcher::new(exceptions, Arc::new(SystemResolver)).unwrap()
+    Fetcher::new(exceptions, Arc::new(SystemResolver), &VIA).unwrap()
 }
 
 /// Asks the API below `base`.

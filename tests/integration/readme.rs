@@ -3,10 +3,12 @@
 use std::process::Command;
 
 use clap::Parser;
+use serde_json::Value;
 
 use crate::process::serve;
+use crate::receiver::{Answer, Receiver};
 use crate::support::object_server::{Bucket, options};
-use crate::support::{Setup, fixture, fixtures, service_key};
+use crate::support::{Setup, eventually, fixture, fixtures, service_key};
 
 fn readme() -> String {
     std::fs::read_to_string(fixtures().with_file_name("README.md")).unwrap()
@@ -74,6 +76,53 @@ async fn the_buckets_in_s3_are_read_and_written() {
     let answer = reqwest::get(format!("{}/image/media/cat.png?w=32", server.url)).await.unwrap();
     assert_eq!(answer.status(), 200);
     assert!(bucket.paths().await.iter().any(|path| path.starts_with("variants/media/")), "{:?}", bucket.paths().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_webhook_gets_what_is_shown() {
+    let receiver = Receiver::start(Answer::Status(204)).await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tintype.toml");
+    let file = blocks("toml").into_iter().find(|block| block.contains("[webhooks.app]")).unwrap();
+    std::fs::write(&path, file.replace("https://app.example.com/hooks/tintype", &receiver.url())).unwrap();
+    let server = serve(&folder.path().join("data"), &["--config", path.to_str().unwrap()]);
+    let upload = reqwest::Client::new()
+        .post(format!("{}/storage/v1/object/album/ann/cat.png", server.url))
+        .bearer_auth(service_key())
+        .header("content-type", "image/png")
+        .body(fixture("photos/avatar-fox.png"));
+    assert_eq!(upload.send().await.unwrap().status(), 200);
+    eventually("the message came", async || receiver.messages().len() == 1).await;
+    let told = receiver.messages()[0].event();
+    let shown: Value = serde_json::from_str(&blocks("json")[0]).unwrap();
+    let keys = |event: &Value| event.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!((keys(&told), keys(&told["data"])), (keys(&shown), keys(&shown["data"])));
+    for key in ["specversion", "source", "type", "subject", "datacontenttype", "dataversion"] {
+        assert_eq!(told[key], shown[key], "{key}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_supabase_is_stood_in_front_of() {
+    let upstream = Setup::new().start().await;
+    let file = blocks("toml").into_iter().find(|block| block.contains("[upstream]")).unwrap();
+    let file = file.replace("https://your-project.supabase.co", &format!("http://{}", upstream.address));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tintype.toml");
+    std::fs::write(&path, file).unwrap();
+    let server = serve(&folder.path().join("data"), &["--config", path.to_str().unwrap()]);
+    let client = reqwest::Client::new();
+    let call = |method, path: &str| client.request(method, format!("{}{path}", server.url)).bearer_auth(service_key());
+    let made = call(reqwest::Method::POST, "/storage/v1/bucket")
+        .header("content-type", "application/json")
+        .body(r#"{"id":"avatars","name":"avatars","public":true}"#);
+    assert_eq!(made.send().await.unwrap().status(), 200);
+    let put = call(reqwest::Method::POST, "/storage/v1/object/avatars/a.png").header("content-type", "image/png");
+    assert_eq!(put.body(fixture("photos/avatar-fox.png")).send().await.unwrap().status(), 200);
+    let status = async |path: &str| reqwest::get(format!("{}{path}", server.url)).await.unwrap().status().as_u16();
+    assert_eq!(status("/image/avatars/a.png?w=64").await, 200);
+    assert_eq!(status("/image/avatars/a.png?w=65").await, 400, "the ladder of the example");
+    assert_eq!(status("/image/kinkster-avatars/none.png?w=65").await, 404);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,15 +5,15 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Running, SECRET, Setup, files_below, fixture, service_key};
+use crate::support::{Answer, Running, SECRET, Setup, eventually, files_below, fixture, service_key};
 
 /// A token of this user, signed by the tests' secret.
-fn token(claims: &Value) -> String {
+pub fn token(claims: &Value) -> String {
     let key = jsonwebtoken::EncodingKey::from_secret(SECRET.as_bytes());
     jsonwebtoken::encode(&jsonwebtoken::Header::default(), claims, &key).unwrap()
 }
 
-fn user(subject: &str) -> String {
+pub fn user(subject: &str) -> String {
     token(&json!({"role": "authenticated", "sub": subject, "exp": 4_000_000_000_u64}))
 }
 
@@ -179,6 +179,28 @@ async fn proofs_are_seen_by_their_owner_and_by_signed_links_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_signed_url_that_its_client_encoded_again_opens_its_own_object_alone() {
+    let server = Setup::new().start().await;
+    let service = Client::new(&server, service_key());
+    service.call(Method::POST, "/bucket", &json!({"id": "files", "name": "files"})).await.expect(200);
+    for key in ["why%3F.png", "why"] {
+        service.upload(&format!("files/{key}"), "image/png", fixture("formats/palette.png")).await.expect(200);
+    }
+    let body = json!({"expiresIn": 60, "transform": {"width": 8, "height": 8, "format": "origin"}});
+    let signed = service.call(Method::POST, "/object/sign/files/why%3F.png", &body).await.expect(200).json();
+    let url = format!("/storage/v1{}", signed["signedURL"].as_str().unwrap());
+    let again = url.replace("%3F", "%253F");
+    for url in [&url, &again] {
+        let shown = server.get_webp(url).await.expect(200);
+        assert_eq!((shown.size(), shown.header("content-type")), ((8, 8), "image/png"), "{url}");
+    }
+    for other in ["why", "why%25253F.png", "%25", "why%253F.pn%2567x"] {
+        let answer = server.get(&url.replace("why%3F.png", other)).await;
+        assert_eq!(answer.status, 400, "{other}: {}", answer.text());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_refused_upload_leaves_neither_row_nor_byte() {
     let setup = Setup::new();
     let server = setup.start().await;
@@ -281,4 +303,38 @@ async fn many_uploads_of_one_key_end_in_one_of_them_whole() {
     assert!(last.len() == 10_000 && last == last[..5].repeat(2000), "torn: {}…", &last[..20]);
     let listed = service.call(Method::POST, "/object/list/race", &json!({"prefix": ""})).await.expect(200).json();
     assert_eq!(listed.as_array().unwrap().len(), 1);
+}
+
+/// Sends an upload whole and hangs up without waiting for the answer.
+async fn upload_and_hang_up(server: &Running, key: &str, body: &[u8]) {
+    use tokio::io::AsyncWriteExt;
+    let mut stream = tokio::net::TcpStream::connect(server.address).await.unwrap();
+    let head = format!(
+        "PUT /storage/v1/object/{key} HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {}\r\ncontent-type: image/png\r\ncontent-length: {}\r\n\r\n",
+        service_key(),
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(body).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_hangs_up_never_leaves_the_old_picture_behind_a_new_row() {
+    let setup = Setup::new();
+    let server = setup.start().await;
+    let service = Client::new(&server, service_key());
+    service.call(Method::POST, "/bucket", &json!({"id": "gone", "name": "gone", "public": true})).await.expect(200);
+    let bodies = [fixture("formats/palette.png"), fixture("formats/gray.png")];
+    service.upload("gone/a.png", "image/png", bodies[0].clone()).await.expect(200);
+    for round in 1..40 {
+        server.get("/storage/v1/object/public/gone/a.png").await.expect(200);
+        upload_and_hang_up(&server, "gone/a.png", &bodies[round % 2]).await;
+        tokio::time::sleep(Duration::from_millis(round as u64 % 8)).await;
+        eventually("the picture is the row's", async || {
+            let info = service.get("/object/info/gone/a.png").await.expect(200).json();
+            let shown = server.get("/storage/v1/object/public/gone/a.png").await.expect(200);
+            info["etag"] == shown.header("etag")
+        })
+        .await;
+    }
 }

@@ -8,6 +8,8 @@ pub mod tokens;
 
 #[path = "../support/object_server.rs"]
 pub mod object_server;
+#[path = "../support/postgres.rs"]
+pub mod postgres;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -21,6 +23,7 @@ use tempfile::TempDir;
 use tintype::app::{App, Front};
 use tintype::config::{Config, Overrides, load};
 use tintype::http::Door;
+use tintype::realtime::Realtime;
 use tintype::server::{self, Entrance};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -92,7 +95,8 @@ impl Setup {
         let serving = tokio::spawn(server::run(Arc::clone(&app.service), entrances, async {
             stopped.await.ok();
         }));
-        Running { address, client: client(), stop: Some(stop), serving, _data: Arc::clone(&self.data) }
+        let realtime = Arc::clone(&app.realtime);
+        Running { address, realtime, client: client(), stop: Some(stop), serving, _data: Arc::clone(&self.data) }
     }
 }
 
@@ -110,6 +114,7 @@ fn client() -> reqwest::Client {
 /// A server that serves until it is dropped or stopped.
 pub struct Running {
     pub address: SocketAddr,
+    pub realtime: Arc<Realtime>,
     client: reqwest::Client,
     stop: Option<oneshot::Sender<()>>,
     serving: JoinHandle<()>,

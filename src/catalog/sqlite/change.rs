@@ -33,6 +33,7 @@ impl Sqlite {
             }
         }
         tx.commit().await?;
+        removed.sort_by(|left, right| left.id.cmp(&right.id));
         Ok(removed)
     }
 

@@ -17,13 +17,20 @@ pub(super) fn micros(time: OffsetDateTime) -> i64 {
     (time.unix_timestamp_nanos() / 1000) as i64
 }
 
-fn time(row: &SqliteRow, column: &str) -> Result<OffsetDateTime, CatalogError> {
-    let micros: i64 = row.try_get(column)?;
+pub(super) fn time(row: &SqliteRow, column: &str) -> Result<OffsetDateTime, CatalogError> {
+    of_micros(row.try_get(column)?, column)
+}
+
+pub(super) fn optional_time(row: &SqliteRow, column: &str) -> Result<Option<OffsetDateTime>, CatalogError> {
+    row.try_get::<Option<i64>, _>(column)?.map(|micros| of_micros(micros, column)).transpose()
+}
+
+fn of_micros(micros: i64, column: &str) -> Result<OffsetDateTime, CatalogError> {
     OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1000)
         .map_err(|error| CatalogError::Broken(format!("{column}: {error}")))
 }
 
-fn count(row: &SqliteRow, column: &str) -> Result<u64, CatalogError> {
+pub(super) fn count(row: &SqliteRow, column: &str) -> Result<u64, CatalogError> {
     Ok(row.try_get::<i64, _>(column)? as u64)
 }
 

@@ -132,14 +132,14 @@ async fn walked(catalog: &Catalog, caller: &Caller, bucket: &str, mut query: Pag
     }
 }
 
-pub async fn pages_are_what_the_model_says(catalog: &Catalog) {
+pub async fn pages_are_what_the_model_says(catalog: &Catalog, step: usize) {
     let objects = plant(catalog, "tree").await;
-    assert_as_the_model(catalog, &Caller::service(), "tree", &objects, 1).await;
+    assert_as_the_model(catalog, &Caller::service(), "tree", &objects, step).await;
     let nowhere = catalog.list(&Caller::service(), &bucket_name("nowhere"), &ListQuery::default()).await;
     assert_eq!(nowhere, Ok(Vec::new()));
 }
 
-pub async fn callers_see_what_they_may(catalog: &Catalog) {
+pub async fn callers_see_what_they_may(catalog: &Catalog, step: usize) {
     for bucket in ["listed", "readable", "closed", "open", "tree"] {
         let objects = plant(catalog, bucket).await;
         for caller in [Caller::anon(), user("ann"), user("users"), user("bob"), editor()] {
@@ -148,7 +148,7 @@ pub async fn callers_see_what_they_may(catalog: &Catalog) {
                 book.of(&object.id.bucket).allows(&caller, Operation::Select, Some(object.id.key.as_str()))
             };
             let seen: Vec<Object> = objects.iter().filter(|object| may(object)).cloned().collect();
-            assert_as_the_model(catalog, &caller, bucket, &seen, 11).await;
+            assert_as_the_model(catalog, &caller, bucket, &seen, step).await;
         }
         let keys = KEYS.map(key);
         catalog.remove(&Caller::service(), &bucket_name(bucket), &keys).await.unwrap();

@@ -5,9 +5,11 @@ use std::time::Instant;
 
 use sqlx::AssertSqlSafe;
 
-use super::{bucket_name, make_bucket, sqlite, user};
+use super::postgres::Database;
+use super::{bucket_name, make_bucket, rule_book, sqlite, user};
 use crate::auth::Caller;
 use crate::catalog::{Catalog, Direction, Entry, ListQuery, PageQuery, SortBy};
+use crate::config::Secret;
 
 const OBJECTS: u32 = 100_000;
 
@@ -30,6 +32,18 @@ async fn seed(catalog: &Catalog, bucket: &str, name: &str) {
                  randomblob(16), i, '\"abcdef\"', 'image/png', 'no-cache', i * 7919 % 100003, i, i FROM numbers"
             );
             sqlx::query(AssertSqlSafe(insert)).execute(sqlite.writer()).await.unwrap();
+        }
+        Catalog::Postgres(postgres) => {
+            let name = name.replace("{i}", "lpad(i::text, 6, '0')");
+            let insert = format!(
+                "INSERT INTO tintype.objects (id, bucket_id, name, version, metadata, created_at, updated_at, \
+                 last_accessed_at) SELECT gen_random_uuid(), '{bucket}', {name}, gen_random_uuid(), jsonb_build_object( \
+                 'eTag', '\"abcdef\"', 'size', i, 'mimetype', 'image/png', 'cacheControl', 'no-cache'), \
+                 to_timestamp(i * 7919 % 100003), to_timestamp(i), to_timestamp(i) \
+                 FROM generate_series(0, {OBJECTS} - 1) AS numbers(i)"
+            );
+            sqlx::raw_sql(AssertSqlSafe(insert)).execute(postgres.pool()).await.unwrap();
+            sqlx::raw_sql("VACUUM ANALYZE tintype.objects").execute(postgres.pool()).await.unwrap();
         }
     }
 }
@@ -115,6 +129,12 @@ pub async fn pages_of_many_objects(catalog: &Catalog) {
     }
     let table = pages(catalog, &Caller::service()).await;
     println!("{table}");
+    let (mut table, owner) = (String::new(), user("all"));
+    for (offset, first) in [(0, "000000.png"), (99_900, "099900.png")] {
+        let query = query("all", "", offset, SortBy::Name, Direction::Ascending);
+        timed(catalog, &owner, "flat", query, first, &mut table).await;
+    }
+    println!("{table}");
     // Who sees one folder among the others', and who sees nothing.
     let top = query("", "", 0, SortBy::Name, Direction::Ascending);
     for (caller, expected) in [("0500", vec![Entry::Folder("0500".to_owned())]), ("zoe", vec![])] {
@@ -128,5 +148,12 @@ pub async fn pages_of_many_objects(catalog: &Catalog) {
 #[tokio::test]
 async fn sqlite_lists_many_objects() {
     let (_folder, catalog) = sqlite().await;
+    pages_of_many_objects(&catalog).await;
+}
+
+#[tokio::test]
+async fn postgres_lists_many_objects() {
+    let database = Database::create().await;
+    let catalog = Catalog::open_postgres(&Secret::new(database.url()), "tintype", &rule_book()).await.unwrap();
     pages_of_many_objects(&catalog).await;
 }

@@ -88,6 +88,19 @@ impl Fault {
         StatusCode::from_u16(self.row().0).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
+    /// The status without the envelope: what the body's `statusCode` says.
+    pub(super) fn true_status(&self) -> StatusCode {
+        self.row().1.parse().unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// What was wrong, for people.
+    pub fn message(&self) -> String {
+        match self {
+            Self::Key(key) => format!("Invalid key: {key}"),
+            other => other.row().4.to_owned(),
+        }
+    }
+
     pub(super) fn schema(message: impl Into<String>) -> Self {
         Self::Schema(message.into())
     }
@@ -95,9 +108,8 @@ impl Fault {
 
 impl IntoResponse for Fault {
     fn into_response(self) -> Response {
-        let (_, status_code, error, code, message) = self.row();
-        let message = if let Self::Key(key) = &self { format!("Invalid key: {key}") } else { message.to_owned() };
-        let envelope = json!({"statusCode": status_code, "error": error, "message": message, "code": code});
+        let (_, status_code, error, code, _) = self.row();
+        let envelope = json!({"statusCode": status_code, "error": error, "message": self.message(), "code": code});
         let mut response = (self.status(), Json(envelope)).into_response();
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if self == Self::Busy {
@@ -175,7 +187,7 @@ impl From<BucketError> for Fault {
             BucketError::Blob(error) => error.into(),
             BucketError::Ingest(error) => error.into(),
             BucketError::Busy(GateError::Busy { .. }) => Self::Busy,
-            BucketError::Busy(GateError::Panicked) => Self::Internal,
+            BucketError::Busy(GateError::Panicked) | BucketError::Aborted => Self::Internal,
             BucketError::ReadOnly => Self::Denied,
         }
     }

@@ -7,8 +7,9 @@ use http::{HeaderMap, Uri};
 
 use super::route::Place;
 use super::signing::as_query;
-use super::{Answer, Fault, Storage};
+use super::{Answer, Fault, Observed, Storage};
 use crate::admission::Route;
+use crate::auth::ObjectToken;
 use crate::config::Access;
 use crate::http::{Call, ClientAddress};
 use crate::object::ObjectId;
@@ -40,26 +41,17 @@ impl Storage {
     }
 
     pub(super) async fn read_signed(&self, place: Place<'_>, request: &Parts) -> Answer {
-        let token = self.download_token(&self.object(place)?, request.uri.query())?;
+        let (token, tail) = self.opened(place, request.uri.query())?;
         let reader = Reader::Holder { until: Some(token.exp) };
-        let route = Route::Object(tail(request.uri.path(), "object/sign/"));
-        Ok(self.shown(route, request, None, reader).await)
+        Ok(self.shown(Route::Object(&tail), request, None, reader).await)
     }
 
     /// The transform comes from the token alone.
     pub(super) async fn render_signed(&self, place: Place<'_>, request: &Parts) -> Answer {
-        let token = self.download_token(&self.object(place)?, request.uri.query())?;
-        let mut query = as_query(&token);
-        let mut pairs = url::form_urlencoded::parse(request.uri.query().unwrap_or_default().as_bytes());
-        if let Some((_, name)) = pairs.find(|(name, _)| name == "download") {
-            let named = url::form_urlencoded::Serializer::new(std::mem::take(&mut query))
-                .append_pair("download", &name)
-                .finish();
-            query = named;
-        }
+        let (token, tail) = self.opened(place, request.uri.query())?;
+        let query = signed_query(Some(&token), request.uri.query());
         let reader = Reader::Holder { until: Some(token.exp) };
-        let route = Route::Render(tail(request.uri.path(), "render/image/sign/"));
-        Ok(self.shown(route, request, Some(&query), reader).await)
+        Ok(self.shown(Route::Render(&tail), request, Some(&query), reader).await)
     }
 
     async fn permitted(&self, object: &ObjectId, headers: &HeaderMap) -> Result<Reader, Fault> {
@@ -82,7 +74,9 @@ impl Storage {
         };
         let client = request.extensions.get::<ClientAddress>().and_then(|ClientAddress(address)| *address);
         let call = Call { method: &request.method, uri: &uri, headers: &request.headers, client };
-        self.images.serve_permitted(route, call, reader).await.map(axum::body::Body::new)
+        let mut response = self.images.serve_permitted(route, call, reader).await.map(axum::body::Body::new);
+        response.extensions_mut().insert(Observed);
+        response
     }
 }
 
@@ -91,6 +85,16 @@ fn tail<'a>(path: &'a str, words: &str) -> &'a str {
     path.split_once(words).map_or("", |(_, tail)| tail)
 }
 
-fn with_query(uri: &Uri, query: &str) -> Uri {
+/// The query of a render URL: the token's transform, and `download` from the URL.
+pub(in crate::http) fn signed_query(token: Option<&ObjectToken>, query: Option<&str>) -> String {
+    let transform = token.map(as_query).unwrap_or_default();
+    let mut pairs = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    match pairs.find(|(name, _)| name == "download") {
+        Some((_, name)) => url::form_urlencoded::Serializer::new(transform).append_pair("download", &name).finish(),
+        None => transform,
+    }
+}
+
+pub(in crate::http) fn with_query(uri: &Uri, query: &str) -> Uri {
     format!("{}?{query}", uri.path()).parse().unwrap_or_else(|_| uri.clone())
 }

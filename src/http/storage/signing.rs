@@ -108,9 +108,22 @@ impl Storage {
         Ok(Json(json!({"url": url, "token": token})).into_response())
     }
 
-    /// The token of a URL that opens an object for reading.
-    pub(super) fn download_token(&self, object: &ObjectId, query: Option<&str>) -> Result<ObjectToken, Fault> {
-        self.verified(object, query, Scope::Download)
+    /// The token of a URL that opens an object for reading, and the path (`{bucket}/{key}`, encoded once) that it opens.
+    ///
+    /// storage-js encodes the URL that it is given once more, so what has to be encoded in it (`?`, `%`) comes encoded
+    /// twice. The token names the object: read either way, the path must be that one.
+    pub(super) fn opened(&self, place: Place<'_>, query: Option<&str>) -> Result<(ObjectToken, String), Fault> {
+        let open = |place: Place<'_>| {
+            let token = self.verified(&self.object(place)?, query, Scope::Download)?;
+            Ok((token, format!("{}/{}", place.bucket, place.key)))
+        };
+        match open(place) {
+            Err(fault @ (Fault::Key(_) | Fault::NoBucket | Fault::Signature(_))) => {
+                let (bucket, key) = (place.bucket.replace("%25", "%"), place.key.replace("%25", "%"));
+                open(Place { bucket: &bucket, key: &key }).map_err(|_| fault)
+            }
+            opened => opened,
+        }
     }
 
     /// The token of a URL that lets an object be written.
@@ -139,10 +152,10 @@ fn path(object: &ObjectId) -> String {
 /// The claim that keeps a transform, and the format beside it; `None` where nothing is asked.
 fn transformations(fields: &Fields) -> Option<(String, Option<String>)> {
     let text = |name: &str| fields.text(name).ok().flatten().filter(|value| !value.is_empty());
-    let format = text("format").filter(|format| format != "origin");
+    let format = text("format");
     let named = ["height", "width", "resize", "quality", "gravity", "x_offset", "y_offset"];
     let parts: Vec<String> = named.iter().filter_map(|name| Some(format!("{name}:{}", text(name)?))).collect();
-    (!parts.is_empty() || text("format").is_some()).then(|| (parts.join(","), format))
+    (!parts.is_empty() || format.is_some()).then(|| (parts.join(","), format))
 }
 
 /// A token's transform as the query of a render URL.

@@ -24,7 +24,7 @@ use crate::catalog::Put;
 use crate::object::ObjectId;
 
 /// Where the client says nothing.
-const NO_CACHE: &str = "no-cache";
+pub(super) const NO_CACHE: &str = "no-cache";
 /// Longest value of a form's field that is no file, in bytes.
 const FIELD_BYTES: usize = 1 << 20;
 /// Most fields of a form.
@@ -94,7 +94,8 @@ impl Storage {
                 if incoming.is_some() {
                     return Err(Fault::schema("body must have one file"));
                 }
-                let kind = declared.clone().or_else(|| field.content_type().map(str::to_owned));
+                // As it stands there: parsed, `charset=UTF-8` would come out in other letters.
+                let kind = declared.clone().or_else(|| text(field.headers(), CONTENT_TYPE).map(str::to_owned));
                 upload.mime_type = kind.unwrap_or_else(|| "application/octet-stream".to_owned());
                 if upload.mime_type.to_ascii_lowercase().starts_with("multipart/") {
                     return Err(Fault::MalformedType);
@@ -108,7 +109,7 @@ impl Storage {
             let value = self.value(field).await?;
             match &*name {
                 "cacheControl" => upload.cache_control = max_age(&value),
-                "metadata" => upload.user_metadata = Some(metadata(value.as_bytes())?),
+                "metadata" => upload.user_metadata = Some(user_metadata(value.as_bytes())?),
                 "contentType" => declared = Some(value),
                 _ => {}
             }
@@ -164,23 +165,28 @@ fn cache_control(headers: &HeaderMap) -> String {
 }
 
 /// A form says only the seconds.
-fn max_age(seconds: &str) -> String {
+pub(super) fn max_age(seconds: &str) -> String {
     let seconds = seconds.trim();
     match seconds.parse::<u64>() {
         Ok(seconds) => format!("max-age={seconds}"),
-        Err(_) if seconds.is_empty() || seconds.chars().any(char::is_control) => NO_CACHE.to_owned(),
-        Err(_) => seconds.to_owned(),
+        Err(_) if !seconds.is_empty() && is_plain(seconds) => seconds.to_owned(),
+        Err(_) => NO_CACHE.to_owned(),
     }
+}
+
+/// Whether a header can say it: printable ASCII.
+pub(super) fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
 }
 
 /// `x-metadata`: JSON in base64.
 pub(super) fn metadata_header(headers: &HeaderMap) -> Result<Option<Map<String, Value>>, Fault> {
     let Some(encoded) = headers.get("x-metadata") else { return Ok(None) };
     let decoded = STANDARD.decode(encoded.as_bytes()).map_err(|_| Fault::schema("headers/x-metadata is no base64"))?;
-    metadata(&decoded).map(Some)
+    user_metadata(&decoded).map(Some)
 }
 
-fn metadata(bytes: &[u8]) -> Result<Map<String, Value>, Fault> {
+pub(super) fn user_metadata(bytes: &[u8]) -> Result<Map<String, Value>, Fault> {
     serde_json::from_slice(bytes).map_err(|_| Fault::schema("metadata must be a JSON object"))
 }
 
@@ -194,5 +200,6 @@ mod tests {
         assert_eq!(max_age(""), NO_CACHE);
         assert_eq!(max_age("no-store"), "no-store");
         assert_eq!(max_age("a\r\nb"), NO_CACHE);
+        assert_eq!(max_age("ü"), NO_CACHE);
     }
 }

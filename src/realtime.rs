@@ -1,0 +1,122 @@
+//! Topics that browsers join: who may, what is told to whom, and how Phoenix's clients write it.
+//!
+//! [`wire`] reads and writes frames, [`rules`] says who may, [`hub`] tells everyone in a topic. Sockets and requests are
+//! `http::Live`'s; this room knows neither.
+
+pub mod event;
+pub mod hub;
+pub mod outbox;
+pub mod rules;
+pub mod token;
+pub mod topic;
+pub mod wire;
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde_json::value::RawValue;
+
+use crate::auth::Caller;
+
+use event::Publication;
+use hub::{Hub, MemberId, Told};
+use rules::{Action, Audience, Ownership, TopicRules};
+use topic::{About, EventName, Space, Topic, TopicError};
+use wire::Content;
+
+/// Who knows whose a kinkster is.
+#[async_trait]
+pub trait Owners: fmt::Debug + Send + Sync {
+    /// The owner of a kinkster. What cannot be found out is refused.
+    async fn owner_of(&self, kinkster: &str) -> Result<Ownership, OwnersUnavailable>;
+}
+
+/// The owner could not be asked for. Logged where it happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the owner cannot be asked for")]
+pub struct OwnersUnavailable;
+
+/// No kinkster has an owner: where no table of them is kept.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoOwners;
+
+#[async_trait]
+impl Owners for NoOwners {
+    async fn owner_of(&self, _kinkster: &str) -> Result<Ownership, OwnersUnavailable> {
+        Ok(Ownership::Nobody)
+    }
+}
+
+/// What a caller wants to tell a topic.
+#[derive(Debug)]
+pub struct Message {
+    pub topic: Topic,
+    pub event: EventName,
+    pub content: Content,
+    /// The whole payload of a text frame, see [`wire::Broadcast::whole`].
+    pub whole: Option<Box<RawValue>>,
+}
+
+/// The topics of this process with their rules.
+#[derive(Debug)]
+pub struct Realtime {
+    pub hub: Arc<Hub>,
+    rules: TopicRules,
+    owners: Arc<dyn Owners>,
+}
+
+impl Realtime {
+    pub fn new(hub: Arc<Hub>, rules: TopicRules, owners: Arc<dyn Owners>) -> Self {
+        Self { hub, rules, owners }
+    }
+
+    /// Whether public topics are open at all.
+    pub const fn is_public(&self) -> bool {
+        self.rules.public
+    }
+
+    /// Whether the caller may do this in the topic.
+    pub async fn allows(&self, caller: &Caller, action: Action, topic: &Topic) -> bool {
+        let owner = match topic.about() {
+            // Only the service sends there, whosever it is.
+            About::KinksterAvatar(id) if action == Action::Hear && !caller.is_service() => {
+                self.owners.owner_of(id).await
+            }
+            _ => Ok(Ownership::Nobody),
+        };
+        owner.is_ok_and(|owner| self.rules.allow(caller, action, topic, &owner))
+    }
+
+    /// Tells the topic, on behalf of a caller who was found to be allowed to.
+    pub async fn tell(&self, message: Message, from: Option<MemberId>) -> Told {
+        let audience = self.audience(&message.topic).await;
+        let Message { topic, event: name, content, whole } = message;
+        self.hub.publish(Publication { topic, name, content, whole, audience }, from)
+    }
+
+    /// Tells how far an avatar of `owner` is, in the private topic of this name. A `seq` in the payload orders the events
+    /// of its `job_id`: what is older than what was told is dropped.
+    pub fn announce(
+        &self,
+        topic: &str,
+        owner: Arc<str>,
+        event: EventName,
+        payload: Box<RawValue>,
+    ) -> Result<Told, TopicError> {
+        let topic = Topic::new(Space::Private, topic)?;
+        let (content, audience) = (Content::Json(payload), Audience::Owner(owner));
+        Ok(self.hub.publish(Publication { topic, name: event, content, whole: None, audience }, None))
+    }
+
+    async fn audience(&self, topic: &Topic) -> Audience {
+        match topic.about() {
+            About::Other => Audience::Everyone,
+            About::UserAvatar(id) => Audience::Owner(id.into()),
+            About::KinksterAvatar(id) => match self.owners.owner_of(id).await {
+                Ok(Ownership::Owner(owner)) => Audience::Owner(owner),
+                Ok(Ownership::Nobody) | Err(OwnersUnavailable) => Audience::Service,
+            },
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Topics over real sockets: both protocols, broadcasts over HTTP, Server-Sent Events, and their limits.
+
+mod broadcasts;
+mod client;
+mod crowd;
+mod limits;
+mod sockets;
+mod streams;
+mod tokens;
