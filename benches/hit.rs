@@ -8,8 +8,11 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use http::{Request, StatusCode, header};
 use http_body_util::{BodyExt, Empty};
 use tintype::app::{App, Front};
+use tintype::cache::CacheStatus;
 use tintype::config::{Overrides, load};
 use tintype::http::Door;
+use tintype::object::{BucketName, ObjectId, ObjectKey};
+use tintype::popularity::Popularity;
 
 /// As in the shipped binary.
 #[global_allocator]
@@ -115,5 +118,24 @@ fn hits(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, hits);
+/// What counting costs every one of these: the same object again and again, and among many others.
+fn counts(criterion: &mut Criterion) {
+    let popularity = Popularity::default();
+    let bucket = BucketName::parse("photos").expect("a bucket's name");
+    let object = |key: &str| ObjectId::new(bucket.clone(), ObjectKey::parse(key).expect("a key"));
+    let many: Vec<ObjectId> = (0..50_000).map(|number| object(&format!("folder/picture-{number}.png"))).collect();
+    let mut group = criterion.benchmark_group("count");
+    group.bench_function("one object", |bencher| bencher.iter(|| popularity.count(&many[0], CacheStatus::Hit)));
+    let mut next = many.iter().cycle();
+    group.bench_function("50,000 objects", |bencher| {
+        bencher.iter(|| next.next().map(|object| popularity.count(object, CacheStatus::Hit)));
+    });
+    let strangers: Vec<ObjectId> = (0..500_000).map(|number| object(&format!("stranger-{number}.png"))).collect();
+    let mut next = strangers.iter().cycle();
+    group.bench_function("500,000 objects, most of them forgotten", |bencher| {
+        bencher.iter(|| next.next().map(|object| popularity.count(object, CacheStatus::Stored)));
+    });
+}
+
+criterion_group!(benches, hits, counts);
 criterion_main!(benches);

@@ -20,6 +20,14 @@ use crate::transform::{
     Dialect, ImageRequest, NextRules, ParameterError, Reader, Target, Want, native, next, supabase,
 };
 
+/// The paths of [`Route`].
+pub const PICTURE_ROUTES: [&str; 4] = [
+    "/image/{bucket}/{*object}",
+    "/storage/v1/render/image/public/{bucket}/{*object}",
+    "/storage/v1/object/public/{bucket}/{*object}",
+    "/_next/image",
+];
+
 /// A picture route with the rest of its path, still percent-encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Route<'a> {

@@ -5,6 +5,7 @@ mod jobs;
 mod live;
 mod storage;
 mod studio;
+mod upstream;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
@@ -22,14 +23,14 @@ pub use studio::openai;
 
 use crate::admission::{Admission, BucketBook, BucketRules};
 use crate::auth::{self, JwksHandle, Keys, SecretError};
-use crate::bucket::{self, BucketError, Buckets};
+use crate::bucket::{self, BucketError, Buckets, Fetching};
 use crate::cache::Memory;
 use crate::catalog::CatalogError;
 use crate::clients::Clients;
 use crate::config::{Access, Config, Location, Secret};
 use crate::deliver::{Bounds, Deliver, Origin, OriginKind, Origins, Parts};
 use crate::events::Events;
-use crate::http::{Api, Cors, Images, Lifetimes, Page, Site, Storage};
+use crate::http::{Api, Backend, Cors, Images, Lifetimes, Page, Site, Storage};
 use crate::imaging;
 use crate::jwks::{self, Provider};
 use crate::object::BucketName;
@@ -113,16 +114,19 @@ impl App {
         let metrics = Arc::new(Metrics::default());
         // Boxed: opening a database is a large future, and this one is inside every caller's.
         let store = Box::pin(Store::open(config)).await?;
-        store.own(config).await?;
         let deliver = build_deliver(config, &store, &tasks)?;
         let book = Arc::new(bucket_book(config)?);
-        bucket::fill_book(&book, &store.catalog).await?;
+        if config.upstream.url.is_none() {
+            store.own(config).await?;
+            bucket::fill_book(&book, &store.catalog).await?;
+        }
         let admission = Arc::new(build_admission(config, Arc::clone(&book))?);
         let buckets = Arc::new(Buckets::new(bucket::Parts {
             catalog: Arc::clone(&store.catalog),
             blobs: store.blobs.clone(),
             book: Arc::clone(&book),
             deliver: Arc::clone(&deliver),
+            fetching: fetching(config)?,
             upload_bytes: config.storage.upload_bytes.unwrap_or(config.limits.source_bytes).0,
             upload_life: Duration::from_secs(config.storage.upload_seconds),
             tasks: tasks.clone(),
@@ -142,6 +146,10 @@ impl App {
         let owners = KinksterOwners::new(Arc::clone(&buckets.catalog));
         let realtime = live::realtime(config, Arc::new(owners));
         let jobs = jobs::jobs(config, &buckets, &deliver, &studio, &realtime, &metrics)?;
+        let backend = match &config.upstream.url {
+            Some(url) => Backend::Upstream(Arc::new(upstream::build(config, url, &images, &tasks)?)),
+            None => Backend::Own(Box::new(storage(config, &buckets, &images, &keys))),
+        };
         let api = Arc::new(Api {
             live: live::live(config, &realtime, &keys, &tasks),
             deliver: Arc::clone(&deliver),
@@ -149,14 +157,8 @@ impl App {
             metrics: Arc::clone(&metrics),
             events: Arc::clone(&events),
             doors: events::doors(config)?,
-            storage: Storage {
-                buckets: Arc::clone(&buckets),
-                keys: Arc::clone(&keys),
-                images: Arc::clone(&images),
-                public_urls: config.public_url.0.iter().filter_map(|text| Url::parse(text).ok()).collect(),
-                utf8_keys: config.storage.utf8_keys,
-                body_timeout: Duration::from_secs(config.limits.body_seconds),
-            },
+            buckets: Arc::clone(&buckets),
+            backend,
             keys,
             avatars: jobs::door(config, &jobs),
             studio,
@@ -194,6 +196,18 @@ pub fn lock_data_folder(data: &Path) -> Result<File, AppError> {
     }
 }
 
+/// The storage API over our own buckets.
+fn storage(config: &Config, buckets: &Arc<Buckets>, images: &Arc<Images>, keys: &Arc<Keys>) -> Storage {
+    Storage {
+        buckets: Arc::clone(buckets),
+        keys: Arc::clone(keys),
+        images: Arc::clone(images),
+        public_urls: config.public_url.0.iter().filter_map(|text| Url::parse(text).ok()).collect(),
+        utf8_keys: config.storage.utf8_keys,
+        body_timeout: Duration::from_secs(config.limits.body_seconds),
+    }
+}
+
 fn build_deliver(config: &Config, store: &Store, tasks: &TaskTracker) -> Result<Arc<Deliver>, AppError> {
     let limits = &config.limits;
     let variants = variant_store(config)?;
@@ -226,7 +240,8 @@ fn variant_store(config: &Config) -> Result<Arc<VariantStore>, AppError> {
     Ok(VariantStore::over(store.into_store(), None, capacity))
 }
 
-/// Every read side: the configured buckets, the origins of `next.local`, remote URLs, and our own buckets.
+/// Every read side: the configured buckets, the origins of `next.local`, remote URLs, and our own or an upstream's
+/// buckets.
 fn origins(config: &Config, store: &Store) -> Result<Origins, AppError> {
     let fetcher = fetcher(config)?;
     let mut origins = HashMap::new();
@@ -258,10 +273,14 @@ fn origins(config: &Config, store: &Store) -> Result<Origins, AppError> {
             origin(config, Source::Http(source), config.limits.source_bytes.0),
         );
     }
-    let remote = Source::Remote(RemoteSource::new(hops(config), fetcher));
-    origins.insert(BucketName::remote(), origin(config, remote, config.limits.source_bytes.0));
-    let own = origin(config, Source::Embedded(store.source()), config.limits.source_bytes.0);
-    Ok(Origins { named: origins, own: Some(own) })
+    let remote = Source::Remote(RemoteSource::new(hops(config), fetcher.clone()));
+    let whole = |source| origin(config, source, config.limits.source_bytes.0);
+    origins.insert(BucketName::remote(), whole(remote));
+    let (others, restricted) = match &config.upstream.url {
+        None => (whole(Source::Embedded(store.source())), None),
+        Some(url) => (whole(upstream::source(config, url, fetcher)?), Some(whole(Source::Restricted))),
+    };
+    Ok(Origins { named: origins, others: Some(others), restricted })
 }
 
 fn origin(config: &Config, source: Source, source_bytes: u64) -> Origin {
@@ -269,7 +288,9 @@ fn origin(config: &Config, source: Source, source_bytes: u64) -> Origin {
         Source::Folder(_) => OriginKind::Folder,
         Source::Embedded(own) if own.is_local() => OriginKind::OwnDisk,
         Source::Embedded(_) => OriginKind::OwnStore,
-        Source::Http(_) | Source::Store(_) | Source::Remote(_) => OriginKind::Foreign,
+        Source::Http(_) | Source::Store(_) | Source::Remote(_) | Source::Upstream(_) | Source::Restricted => {
+            OriginKind::Foreign
+        }
     };
     // Asking a folder is one stat, and asking ourselves one query: better than serving what was replaced.
     let is_quick = kind != OriginKind::Foreign;
@@ -282,7 +303,13 @@ fn origin(config: &Config, source: Source, source_bytes: u64) -> Origin {
 
 fn fetcher(config: &Config) -> Result<Fetcher, AppError> {
     let exceptions: Result<Vec<_>, _> = config.next.internal_hosts.0.iter().map(|text| HostPort::parse(text)).collect();
-    Ok(Fetcher::new(exceptions?, Arc::new(SystemResolver))?)
+    Ok(Fetcher::new(exceptions?, Arc::new(SystemResolver), &upstream::via(config))?)
+}
+
+/// What may be stored by URL.
+fn fetching(config: &Config) -> Result<Fetching, AppError> {
+    let hosts = config.fetch_hosts().map_err(|mistakes| wrong("storage.fetch_hosts", format!("{mistakes:?}")))?;
+    Ok(Fetching::new(fetcher(config)?, hosts, hops(config), config.own_origins()))
 }
 
 /// Everything by which callers are known, and the task that keeps the identity provider's keys fresh.
@@ -335,6 +362,9 @@ fn bucket_book(config: &Config) -> Result<BucketBook, AppError> {
     for (index, _) in config.local_origins() {
         let rules = BucketRules { access: Access::Public, policy: PolicyRules::default() };
         elsewhere.insert(BucketName::local_origin(index), Arc::new(rules));
+    }
+    if config.upstream.url.is_some() {
+        return upstream::book(elsewhere, config);
     }
     Ok(BucketBook::new(elsewhere, own))
 }

@@ -21,6 +21,6 @@ pub use jwks::{JwksError, JwksFeed, JwksHandle, KeyTable, SkippedKey, Symmetric}
 pub use keys::{Keys, NewToken, PUBLISHABLE_PREFIX, SECRET_PREFIX, is_opaque, service_key};
 pub use rules::{Operation, Reach, Rule, RuleBook, RuleSet, RuleSetError};
 pub use secret::{SECRET_BYTES, SecretError, kept_secret, secret};
-pub use signed::{Mismatch, ObjectToken, Scope, SignedTokenError, stable_expiry, stable_issue_time};
+pub use signed::{Mismatch, ObjectToken, Scope, SignedTokenError, expiry_of, stable_expiry, stable_issue_time};
 pub use token::{TokenError, claimed_expiry};
 pub use webhook::{SignatureError, SignedHeaders, SigningSecret, SigningSecretError};

@@ -7,6 +7,7 @@
 mod avatar;
 mod copy;
 mod error;
+mod fetch;
 mod manage;
 mod put;
 mod remove;
@@ -26,6 +27,7 @@ use uuid::Uuid;
 pub use avatar::Ready;
 pub use copy::Changed;
 pub use error::BucketError;
+pub use fetch::{FetchError, Fetching};
 pub use put::{Door, Upload};
 pub use resume::{Checksum, Part, Reached, ResumeError, Standing};
 pub use tidy::{Tidied, remove_expired, remove_orphans, remove_stale, remove_stray_uploads};
@@ -52,6 +54,7 @@ pub struct Parts {
     pub blobs: Blobs,
     pub book: Arc<BucketBook>,
     pub deliver: Arc<Deliver>,
+    pub fetching: Fetching,
     /// Largest upload into any bucket in bytes.
     pub upload_bytes: u64,
     /// How long a resumable upload may take.
@@ -67,6 +70,7 @@ pub struct Buckets {
     pub blobs: Blobs,
     book: Arc<BucketBook>,
     deliver: Arc<Deliver>,
+    fetching: Fetching,
     upload_bytes: u64,
     upload_life: Duration,
     looking: Semaphore,
@@ -82,13 +86,14 @@ pub struct Buckets {
 impl Buckets {
     /// Must run inside the tokio runtime on which the owned tasks are to run.
     pub fn new(parts: Parts) -> Self {
-        let Parts { catalog, blobs, book, deliver, upload_bytes, upload_life, tasks } = parts;
+        let Parts { catalog, blobs, book, deliver, fetching, upload_bytes, upload_life, tasks } = parts;
         let events = Arc::new(Notify::new());
         Self {
             catalog,
             blobs,
             book,
             deliver,
+            fetching,
             upload_bytes,
             upload_life,
             looking: Semaphore::new(LOOKED_AT),

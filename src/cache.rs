@@ -1,12 +1,13 @@
 //! The memory tier, by bytes, and how a request met the cache.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use http::HeaderValue;
 use moka::sync::Cache;
 
-use crate::object::ObjectId;
-use crate::variants::{Variant, VariantKey};
+use crate::object::{BucketName, ObjectId};
+use crate::variants::{Held, Variant, VariantKey};
 
 /// How a request met the cache: log field, metric label and `Cache-Status` (RFC 9211) come from here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -96,6 +97,21 @@ impl Memory {
     pub fn remove_where(&self, matches: impl Fn(&ObjectId) -> bool + Send + Sync + 'static) {
         // It fails only for a cache built without invalidation closures, which this one was not.
         let _ = self.variants.invalidate_entries_if(move |key, _| matches(&key.object));
+    }
+
+    /// Everything held of one object. Looks at every entry: not for the hot path.
+    pub fn of_object(&self, object: &ObjectId) -> Vec<(VariantKey, Arc<Variant>)> {
+        let entries = self.variants.iter().filter(|(key, _)| key.object == *object);
+        entries.map(|(key, variant)| (VariantKey::clone(&key), variant)).collect()
+    }
+
+    /// Variants and their bytes by bucket. Looks at every entry: not for the hot path.
+    pub fn by_bucket(&self) -> BTreeMap<BucketName, Held> {
+        let mut buckets: BTreeMap<BucketName, Held> = BTreeMap::new();
+        for (key, variant) in &self.variants {
+            buckets.entry(key.object.bucket.clone()).or_default().add(variant.body.len() as u64);
+        }
+        buckets
     }
 
     /// Bytes and entries held, after pending evictions.

@@ -7,6 +7,7 @@ mod events;
 mod load;
 mod realtime;
 mod reference;
+mod upstream;
 mod values;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ pub use events::{AVATARS, EventType, EventsConfig, Upstream, WarmListError, Webh
 pub use load::{Mistake, Mistakes, Overrides, load};
 pub use realtime::RealtimeConfig;
 pub use reference::{commented_default, markdown_table};
+pub use upstream::UpstreamConfig;
 pub use values::{ByteSize, Location, SecretList, TextList};
 
 use crate::auth::RuleSet;
@@ -50,6 +52,7 @@ pub struct Config {
     pub rules: RuleSet,
     pub storage: Storage,
     pub avatars: Avatars,
+    pub upstream: UpstreamConfig,
     pub limits: Limits,
     pub cache: CacheConfig,
     pub next: NextConfig,
@@ -410,6 +413,7 @@ impl Default for Config {
             rules: RuleSet::default(),
             storage: Storage::default(),
             avatars: Avatars::default(),
+            upstream: UpstreamConfig::default(),
             limits: Limits::default(),
             cache: CacheConfig::default(),
             next: NextConfig::default(),

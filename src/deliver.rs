@@ -3,8 +3,10 @@
 mod confirm;
 mod error;
 mod fill;
+mod inspect;
 mod listed;
 mod purge;
+mod shown;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,7 +15,9 @@ use std::time::{Duration, SystemTime};
 use tokio_util::task::TaskTracker;
 
 pub use error::DeliverError;
+pub use inspect::{Cached, CachedVariant, Usage};
 pub use listed::WarmLists;
+pub use shown::Shown;
 
 use crate::cache::{CacheStatus, Memory};
 use crate::clients::{Client, Clients, Turn};
@@ -21,6 +25,7 @@ use crate::fills::{Aborted, Fills, Part};
 use crate::imaging::{self, Effort};
 use crate::object::{BucketName, ObjectId};
 use crate::pictures::{OpenPicture, Pictures};
+use crate::popularity::Popularity;
 use crate::purge::PurgeLog;
 use crate::render::{Gate, Priority, Timings};
 use crate::source::Source;
@@ -65,17 +70,22 @@ impl OriginKind {
     }
 }
 
-/// Every read side: the configured buckets by name, and our own buckets, which come and go.
+/// Every read side: the configured buckets by name, and the others, which come and go.
 #[derive(Debug, Default)]
 pub struct Origins {
     pub named: HashMap<BucketName, Origin>,
-    /// All buckets that are not named.
-    pub own: Option<Origin>,
+    /// All buckets that are not named: our own, or an upstream's public ones.
+    pub others: Option<Origin>,
+    /// What an upstream shows to permitted readers alone ([`BucketName::restricted`]).
+    pub restricted: Option<Origin>,
 }
 
 impl Origins {
     pub fn get(&self, bucket: &BucketName) -> Option<&Origin> {
-        self.named.get(bucket).or(self.own.as_ref())
+        if bucket.is_restricted() {
+            return self.restricted.as_ref();
+        }
+        self.named.get(bucket).or(self.others.as_ref())
     }
 }
 
@@ -156,6 +166,7 @@ pub struct Deliver {
     pub(crate) clients: Clients,
     /// What pages will ask of every object, by bucket.
     pub(crate) listed: WarmLists,
+    pub(crate) popularity: Popularity,
     purges: PurgeLog,
     confirming: Confirming,
     filling: Filling,
@@ -206,6 +217,7 @@ impl Deliver {
             gate,
             clients,
             listed,
+            popularity: Popularity::default(),
             asked_once,
             tasks,
             runtime: tokio::runtime::Handle::current(),
@@ -217,11 +229,22 @@ impl Deliver {
     /// Whatever takes longer than a look into memory runs in an owned task: a caller that goes away cancels nothing.
     pub async fn deliver(self: &Arc<Self>, ask: &Ask) -> Result<Delivered, DeliverError> {
         if let Some(hit) = self.hit(ask)? {
+            self.count(ask, &hit);
             return Ok(hit);
         }
         let (deliver, ask) = (Arc::clone(self), ask.clone());
-        let walk = async move { deliver.walk(&ask).await };
+        let walk = async move {
+            let delivered = deliver.walk(&ask).await?;
+            deliver.count(&ask, &delivered);
+            Ok(delivered)
+        };
         self.tasks.spawn_on(walk, &self.runtime).await.map_err(|_| Aborted)?
+    }
+
+    fn count(&self, ask: &Ask, delivered: &Delivered) {
+        if ask.purpose == Purpose::Request {
+            self.popularity.count(&ask.object, delivered.status);
+        }
     }
 
     /// The variant, if its version is fresh and it is in memory.
@@ -238,7 +261,19 @@ impl Deliver {
     async fn walk(self: &Arc<Self>, ask: &Ask) -> Result<Delivered, DeliverError> {
         let origin = self.origins.get(&ask.object.bucket).ok_or(DeliverError::Missing)?;
         let mut turn = None;
-        let (mut confirmed, stale) = self.current_version(ask, origin, &mut turn).await?;
+        let (confirmed, stale) = self.current_version(ask, origin, &mut turn).await?;
+        self.make_from(ask, origin, confirmed, stale, turn).await
+    }
+
+    /// What is asked, of this version: from memory, from the store, or made now.
+    async fn make_from(
+        self: &Arc<Self>,
+        ask: &Ask,
+        origin: &Origin,
+        mut confirmed: Confirmed,
+        stale: Option<Duration>,
+        mut turn: Option<Turn>,
+    ) -> Result<Delivered, DeliverError> {
         for _ in 0..ATTEMPTS {
             let key = self.key(ask, origin, &confirmed.record)?;
             if let Some(variant) = self.memory.get(&key) {

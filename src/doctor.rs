@@ -80,6 +80,7 @@ pub async fn examine(config: &Config, scratch: &Path) -> Vec<Finding> {
     match App::build(&private_copy, Front::Status).await {
         Ok(app) => {
             findings.extend(variant_store(config, &app).await);
+            findings.extend(upstream(config, &app).await);
             findings.extend(buckets(config, &app).await);
             findings.extend(avatars::examine(config).await);
         }
@@ -169,7 +170,7 @@ fn reach(config: &Config) -> Vec<Finding> {
         )),
         _ => findings.push(Finding::ok("open files: enough for limits.connections")),
     }
-    if config.buckets.is_empty() {
+    if config.buckets.is_empty() && config.upstream.url.is_none() {
         findings.push(Finding::fault("buckets: none", "name one: --bucket photos=./photos"));
     }
     findings
@@ -231,6 +232,19 @@ async fn variant_store(config: &Config, app: &App) -> Option<Finding> {
             format!("variant store {place}: {error}"),
             "check cache.variants_options: endpoint, region and keys, which need to get, put, delete and list",
         ),
+    })
+}
+
+/// The Supabase in front of which we stand.
+async fn upstream(config: &Config, app: &App) -> Option<Finding> {
+    let url = config.upstream.url.as_ref()?;
+    let others = app.deliver.origins.others.as_ref()?;
+    let began = Instant::now();
+    Some(match others.source.check().await {
+        Ok(()) => Finding::ok(format!("upstream {url}: answered in {} ms", began.elapsed().as_millis())),
+        Err(error) => {
+            Finding::fault(format!("upstream {url}: {error}"), "check upstream.url, the network and its certificate")
+        }
     })
 }
 

@@ -1,5 +1,6 @@
 //! The routes. Picture URLs are dispatched by hand, before anything else; everything else is the API side.
 
+mod admin;
 mod api;
 mod avatars;
 mod body;
@@ -9,14 +10,17 @@ mod cors;
 mod errors;
 mod events;
 mod images;
+mod openapi;
 mod pages;
+mod problem;
 mod realtime;
 mod respond;
 mod storage;
+mod upstream;
 mod warm;
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use http::header::ORIGIN;
@@ -25,25 +29,33 @@ use http_body::Body as HttpBody;
 use ipnet::IpNet;
 use tower::ServiceExt;
 
-pub use api::{Api, Door};
+pub use api::{Api, Backend, Door};
 pub use avatars::AvatarDoor;
 pub use body::Body;
 pub use cors::Cors;
 pub use errors::Problem;
 pub use events::EventDoors;
 pub use images::{Call, Images};
+pub use openapi::routes;
 pub use pages::Page;
 pub use realtime::{Live, LiveLimits};
 pub use respond::Lifetimes;
 pub use storage::Storage;
+pub use upstream::{PassLimits, Upstream, UpstreamParts};
 
 use crate::admission::Route;
 use crate::error::Code;
-use crate::source::is_own_request;
+use crate::source::{VIA, is_own_request};
+
+use images::Unkept;
+use upstream::Passed;
+
+/// Whether the process answers at all; asked often, so it is dispatched by hand too.
+const HEALTH: &str = "/healthz";
 
 /// Who is limited for a request's work; `None` is exempt.
 #[derive(Clone, Copy, Debug)]
-struct ClientAddress(Option<std::net::IpAddr>);
+struct ClientAddress(Option<IpAddr>);
 
 /// Everything that answers HTTP.
 #[derive(Debug)]
@@ -52,11 +64,13 @@ pub struct Site {
     api: axum::Router,
     cors: Cors,
     trusted_proxies: Vec<IpNet>,
+    upstream: Option<Arc<Upstream>>,
 }
 
 impl Site {
     pub fn new(images: Arc<Images>, api: Arc<Api>, cors: Cors, trusted_proxies: Vec<IpNet>) -> Self {
-        Self { images, api: api::router(api), cors, trusted_proxies }
+        let upstream = api.backend.upstream().cloned();
+        Self { images, api: api::router(api), cors, trusted_proxies, upstream }
     }
 
     /// Answers one request that arrived at `door` from `peer`.
@@ -71,34 +85,68 @@ impl Site {
         B::Error: Into<axum::BoxError>,
     {
         let (parts, body) = request.into_parts();
+        if let Some(refused) = self.upstream.as_ref().and_then(|_| Upstream::refuse_form(&parts)) {
+            return Ok(refused.map(Body::Api));
+        }
         if let Some(route) = Route::of(parts.uri.path()) {
             if parts.method == Method::OPTIONS {
                 return Ok(cors::picture_preflight());
             }
-            if is_own_request(&parts.headers) {
+            if is_own_request(&parts.headers, self.upstream.as_ref().map_or(&VIA, |upstream| &upstream.via)) {
                 return Ok(loop_detected(route));
             }
             let client = client::address(peer.ip(), &parts.headers, &self.trusted_proxies);
             let call = Call { method: &parts.method, uri: &parts.uri, headers: &parts.headers, client };
-            return Ok(self.images.serve(route, call).await);
+            let response = self.images.serve(route, call).await;
+            return match (&self.upstream, response.extensions().get::<Unkept>()) {
+                (Some(upstream), Some(unkept)) if matches!(route, Route::Object(_)) && upstream.streams(unkept) => {
+                    Ok(self.streamed(upstream, Request::from_parts(parts, axum::body::Body::new(body)), client).await)
+                }
+                _ => Ok(response),
+            };
         }
-        if parts.uri.path() == "/healthz" {
+        if parts.uri.path() == HEALTH {
             return Ok(Response::new(Body::Bytes(bytes::Bytes::from_static(b"ok\n"))));
         }
         // The admin door asks for no key: whoever reaches it must not be a page in somebody's browser.
         let is_shared = door == Door::Public && cors::is_shared(parts.uri.path());
-        if is_shared && cors::is_preflight(&parts.method, &parts.headers) {
-            return Ok(self.cors.preflight(&parts.headers));
+        let preflight = (is_shared && cors::is_preflight(&parts.method, &parts.headers))
+            .then(|| self.cors.preflight(&parts.headers));
+        let claimed = self.upstream.as_ref().is_some_and(|upstream| upstream.claims(parts.uri.path()));
+        if !claimed && let Some(preflight) = preflight {
+            return Ok(preflight);
         }
         let origin = parts.headers.get(ORIGIN).cloned();
         let client = client::address(peer.ip(), &parts.headers, &self.trusted_proxies);
         let mut request = Request::from_parts(parts, axum::body::Body::new(body));
         request.extensions_mut().insert(ClientAddress(client));
         let mut response = self.ask_api(request, door).await;
+        // The upstream's own word on which pages may read its answers stands.
+        if response.extensions().get::<Passed>().is_some() {
+            return Ok(response);
+        }
+        // One of our exact routes below a prefix of the upstream's.
+        if let Some(preflight) = preflight {
+            return Ok(preflight);
+        }
         if is_shared {
             self.cors.permit(origin.as_ref(), response.headers_mut());
         }
         Ok(response)
+    }
+
+    /// A public original that is too large to be kept here.
+    async fn streamed(
+        &self,
+        upstream: &Upstream,
+        mut request: Request<axum::body::Body>,
+        client: Option<IpAddr>,
+    ) -> Response<Body> {
+        let origin = request.headers().get(ORIGIN).cloned();
+        request.extensions_mut().insert(ClientAddress(client));
+        let mut response = upstream.stream(request).await.map(Body::Api);
+        self.cors.permit(origin.as_ref(), response.headers_mut());
+        response
     }
 
     async fn ask_api(&self, mut request: Request<axum::body::Body>, door: Door) -> Response<Body> {

@@ -95,6 +95,16 @@ pub fn look(bytes: &[u8], declared: &str, allowed: Option<&[String]>, limits: &L
     }
 }
 
+/// The type of bytes whose sender declared none: what they are, else what their origin says of them.
+pub fn type_of_bytes(bytes: &[u8], said: Option<&str>) -> String {
+    match imaging::probe(bytes) {
+        Ok(probe) => type_of(probe.natural.format),
+        Err(ImagingError::Corrupt { format, .. }) => type_of(format),
+        Err(ImagingError::KindRefused { kind }) => refused_type(kind).to_owned(),
+        Err(_) => said.filter(|said| essence(said).is_some()).unwrap_or("application/octet-stream").to_owned(),
+    }
+}
+
 fn type_of(format: SourceFormat) -> String {
     content_type_of(format).to_str().unwrap_or("application/octet-stream").to_owned()
 }

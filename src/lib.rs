@@ -21,6 +21,9 @@
 //!
 //! Warming ([`warm::Warmer`]) is the same walk begun by the command line or the API instead of a request.
 //!
+//! In front of a Supabase ([`http::Upstream`]) the source is the upstream's public route, and a reader who needs permission
+//! asks the upstream first: what it has just shown that reader ([`deliver::Shown`]) is served by steps 3 to 5.
+//!
 //! # The walk of an avatar
 //!
 //! `POST /functions/v1/generate-kinkster-avatar` and `POST /api/kinksters/avatar/generate` are one pipeline with two answers:
@@ -38,6 +41,13 @@
 //! in as a hint ([`events::hint`]). What follows is done in one order ([`events::Events`]): version record and purge
 //! ([`deliver::Deliver::purge`]), then the bucket's warm list ([`deliver::WarmLists`]), then it is announced, to this
 //! process ([`events::Bus`]) and to webhooks ([`events::Hook`]).
+//!
+//! # The walk of what sockets hear
+//!
+//! Whoever sends (a socket, a request, a job) names a [`realtime::topic::Topic`]; [`realtime::rules`] says whether they may,
+//! and whom it is for. [`realtime::hub::Hub::publish`] drops what is older than what was told, keeps an avatar's last
+//! state for late joiners, and puts the event into the [`realtime::outbox::Outbox`] of every member whom it concerns. Each
+//! socket and event stream ([`http::Live`]) empties its own, in the words of its protocol ([`realtime::wire`]).
 //!
 //! # The rooms, top to bottom
 //!
@@ -69,6 +79,7 @@ pub mod deliver;
 pub mod clients;
 pub mod fills;
 pub mod pictures;
+pub mod popularity;
 pub mod render;
 pub mod versions;
 

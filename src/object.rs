@@ -28,6 +28,9 @@ pub enum NameError {
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub struct BucketName(Arc<str>);
 
+/// How the names of [`BucketName::restricted`] begin.
+const RESTRICTED: &str = "~restricted.";
+
 impl BucketName {
     /// Parses a name from a URL, a flag or the configuration.
     ///
@@ -53,6 +56,23 @@ impl BucketName {
     /// Where the answers of providers are kept until their jobs are done: the version is the job.
     pub fn answers() -> Self {
         Self("~answers".into())
+    }
+
+    /// Reads back a name that was written by us, hidden ones too.
+    pub(crate) fn stored(text: &str) -> Option<Self> {
+        let name = Self::parse(text.strip_prefix('~').unwrap_or(text)).ok()?;
+        Some(if text.starts_with('~') { Self(text.into()) } else { name })
+    }
+
+    /// The hidden bucket for what only permitted readers of this one are shown: whatever is kept there, no public route
+    /// can find it.
+    pub fn restricted(&self) -> Self {
+        Self(format!("{RESTRICTED}{self}").into())
+    }
+
+    /// Whether this is the hidden bucket of [`Self::restricted`].
+    pub fn is_restricted(&self) -> bool {
+        self.0.starts_with(RESTRICTED)
     }
 
     /// Whether this is one of our own buckets, which no URL can name.
@@ -151,6 +171,24 @@ pub struct ObjectId {
 impl ObjectId {
     pub fn new(bucket: BucketName, key: ObjectKey) -> Self {
         Self { bucket, key }
+    }
+
+    /// The same object as permitted readers see it ([`BucketName::restricted`]).
+    pub fn restricted(&self) -> Self {
+        Self { bucket: self.bucket.restricted(), key: self.key.clone() }
+    }
+
+    /// Reads a name that we wrote ourselves, which may be one of a hidden bucket.
+    pub fn deserialize_own<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Written {
+            bucket: String,
+            key: ObjectKey,
+        }
+        let Written { bucket, key } = Written::deserialize(deserializer)?;
+        let hidden = bucket.starts_with('~').then(|| BucketName(bucket.as_str().into()));
+        let bucket = hidden.map_or_else(|| BucketName::parse(&bucket), Ok).map_err(serde::de::Error::custom)?;
+        Ok(Self { bucket, key })
     }
 }
 

@@ -30,6 +30,18 @@ impl Scope {
     }
 }
 
+impl Scope {
+    /// The same for what permitted readers were shown; `None` where the scope covers that already.
+    pub fn restricted(&self) -> Option<Self> {
+        match self {
+            Self::All => None,
+            Self::Bucket(bucket) => Some(Self::Bucket(bucket.restricted())),
+            Self::Prefix(bucket, prefix) => Some(Self::Prefix(bucket.restricted(), prefix.clone())),
+            Self::Object(bucket, key) => Some(Self::Object(bucket.restricted(), key.clone())),
+        }
+    }
+}
+
 /// A purge as it is asked for: `{"all": true}`, a remote `url`, or a `bucket` with at most one of `prefix` and `object`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -1,6 +1,6 @@
 //! The accept loop: HTTP/1.1 and h2c on one port, TLS where configured, limits, graceful drain.
 
-mod ending;
+mod graceful;
 mod lanes;
 mod patient;
 mod tls;
@@ -21,7 +21,7 @@ use tokio_util::task::TaskTracker;
 
 pub use tls::{TlsError, TlsFiles};
 
-use ending::{Connections, Watcher};
+use graceful::{Graceful, Watcher};
 use lanes::Lanes;
 use patient::Patient;
 
@@ -69,13 +69,16 @@ pub struct Entrance {
 /// Serves until `shutdown` resolves, then drains. Every listener is bound by the caller.
 pub async fn run(service: Arc<Service>, entrances: Vec<Entrance>, shutdown: impl Future<Output = ()>) {
     let limits = service.limits;
-    let graceful = Connections::default();
+    let graceful = Graceful::new();
     let permits = Arc::new(Semaphore::new(limits.connections));
     let lanes = match Lanes::start() {
         Ok(lanes) => lanes,
         Err(error) => return tracing::error!(%error, "the threads of the connections cannot be started"),
     };
-    service.api.avatars.jobs.start(&service.tasks).await;
+    // In front of an upstream nothing of ours is opened.
+    if service.api.backend.own().is_some() {
+        service.api.avatars.jobs.start(&service.tasks).await;
+    }
     service.api.events.start();
     let accepting = entrances.into_iter().map(|entrance| accept(&service, entrance, &lanes, &permits, &graceful));
     tokio::select! {
@@ -85,7 +88,7 @@ pub async fn run(service: Arc<Service>, entrances: Vec<Entrance>, shutdown: impl
     drain(&service, graceful, limits.drain).await;
 }
 
-async fn drain(service: &Service, graceful: Connections, patience: Duration) {
+async fn drain(service: &Service, graceful: Graceful, patience: Duration) {
     service.api.drain();
     tracing::info!(connections = graceful.count(), "draining");
     if tokio::time::timeout(patience, graceful.shutdown()).await.is_ok() {
@@ -106,7 +109,7 @@ async fn accept(
     entrance: Entrance,
     lanes: &Lanes,
     permits: &Arc<Semaphore>,
-    graceful: &Connections,
+    graceful: &Graceful,
 ) {
     let Entrance { listener, door, tls } = entrance;
     let tls = tls.map(TlsFiles::into_acceptor);
@@ -172,8 +175,7 @@ impl Connection {
                     .timer(TokioTimer::new())
                     .header_read_timeout(limits.header_timeout)
                     .max_buf_size(limits.header_bytes);
-                let connection = builder.serve_connection(stream, service).with_upgrades();
-                watcher.watch(connection, http1::UpgradeableConnection::graceful_shutdown).await
+                watcher.watch(builder.serve_connection(stream, service).with_upgrades()).await
             }
             Protocol::Http2 => {
                 // Streams are tasks of their own.
@@ -190,7 +192,7 @@ impl Connection {
                     .keep_alive_interval(Duration::from_secs(20))
                     .keep_alive_timeout(limits.header_timeout);
                 let connection = builder.serve_connection(stream, service);
-                watcher.watch(connection, http2::Connection::graceful_shutdown).await
+                watcher.watch(connection).await
             }
         };
         if let Err(error) = ended {

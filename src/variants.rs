@@ -5,10 +5,12 @@
 //! (written aside, then renamed) and every file carries a checksum: a torn or foreign file is a miss and is removed.
 
 mod file;
+mod inspect;
 mod layout;
 mod purge;
 mod store;
 
+pub use inspect::{Held, StoredVariant};
 pub use store::{StoreError, VariantStore};
 
 use std::fmt;

@@ -30,6 +30,7 @@ pub type Seen = Result<Natural, ImagingError>;
 /// What is known of one version of an object.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Record {
+    #[serde(deserialize_with = "ObjectId::deserialize_own")]
     pub object: ObjectId,
     pub version: VersionId,
     pub validators: Validators,

@@ -31,15 +31,28 @@ pub struct BucketBook {
     /// What the configuration says of buckets that are ours.
     policies: HashMap<BucketName, PolicyRules>,
     own: ArcSwap<HashMap<BucketName, Arc<BucketRules>>>,
+    /// Where any other name may be a bucket: which are, and are public, only an upstream knows.
+    others: Option<Arc<BucketRules>>,
 }
 
 impl BucketBook {
     pub fn new(configured: HashMap<BucketName, Arc<BucketRules>>, policies: HashMap<BucketName, PolicyRules>) -> Self {
-        Self { configured, policies, own: ArcSwap::default() }
+        Self { configured, policies, own: ArcSwap::default(), others: None }
+    }
+
+    /// The book of one who stands in front of an upstream: `named` are the upstream's buckets of which the configuration
+    /// says something, all others are open.
+    pub fn in_front(
+        configured: HashMap<BucketName, Arc<BucketRules>>,
+        named: HashMap<BucketName, Arc<BucketRules>>,
+    ) -> Self {
+        let others = Arc::new(BucketRules { access: Access::Public, policy: PolicyRules::default() });
+        Self { configured, own: ArcSwap::from_pointee(named), others: Some(others), ..Self::default() }
     }
 
     pub fn get(&self, bucket: &BucketName) -> Option<Arc<BucketRules>> {
-        self.configured.get(bucket).cloned().or_else(|| self.own.load().get(bucket).cloned())
+        let known = self.configured.get(bucket).cloned().or_else(|| self.own.load().get(bucket).cloned());
+        known.or_else(|| self.others.clone().filter(|_| !bucket.is_hidden()))
     }
 
     /// Whether the name belongs to a bucket with a place of its own.

@@ -27,7 +27,9 @@ pub(super) fn live(
     keys: &Arc<Keys>,
     tasks: &TaskTracker,
 ) -> Option<Arc<Live>> {
-    config.realtime.enabled.then(|| Live::new(Arc::clone(realtime), Arc::clone(keys), limits(config), tasks.clone()))
+    // In front of a Supabase its own realtime server answers.
+    let is_ours = config.realtime.enabled && config.upstream.url.is_none();
+    is_ours.then(|| Live::new(Arc::clone(realtime), Arc::clone(keys), limits(config), tasks.clone()))
 }
 
 fn limits(config: &Config) -> LiveLimits {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::token::TokenError;
+use super::token::{TokenError, Unverified};
 
 /// Longest time in seconds for which the same signature is given out again.
 const MAX_WINDOW: u64 = 600;
@@ -51,6 +51,12 @@ pub struct ObjectToken {
 }
 
 impl ObjectToken {
+    /// The claims of a token that somebody else has just verified, and nobody here.
+    pub fn of_verified(token: &str) -> Option<Self> {
+        let claims = Unverified::parse(token).ok()?.claims().ok()?;
+        serde_json::from_value(claims.into()).ok()
+    }
+
     /// The token's scope; without one the `upsert` claim marks an upload.
     pub fn effective_scope(&self) -> Scope {
         self.scope.unwrap_or(if self.upsert.is_some() { Scope::Upload } else { Scope::Download })
@@ -108,6 +114,12 @@ const fn window(expires_in: u64) -> u64 {
         tenth if tenth > MAX_WINDOW => MAX_WINDOW,
         tenth => tenth,
     }
+}
+
+/// When a token ends (Unix seconds), as it says itself: not verified. `None` for what is no token, or has no end.
+pub fn expiry_of(token: &str) -> Option<u64> {
+    let claims = Unverified::parse(token).ok()?.claims().ok()?;
+    claims.get("exp")?.as_f64().map(|seconds| seconds.max(0.0) as u64)
 }
 
 #[cfg(test)]

@@ -158,6 +158,7 @@ impl Buckets {
         }
     }
 
+    /// Writes bytes aside that are in memory.
     pub(super) async fn anew(&self, bytes: Bytes) -> Result<Incoming, BucketError> {
         let mut receiving = self.blobs.receive(bytes.len() as u64).await?;
         receiving.write(&bytes).await?;

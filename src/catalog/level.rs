@@ -125,6 +125,15 @@ impl Level {
         }
     }
 
+    /// The condition for the objects of all levels.
+    pub(super) fn push_all(&self, select: &mut Select) {
+        self.push_bucket(select);
+        // As above: without it the index of the order is the obvious one.
+        if !self.whole {
+            self.push_names(select);
+        }
+    }
+
     /// ` AND …`: the condition on whole names.
     pub(super) fn push_names(&self, select: &mut Select) {
         select.push(" AND name >= ").text(&self.names.from).push(" AND name < ").text(&self.names.to);

@@ -225,8 +225,7 @@ fn page_by_time(level: &Level, column: &str, query: &PageQuery, limit: u64) -> S
     if query.delimited {
         level.push_objects(&mut select);
     } else {
-        level.push_bucket(&mut select);
-        level.push_names(&mut select);
+        level.push_all(&mut select);
     }
     if let Some((Some(time), name)) = &query.after {
         let past = if query.direction.is_ascending() { ">" } else { "<" };

@@ -24,6 +24,10 @@ pub(super) struct Options {
 
 pub(super) fn run(options: &Options) -> Done {
     let config = options.common.load()?;
+    if let Some(url) = &config.upstream.url {
+        println!("no objects are kept here: the buckets are those of {url}");
+        return Ok(ExitCode::SUCCESS);
+    }
     runtime()?.block_on(async {
         let store = Store::open(&config).await?;
         let failed = |error: crate::bucket::BucketError| Failure::Other(format!("cleanup stopped: {error}"));

@@ -66,7 +66,9 @@ pub(super) fn check(config: &Config, mistakes: &mut Vec<Mistake>) {
     if database.is_some_and(|url| !url.is_ok_and(|url| matches!(url.scheme(), "postgres" | "postgresql"))) {
         wrong("storage.database", "is not a postgres:// URL".to_owned());
     }
-    if config.storage.upload_bytes.is_some_and(|bytes| bytes > config.limits.source_bytes) {
+    // In front of an upstream nothing is uploaded here, and what is larger is streamed.
+    let is_too_much = config.storage.upload_bytes.is_some_and(|bytes| bytes > config.limits.source_bytes);
+    if config.upstream.url.is_none() && is_too_much {
         wrong("storage.upload_bytes", "is more than limits.source_bytes, the most that can be read back".to_owned());
     }
     for (host, mistake) in config.fetch_hosts().err().into_iter().flatten() {
@@ -89,6 +91,7 @@ pub(super) fn check(config: &Config, mistakes: &mut Vec<Mistake>) {
     check_origins(config, &mut wrong);
     check_events(config, &mut wrong);
     check_webhooks(config, &mut wrong);
+    config.upstream.check(&mut wrong);
     config.realtime.mistakes().into_iter().for_each(|(key, message)| wrong(key, message));
 }
 

@@ -70,12 +70,19 @@ impl Config {
             local: local.collect(),
             ..NextSettings::default()
         };
+        NextRules::compile(&settings, self.own_origins())
+    }
+
+    /// Every URL prefix behind which our own buckets lie.
+    pub fn own_origins(&self) -> OwnOrigins {
         let fronted = self.named_buckets().filter_map(|(name, bucket)| match &bucket.url {
             Some(Location::Http(url)) => Some((url.clone(), name)),
             _ => None,
         });
-        NextRules::compile(&settings, OwnOrigins::new(&self.public_urls(), &fronted.collect::<Vec<_>>()))
+        let own = OwnOrigins::new(&self.public_urls(), &fronted.collect::<Vec<_>>());
+        own.with_upstream(self.upstream.url.as_ref())
     }
+
     /// The hosts of `storage.fetch_hosts`; its mistakes, each with the text that has it.
     pub fn fetch_hosts(&self) -> Result<HostList, Vec<(String, PatternError)>> {
         HostList::compile(self.storage.fetch_hosts.0.iter().map(String::as_str))

@@ -7,7 +7,7 @@ use std::time::{Instant, SystemTime};
 use super::{Deliver, DeliverError, Handed, OriginKind};
 use crate::fills::Aborted;
 use crate::imaging;
-use crate::object::ObjectId;
+use crate::object::{ObjectId, VersionId};
 use crate::pictures::OpenPicture;
 use crate::purge::{Moment, Scope};
 use crate::source::{Opened, Original, SourceError};
@@ -18,6 +18,8 @@ use crate::versions::Record;
 pub(super) enum Question {
     StillCurrent,
     Bytes,
+    /// The bytes of this version, which readers are being sent in answer to requests of their own.
+    Shown(VersionId),
 }
 
 /// The current version, with its bytes where they were just read.
@@ -86,7 +88,7 @@ impl Deliver {
     }
 
     /// Looks at an original that was just read, and keeps what is known of it.
-    async fn admit(&self, object: ObjectId, original: Original, began: Moment, clock: Instant) -> Confirmed {
+    pub(super) async fn admit(&self, object: ObjectId, original: Original, began: Moment, clock: Instant) -> Confirmed {
         let fetched_in = clock.elapsed();
         let seen = imaging::probe(&original.bytes).and_then(|probe| probe.admit(&self.bounds.imaging).map(|()| probe));
         let natural = seen.clone().map(|probe| probe.natural);
@@ -103,7 +105,7 @@ impl Deliver {
         Confirmed { record, picture: Some(picture), began }
     }
 
-    fn remember(&self, record: &Arc<Record>, began: Moment) {
+    pub(super) fn remember(&self, record: &Arc<Record>, began: Moment) {
         self.purges.unless_purged(began, &record.object, || self.versions.insert(Arc::clone(record)));
     }
 

@@ -75,6 +75,16 @@ impl DeliverError {
         matches!(self.code().fault(), Fault::Origin | Fault::Us | Fault::Busy)
     }
 
+    /// Whether the original's bytes are needed, which only a reader's own request can read.
+    pub fn is_unread(&self) -> bool {
+        matches!(self, Self::Source(error) if **error == SourceError::Restricted)
+    }
+
+    /// Whether the original is too large, or too empty, to be kept here, although it may be there.
+    pub fn is_unkept(&self) -> bool {
+        matches!(self, Self::Source(error) if matches!(**error, SourceError::TooManyBytes { .. } | SourceError::Empty))
+    }
+
     pub(super) fn not_a_picture(record: &Record) -> Self {
         Self::Imaging(Arc::new(record.refused.clone().unwrap_or(ImagingError::NotAPicture)))
     }

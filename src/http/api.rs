@@ -6,19 +6,22 @@ use std::time::{Duration, Instant};
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{Extension, Path, Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, delete, get, post};
+use axum::routing::{MethodRouter, any, delete, get, post};
 use axum::{Json, Router};
 use serde_json::json;
 
-use super::avatars::AvatarDoor;
+use super::admin;
+use super::avatars::{self, AvatarDoor};
 use super::events::{self, EventDoors};
 use super::pages::Page;
 use super::realtime::Live;
 use super::storage::Storage;
+use super::upstream::Upstream;
 use crate::auth::Keys;
+use crate::bucket::Buckets;
 use crate::deliver::Deliver;
 use crate::events::Events;
 use crate::object::{BucketName, ObjectKey};
@@ -35,6 +38,31 @@ pub enum Door {
     Admin,
 }
 
+/// Whose the storage API is.
+#[derive(Debug)]
+pub enum Backend {
+    /// Ours: the buckets are kept here.
+    Own(Box<Storage>),
+    /// A Supabase's, in front of which we stand.
+    Upstream(Arc<Upstream>),
+}
+
+impl Backend {
+    pub fn own(&self) -> Option<&Storage> {
+        match self {
+            Self::Own(storage) => Some(storage),
+            Self::Upstream(_) => None,
+        }
+    }
+
+    pub fn upstream(&self) -> Option<&Arc<Upstream>> {
+        match self {
+            Self::Own(_) => None,
+            Self::Upstream(upstream) => Some(upstream),
+        }
+    }
+}
+
 /// What the API side needs.
 #[derive(Debug)]
 pub struct Api {
@@ -42,11 +70,13 @@ pub struct Api {
     pub warmer: Arc<Warmer>,
     pub metrics: Arc<Metrics>,
     pub keys: Arc<Keys>,
-    pub events: Arc<Events>,
-    pub doors: EventDoors,
-    pub storage: Storage,
     pub studio: Arc<Studio>,
     pub avatars: AvatarDoor,
+    pub events: Arc<Events>,
+    pub doors: EventDoors,
+    /// Our own, which in front of an upstream hold nothing.
+    pub buckets: Arc<Buckets>,
+    pub backend: Backend,
     /// Unset: realtime is not served, or by somebody else.
     pub live: Option<Arc<Live>>,
     pub page: Page,
@@ -70,46 +100,84 @@ impl Api {
 /// Largest body of an API request in bytes.
 const BODY_BYTES: usize = 4_000_000;
 
+/// A route: method, path, and what answers it.
+pub(super) type Row = (Method, &'static str, fn() -> MethodRouter<Arc<Api>>);
+
+/// Routes that see to their callers themselves.
+const OPEN: [Row; 10] = [
+    (Method::GET, "/", || get(super::pages::index)),
+    (Method::GET, "/assets/{name}", || get(super::pages::asset)),
+    (Method::GET, "/readyz", || get(ready)),
+    (Method::GET, "/metrics", || get(metrics)),
+    (Method::GET, "/openapi.json", || get(super::openapi::document)),
+    (Method::POST, "/api/storage/store", || post(store_by_url)),
+    (Method::POST, "/api/avatars/prompt", || post(super::avatars::prompt)),
+    (Method::POST, "/events", || post(events::ours)),
+    (Method::POST, "/events/supabase", || post(events::supabase)),
+    (Method::POST, "/events/s3", || post(events::s3)),
+];
+
+/// Routes for service keys and the admin door.
+const SERVICE: [Row; 13] = [
+    (Method::POST, "/admin/purge", || post(purge)),
+    (Method::POST, "/admin/warm", || post(super::warm::warm)),
+    (Method::GET, "/admin/webhooks/dead", || get(events::dead_letters)),
+    (Method::POST, "/admin/webhooks/dead/{id}/retry", || post(events::retry)),
+    (Method::GET, "/admin/usage", || get(admin::usage)),
+    (Method::GET, "/admin/usage/{bucket}", || get(admin::bucket_usage)),
+    (Method::GET, "/admin/objects/{bucket}/largest", || get(admin::largest)),
+    (Method::GET, "/admin/objects/{bucket}/requested", || get(admin::requested)),
+    (Method::GET, "/admin/objects/{bucket}/{*object}", || get(admin::object)),
+    (Method::DELETE, "/storage/v1/cdn", || delete(purge_all)),
+    (Method::DELETE, "/storage/v1/cdn/", || delete(purge_all)),
+    (Method::DELETE, "/storage/v1/cdn/{bucket}", || delete(purge_bucket)),
+    (Method::DELETE, "/storage/v1/cdn/{bucket}/{*object}", || delete(purge_object)),
+];
+
+/// Method and path of every route of these tables.
+pub(super) fn routes() -> impl Iterator<Item = (Method, &'static str)> {
+    OPEN.into_iter().chain(avatars::ROUTES).chain(SERVICE).map(|(method, path, _)| (method, path))
+}
+
+fn table(rows: impl IntoIterator<Item = Row>) -> Router<Arc<Api>> {
+    rows.into_iter().fold(Router::new(), |router, (_, path, answer)| router.route(path, answer()))
+}
+
 pub(super) fn router(api: Arc<Api>) -> Router {
-    let admin = Router::new()
-        .route("/admin/purge", post(purge))
-        .route("/admin/warm", post(super::warm::warm))
-        .route("/admin/webhooks/dead", get(events::dead_letters))
-        .route("/admin/webhooks/dead/{id}/retry", post(events::retry))
-        .route_layer(middleware::from_fn_with_state(Arc::clone(&api), admit_service));
-    let cdn = Router::new()
-        .route("/storage/v1/cdn", delete(purge_all))
-        .route("/storage/v1/cdn/", delete(purge_all))
-        .route("/storage/v1/cdn/{bucket}", delete(purge_bucket))
-        .route("/storage/v1/cdn/{bucket}/{*object}", delete(purge_object))
-        .route_layer(middleware::from_fn_with_state(Arc::clone(&api), admit_service));
+    let service = table(SERVICE).route_layer(middleware::from_fn_with_state(Arc::clone(&api), admit_service));
     let storage = Router::new()
         .route("/storage/v1/{*path}", any(storage))
         // Each bucket has a limit of its own, counted on the stream.
         .layer(axum::extract::DefaultBodyLimit::disable());
+    // An upstream has a table and functions of its own.
+    let avatars = api.backend.own().map_or_else(Router::new, |_| table(avatars::ROUTES));
     let live = api.live.clone().map_or_else(Router::new, super::realtime::router);
-    Router::new()
-        .route("/", get(super::pages::index))
-        .route("/assets/{name}", get(super::pages::asset))
-        .route("/readyz", get(ready))
-        .route("/metrics", get(metrics))
-        .merge(super::avatars::routes())
-        .route("/events", post(events::ours))
-        .route("/events/supabase", post(events::supabase))
-        .route("/events/s3", post(events::s3))
-        .merge(admin)
-        .merge(cdn)
+    table(OPEN)
+        .merge(avatars)
+        .merge(service)
         .merge(storage)
-        .fallback(not_found)
+        .fallback(elsewhere)
         .layer(axum::extract::DefaultBodyLimit::max(BODY_BYTES))
         .with_state(api)
         .merge(live)
 }
 
 async fn storage(State(api): State<Arc<Api>>, request: Request) -> Response {
-    let whole = request.uri().path().to_owned();
-    let path = whole.strip_prefix("/storage/v1/").unwrap_or_default();
-    api.storage.handle(path, request).await
+    match &api.backend {
+        Backend::Own(storage) => {
+            let whole = request.uri().path().to_owned();
+            storage.handle(whole.strip_prefix("/storage/v1/").unwrap_or_default(), request).await
+        }
+        Backend::Upstream(upstream) => upstream.storage(request).await,
+    }
+}
+
+async fn store_by_url(State(api): State<Arc<Api>>, request: Request) -> Response {
+    match api.backend.own() {
+        Some(storage) => storage.store_by_url(request).await,
+        // An upstream's objects are stored at the upstream.
+        None => elsewhere(State(Arc::clone(&api)), request).await,
+    }
 }
 
 async fn ready(State(api): State<Arc<Api>>) -> Response {
@@ -217,7 +285,15 @@ fn forbidden() -> Response {
     (StatusCode::FORBIDDEN, Json(problem)).into_response()
 }
 
-async fn not_found(request: Request) -> Response {
+/// Nothing of ours: the upstream's, if it lies below one of its prefixes.
+async fn elsewhere(State(api): State<Arc<Api>>, request: Request) -> Response {
+    match api.backend.upstream().filter(|upstream| upstream.claims(request.uri().path())) {
+        Some(upstream) => upstream.serve_prefix(request).await,
+        None => not_found(&request),
+    }
+}
+
+fn not_found(request: &Request) -> Response {
     let message = format!("Route {}:{} not found", request.method(), request.uri().path());
     let problem = json!({"statusCode": "404", "error": "Not Found", "message": message, "code": "InvalidRequest"});
     let mut response = (StatusCode::NOT_FOUND, Json(problem)).into_response();

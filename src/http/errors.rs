@@ -165,7 +165,7 @@ impl Problem {
 }
 
 /// The native dialect's statuses; the other dialects begin from them.
-fn native_status(code: Code) -> StatusCode {
+pub(super) fn native_status(code: Code) -> StatusCode {
     match code {
         Code::BadParameter => StatusCode::BAD_REQUEST,
         Code::Missing => StatusCode::NOT_FOUND,

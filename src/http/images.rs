@@ -13,7 +13,7 @@ use super::respond::{Asked, Lifetimes, respond};
 use crate::admission::{Admission, Refusal, Route, object_of};
 use crate::clients::Client;
 use crate::config::OnCorrupt;
-use crate::deliver::{Ask, Deliver, DeliverError, Delivered, Purpose};
+use crate::deliver::{Ask, Deliver, DeliverError, Delivered, Purpose, Shown};
 use crate::error::{Code, Fault};
 use crate::object::ObjectId;
 use crate::telemetry::{Metrics, RequestLabels, masked};
@@ -41,42 +41,83 @@ pub struct Call<'a> {
     pub client: Option<IpAddr>,
 }
 
+/// Beside an error answer: the original is there, but too large or too empty to be kept here.
+#[derive(Clone, Debug)]
+pub(super) struct Unkept(pub ObjectId);
+
+/// Where the version that is served comes from.
+#[derive(Clone, Copy)]
+enum Version<'a> {
+    /// From what is known, or from the source.
+    Current,
+    /// From the source's answer to the reader's own request.
+    Shown(&'a Shown),
+}
+
 /// How a request ended, for its log line and the metrics.
 struct Ended {
     response: Response<Body>,
     object: Option<ObjectId>,
     delivered: Option<Delivered>,
     code: Option<Code>,
+    /// The reader was not sent the bytes that are needed.
+    is_unread: bool,
 }
 
 impl Images {
     /// Answers a stranger's picture request and writes its one log line.
     pub async fn serve(&self, route: Route<'_>, call: Call<'_>) -> Response<Body> {
-        self.serve_to(route, call, || self.admission.admit(route, call.uri, accept(call.headers).as_deref())).await
+        let admit = || self.admission.admit(route, call.uri, accept(call.headers).as_deref());
+        let began = Instant::now();
+        let ended = self.end(route, call, admit, Version::Current, began).await;
+        self.observe(route, call, &ended, began);
+        ended.response
     }
 
     /// Answers a picture request whose reader was found to be allowed to read.
     pub async fn serve_permitted(&self, route: Route<'_>, call: Call<'_>, reader: Reader) -> Response<Body> {
         let admit = || self.admission.admit_reader(route, call.uri, accept(call.headers).as_deref(), reader);
-        self.serve_to(route, call, admit).await
+        let began = Instant::now();
+        let ended = self.end(route, call, admit, Version::Current, began).await;
+        self.observe(route, call, &ended, began);
+        ended.response
     }
 
-    async fn serve_to(
+    /// Answers a reader with what is made of the version that the source has just shown to that reader. `None`: it has to
+    /// be made, and the reader was not sent the bytes.
+    pub async fn serve_shown(
+        &self,
+        route: Route<'_>,
+        call: Call<'_>,
+        reader: Reader,
+        shown: &Shown,
+    ) -> Option<Response<Body>> {
+        let admit = || self.admission.admit_reader(route, call.uri, accept(call.headers).as_deref(), reader);
+        let began = Instant::now();
+        let ended = self.end(route, call, admit, Version::Shown(shown), began).await;
+        if ended.is_unread {
+            return None;
+        }
+        self.observe(route, call, &ended, began);
+        Some(ended.response)
+    }
+
+    async fn end(
         &self,
         route: Route<'_>,
         call: Call<'_>,
         admit: impl FnOnce() -> Result<ImageRequest, Refusal>,
-    ) -> Response<Body> {
-        let began = Instant::now();
-        let ended = match *call.method {
-            Method::GET | Method::HEAD => self.answer(route, call, admit(), began).await,
+        version: Version<'_>,
+        began: Instant,
+    ) -> Ended {
+        match *call.method {
+            Method::GET | Method::HEAD => self.answer(route, call, admit(), version, began).await,
             _ => {
                 let response = errors::method_not_allowed(route.dialect());
-                Ended { response, object: None, delivered: None, code: Some(Code::BadParameter) }
+                let code = Some(Code::BadParameter);
+                Ended { response, object: None, delivered: None, code, is_unread: false }
             }
-        };
-        self.observe(route, call, &ended, began);
-        ended.response
+        }
     }
 
     async fn answer(
@@ -84,6 +125,7 @@ impl Images {
         route: Route<'_>,
         call: Call<'_>,
         admitted: Result<ImageRequest, Refusal>,
+        version: Version<'_>,
         began: Instant,
     ) -> Ended {
         let request = match admitted {
@@ -95,7 +137,7 @@ impl Images {
             Target::Object { .. } => About::Local,
         };
         let object = object_of(&request.target);
-        match self.delivery(&request, &object, call.client).await {
+        match self.delivery(&request, &object, call.client, version).await {
             Ok(delivered) => {
                 let asked = Asked {
                     request: &request,
@@ -106,13 +148,20 @@ impl Images {
                     elapsed: began.elapsed(),
                 };
                 let response = respond(&delivered, &asked, &self.lifetimes);
-                Ended { response, object: Some(object), delivered: Some(delivered), code: None }
+                Ended { response, object: Some(object), delivered: Some(delivered), code: None, is_unread: false }
             }
-            Err(problem) => {
+            Err(error) => {
+                let is_unread = error.is_unread();
+                let unkept = (request.want == Want::Original && error.is_unkept()).then(|| Unkept(object.clone()));
+                let problem = Problem::from(error);
                 let about = if problem.about == About::Bucket { About::Bucket } else { local };
                 let about = if request.dialect == Dialect::Next { local } else { about };
                 let varies = request.varies_by_accept || request.dialect == Dialect::Next;
-                refused(&problem.about(about), request.dialect, Some(object), varies)
+                let mut ended = refused(&problem.about(about), request.dialect, Some(object), varies);
+                if let Some(unkept) = unkept {
+                    ended.response.extensions_mut().insert(unkept);
+                }
+                Ended { is_unread, ..ended }
             }
         }
     }
@@ -122,7 +171,8 @@ impl Images {
         request: &ImageRequest,
         object: &ObjectId,
         address: Option<IpAddr>,
-    ) -> Result<Delivered, Problem> {
+        version: Version<'_>,
+    ) -> Result<Delivered, DeliverError> {
         let client = address.and_then(Client::at);
         let mut ask = Ask {
             object: object.clone(),
@@ -131,14 +181,17 @@ impl Images {
             client,
             purpose: Purpose::Request,
         };
-        let delivered = self.deliver.deliver(&ask).await;
+        let delivered = match version {
+            Version::Current => self.deliver.deliver(&ask).await,
+            Version::Shown(shown) => return self.deliver.deliver_shown(&ask, shown).await,
+        };
         let passes_on = request.dialect == Dialect::Next && self.on_corrupt == OnCorrupt::Original;
         match delivered {
             Err(error) if passes_on && error.code() == Code::Corrupt => {
                 ask.want = Want::Original;
-                Ok(self.deliver.deliver(&ask).await?)
+                self.deliver.deliver(&ask).await
             }
-            other => Ok(other?),
+            other => other,
         }
     }
 
@@ -180,7 +233,7 @@ impl Images {
 fn refused(problem: &Problem, dialect: Dialect, object: Option<ObjectId>, varies: bool) -> Ended {
     let response = problem.respond(dialect);
     let response = if varies { errors::varying_by_accept(response) } else { response };
-    Ended { response, object, delivered: None, code: Some(problem.code) }
+    Ended { response, object, delivered: None, code: Some(problem.code), is_unread: false }
 }
 
 /// Whether the answer to a URL that could not be parsed might have varied: it did unless a format is named.
@@ -218,7 +271,7 @@ const fn name_of(dialect: Dialect) -> &'static str {
 
 impl From<DeliverError> for Problem {
     fn from(error: DeliverError) -> Self {
-        if error.code().fault() == Fault::Us {
+        if error.code().fault() == Fault::Us && !error.is_unread() {
             tracing::error!(%error, "a picture could not be delivered");
         }
         Self {

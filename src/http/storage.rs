@@ -5,6 +5,7 @@
 
 mod body;
 mod buckets;
+mod by_url;
 mod fault;
 mod json;
 mod listing;
@@ -28,6 +29,8 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version};
 use url::Url;
 
 pub use fault::Fault;
+pub(super) use json::timestamp;
+pub(super) use route::routes;
 
 use super::images::Images;
 use crate::auth::{Caller, Keys};
@@ -35,8 +38,9 @@ use crate::bucket::Buckets;
 use crate::object::{BucketName, ObjectId, ObjectKey};
 use crate::telemetry::{RequestLabels, masked};
 
-use rest::Shared;
-use route::{Operation, Place};
+pub(super) use reads::{signed_query, with_query};
+pub(super) use rest::Shared;
+pub(super) use route::{Operation, Place, of as operation};
 
 /// What the storage API needs.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 //! | | text | binary |
 //! |---|---|---|
 //! | 1.0.0 | `{topic, event, payload, ref, join_ref}` | none |
-//! | 2.0.0 | `[join_ref, ref, topic, event, payload]` | [`binary`]: kind 3 from clients, kind 4 to them |
+//! | 2.0.0 | `[join_ref, ref, topic, event, payload]` | kind 3 from clients, kind 4 to them |
 
 mod binary;
 #[cfg(test)]

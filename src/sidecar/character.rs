@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 
-use super::field::{FieldError, Line, Prose, Short, Texts, object};
+use super::field::{FieldError, Line, Prose, Short, Texts, object, one_of};
 
 /// The largest number of names in `character_accessories`.
 const MAX_ACCESSORIES: usize = 50;
@@ -84,13 +84,24 @@ enum Accessory {
     Pieces(Texts),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase", expecting = "one of solid, gradient, environment, minimal")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BackgroundKind {
     Solid,
     Gradient,
     Environment,
     Minimal,
+}
+
+impl<'de> Deserialize<'de> for BackgroundKind {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let words = [
+            ("solid", Self::Solid),
+            ("gradient", Self::Gradient),
+            ("environment", Self::Environment),
+            ("minimal", Self::Minimal),
+        ];
+        one_of(deserializer, &words)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -244,7 +255,8 @@ mod tests {
             assert_eq!(said(json), expected, "{json}");
         }
         let unknown = said(r#"{"name":"a","props":{"background":{"type":"beach"}}}"#);
-        assert!(unknown.starts_with("props.background.type must be one of"), "{unknown}");
+        assert_eq!(unknown, "props.background.type must be one of solid, gradient, environment, minimal");
+        assert_eq!(said(r#"{"name":"a","props":{"background":{"type":7}}}"#), "props.background.type must be a text");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, DeserializeOwned, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
 
 /// Most entries of a list.
 const MAX_ENTRIES: usize = 50;
@@ -39,24 +40,50 @@ impl FieldError {
     }
 }
 
-/// Reads a JSON body; every mistake names its field.
+/// Reads a JSON object; every mistake names its field.
 pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, FieldError> {
-    let mut json = serde_json::Deserializer::from_slice(body);
-    let Object(parsed) = serde_path_to_error::deserialize(&mut json).map_err(|error| fault(&error))?;
-    json.end().map_err(|_| FieldError::Json)?;
-    parsed.ok_or_else(|| FieldError::new("body", "must be an object"))
-}
-
-/// An object or nothing. What is derived would take a list for one, by the order of its fields.
-struct Object<T>(Option<T>);
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        object(deserializer).map(Self)
+    // A value first: read directly, some wrong types would pass for wrong JSON.
+    match serde_json::from_slice(body).map_err(|_| FieldError::Json)? {
+        value @ Value::Object(_) => serde_path_to_error::deserialize(value).map_err(|error| fault(&error)),
+        _ => Err(FieldError::new("body", "must be an object")),
     }
 }
 
-/// For `deserialize_with`: an object, or `None` for `null`.
+fn fault(error: &serde_path_to_error::Error<serde_json::Error>) -> FieldError {
+    let path = match error.path().to_string() {
+        path if path == "." => "body".to_owned(),
+        path => shortened(&path),
+    };
+    let message = error.inner().to_string();
+    if let Some(name) = message.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) {
+        return FieldError::required(if path == "body" { name.to_owned() } else { format!("{path}.{name}") });
+    }
+    // What was found would repeat the sender's own text, however long.
+    match message.split_once(", expected ") {
+        Some((found, _)) if found.ends_with("null") && !path.ends_with(']') => FieldError::required(path),
+        Some((_, expected)) => FieldError::new(path, format!("must be {expected}")),
+        None => FieldError::new(path, message),
+    }
+}
+
+/// Paths hold the sender's own keys.
+fn shortened(path: &str) -> String {
+    let plain = path.chars().map(|c| if c.is_control() { '?' } else { c });
+    plain.take(120).collect()
+}
+
+/// One of a few words.
+pub fn one_of<'de, D: Deserializer<'de>, T: Copy>(deserializer: D, words: &[(&str, T)]) -> Result<T, D::Error> {
+    let word = deserializer.deserialize_str(TextVisitor(|text| Ok(text.to_owned())))?;
+    let found = words.iter().find(|(name, _)| *name == word).map(|(_, value)| *value);
+    found.ok_or_else(|| {
+        let names: Vec<_> = words.iter().map(|(name, _)| *name).collect();
+        de::Error::custom(format!("must be one of {}", names.join(", ")))
+    })
+}
+
+/// For `deserialize_with`: an object, or `None` for `null`. What is derived would take a list for an object, by the order of
+/// its fields.
 pub fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     struct ObjectVisitor<T>(PhantomData<T>);
     impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
@@ -75,34 +102,6 @@ pub fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -
         }
     }
     deserializer.deserialize_any(ObjectVisitor(PhantomData))
-}
-
-fn fault(error: &serde_path_to_error::Error<serde_json::Error>) -> FieldError {
-    if !error.inner().is_data() {
-        return FieldError::Json;
-    }
-    let path = match error.path().to_string() {
-        path if path == "." => "body".to_owned(),
-        path => shortened(&path),
-    };
-    // serde_json appends where in the text it was, which helps nobody who sent an object.
-    let message = error.inner().to_string();
-    let message = message.split(" at line ").next().unwrap_or_default();
-    if let Some(name) = message.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) {
-        return FieldError::required(if path == "body" { name.to_owned() } else { format!("{path}.{name}") });
-    }
-    // What was found would repeat the sender's own text, however long.
-    match message.split_once(", expected ") {
-        Some((found, _)) if found.ends_with("null") && !path.ends_with(']') => FieldError::required(path),
-        Some((_, expected)) => FieldError::new(path, format!("must be {expected}")),
-        None => FieldError::new(path, message),
-    }
-}
-
-/// Paths hold the sender's own keys.
-fn shortened(path: &str) -> String {
-    let plain = path.chars().map(|c| if c.is_control() { '?' } else { c });
-    plain.take(120).collect()
 }
 
 /// Whether a character has no place in any text of ours: controls, and marks that turn the order of what follows around.

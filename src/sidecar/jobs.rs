@@ -1,6 +1,6 @@
 //! Jobs: one pipeline, whoever waits for it.
 //!
-//! A request becomes a row of the catalogue ([`Jobs::enqueue`]); workers take rows and walk them ([`walk`]); what they reach is
+//! A request becomes a row of the catalogue ([`Jobs::enqueue`]); workers take rows and walk them ([`Jobs::start`]); what they reach is
 //! told ([`Announcer`]) and can be asked for at any time. Nothing of a job lives in this process alone.
 
 mod answers;

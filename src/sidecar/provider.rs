@@ -8,7 +8,7 @@ pub mod painter;
 mod pictures;
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use url::Url;
 
 pub use self::error::{Nonsense, ProviderError, Retry};
@@ -16,6 +16,7 @@ pub use self::models::{Model, ModelTable, TableError};
 pub use self::openai::{OpenAi, OpenAiSettings};
 pub use self::painter::Painter;
 pub use self::pictures::PictureFetcher;
+use super::field::one_of;
 use super::prompt::Prompt;
 
 /// Someone who paints pictures from prompts.
@@ -32,25 +33,70 @@ pub trait Provider: std::fmt::Debug + Send + Sync {
 }
 
 /// The size as clients name it. What a provider is sent for it is the provider's own matter.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(expecting = "one of 1024x1024, 1792x1024, 1024x1792")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Size {
     #[default]
-    #[serde(rename = "1024x1024")]
     Square,
-    #[serde(rename = "1792x1024")]
     Wide,
-    #[serde(rename = "1024x1792")]
     Tall,
 }
 
 /// The quality as clients name it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase", expecting = "one of standard, hd")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Quality {
     #[default]
     Standard,
     Hd,
+}
+
+impl Size {
+    const WORDS: [(&str, Self); 3] =
+        [("1024x1024", Self::Square), ("1792x1024", Self::Wide), ("1024x1792", Self::Tall)];
+
+    /// The client's word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Square => "1024x1024",
+            Self::Wide => "1792x1024",
+            Self::Tall => "1024x1792",
+        }
+    }
+}
+
+impl Quality {
+    const WORDS: [(&str, Self); 2] = [("standard", Self::Standard), ("hd", Self::Hd)];
+
+    /// The client's word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Standard => "standard",
+            Self::Hd => "hd",
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Size {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        one_of(deserializer, &Self::WORDS)
+    }
+}
+
+impl<'de> Deserialize<'de> for Quality {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        one_of(deserializer, &Self::WORDS)
+    }
+}
+
+impl Serialize for Size {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl Serialize for Quality {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
 }
 
 /// One picture to paint.

@@ -43,6 +43,9 @@ pub enum SourceError {
     Coding(String),
     #[error("this kind of source cannot list its objects")]
     NoListing,
+    /// Only the reader's own request can read this, and it has not been read yet.
+    #[error("only a reader's own request can open this")]
+    Restricted,
     #[error("internal failure: {0}")]
     Internal(String),
 }
@@ -63,7 +66,7 @@ impl SourceError {
             Self::Redirects => Code::OriginRedirects,
             Self::Slow => Code::OriginSlow,
             Self::Refused(_) => Code::Forbidden,
-            Self::NoListing | Self::Internal(_) => Code::Internal,
+            Self::NoListing | Self::Restricted | Self::Internal(_) => Code::Internal,
         }
     }
 
@@ -80,7 +83,7 @@ impl SourceError {
             Self::Redirects => "the origin redirects too often",
             Self::Slow => "the origin took too long to answer",
             Self::Refused(_) => "this address is not allowed",
-            Self::NoListing | Self::Internal(_) => "internal failure",
+            Self::NoListing | Self::Restricted | Self::Internal(_) => "internal failure",
         }
     }
 }

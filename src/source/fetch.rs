@@ -21,13 +21,18 @@ use crate::transform::HostList;
 pub const PICTURES_FIRST: HeaderValue = HeaderValue::from_static("image/*,*/*;q=0.8");
 /// `Accept` for pages and lists.
 pub const ANY_TYPE: HeaderValue = HeaderValue::from_static("*/*");
-/// The `Via` line (RFC 9110 section 7.6.3) on every request that we make.
+/// The `Via` line (RFC 9110 section 7.6.3) on every request that we make, unless we stand in front of another tintype
+/// and need a name of our own.
 pub const VIA: HeaderValue = HeaderValue::from_static("1.1 tintype");
+/// Hops of one request; more of them are a loop through others.
+const MOST_HOPS: usize = 16;
 
-/// Whether a request was made by a fetcher of ours: a server that fetches from itself sees this and can end the loop.
-pub fn is_own_request(headers: &HeaderMap) -> bool {
-    let hops = headers.get_all(http::header::VIA).iter().filter_map(|line| line.to_str().ok());
-    hops.flat_map(|line| line.split(',')).any(|hop| hop.trim().as_bytes() == VIA.as_bytes())
+/// Whether a request with this `Via` of ours was here before: a server that fetches from itself sees this and can end
+/// the loop.
+pub fn is_own_request(headers: &HeaderMap, via: &HeaderValue) -> bool {
+    let lines = headers.get_all(http::header::VIA).iter().filter_map(|line| line.to_str().ok());
+    let mut hops = lines.flat_map(|line| line.split(',')).enumerate();
+    hops.any(|(count, hop)| count >= MOST_HOPS || hop.trim().as_bytes() == via.as_bytes())
 }
 
 /// How far and how long one fetch may go.
@@ -115,10 +120,11 @@ pub struct Fetcher {
 }
 
 impl Fetcher {
-    /// `exceptions`: hosts that strangers' URLs and redirects may reach although they are internal.
-    pub fn new(exceptions: Vec<HostPort>, resolver: Arc<dyn Resolve>) -> Result<Self, SetupError> {
-        let trusted = client().dns_resolver(Arc::clone(&resolver)).build()?;
-        let guarded = client().dns_resolver(Arc::new(VettingResolver::new(resolver))).build()?;
+    /// `exceptions`: hosts that strangers' URLs and redirects may reach although they are internal. `via`: what our
+    /// requests are known by.
+    pub fn new(exceptions: Vec<HostPort>, resolver: Arc<dyn Resolve>, via: &HeaderValue) -> Result<Self, SetupError> {
+        let trusted = client(via).dns_resolver(Arc::clone(&resolver)).build()?;
+        let guarded = client(via).dns_resolver(Arc::new(VettingResolver::new(resolver))).build()?;
         Ok(Self { trusted, guarded, exceptions: exceptions.into() })
     }
 
@@ -187,9 +193,9 @@ impl Fetcher {
     }
 }
 
-fn client() -> reqwest::ClientBuilder {
+fn client(via: &HeaderValue) -> reqwest::ClientBuilder {
     let mut always = HeaderMap::new();
-    always.insert(http::header::VIA, VIA);
+    always.insert(http::header::VIA, via.clone());
     Client::builder()
         .user_agent(concat!("tintype/", env!("CARGO_PKG_VERSION")))
         .default_headers(always)

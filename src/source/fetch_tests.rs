@@ -12,6 +12,7 @@ use url::Url;
 use super::scripted_origin::{Answer, Origin, Reply};
 use super::*;
 use crate::object::{BucketName, ObjectId, ObjectKey};
+use crate::transform::HostList;
 
 const LIMIT: u64 = 1 << 20;
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\nand the rest of it";
@@ -50,7 +51,7 @@ fn object(text: &str) -> ObjectId {
 
 fn fetcher(exceptions: &[String]) -> Fetcher {
     let exceptions = exceptions.iter().map(|text| HostPort::parse(text).unwrap()).collect();
-    Fetcher::new(exceptions, Arc::new(SystemResolver)).unwrap()
+    Fetcher::new(exceptions, Arc::new(SystemResolver), &VIA).unwrap()
 }
 
 /// A bucket at the origin's root, trusted as the operator's own.
@@ -115,10 +116,12 @@ async fn requests_carry_our_own_headers_and_nothing_else() {
 #[test]
 fn our_own_requests_are_recognised_by_their_via() {
     let via = |line: &'static str| [(http::header::VIA, http::HeaderValue::from_static(line))].into_iter().collect();
-    assert!(is_own_request(&via("1.1 tintype")));
-    assert!(is_own_request(&via("1.1 varnish, 1.1 tintype")));
-    assert!(!is_own_request(&via("1.1 tintypes")));
-    assert!(!is_own_request(&http::HeaderMap::new()));
+    assert!(is_own_request(&via("1.1 tintype"), &VIA));
+    assert!(is_own_request(&via("1.1 varnish, 1.1 tintype"), &VIA));
+    assert!(!is_own_request(&via("1.1 tintypes"), &VIA));
+    assert!(!is_own_request(&http::HeaderMap::new(), &VIA));
+    assert!(!is_own_request(&via("1.1 tintype"), &"1.1 tintype-front".parse().unwrap()));
+    assert!(is_own_request(&via("a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a"), &VIA), "a loop through others");
 }
 
 #[tokio::test]
@@ -379,7 +382,7 @@ async fn redirects_to_internal_literals_other_schemes_and_credentials_are_refuse
 
 async fn open_remote(resolver: Arc<Scripted>, exceptions: &[String], url: &str) -> Result<Opened, SourceError> {
     let exceptions = exceptions.iter().map(|text| HostPort::parse(text).unwrap()).collect();
-    let source = Source::Remote(RemoteSource::new(PATIENT, Fetcher::new(exceptions, resolver).unwrap()));
+    let source = Source::Remote(RemoteSource::new(PATIENT, Fetcher::new(exceptions, resolver, &VIA).unwrap()));
     source.open(&named(ObjectKey::from_url(&Url::parse(url).unwrap())), None, LIMIT).await
 }
 
@@ -432,7 +435,7 @@ async fn named_exceptions_reach_internal_hosts_on_their_port_only() {
 async fn a_connection_opened_in_trust_is_never_lent_to_a_stranger() {
     let origin = Origin::start();
     origin.serve("/a.png", Reply::ok("image/png", PNG));
-    let fetcher = Fetcher::new(Vec::new(), Scripted::new(&[&["127.0.0.1"]])).unwrap();
+    let fetcher = Fetcher::new(Vec::new(), Scripted::new(&[&["127.0.0.1"]]), &VIA).unwrap();
     let url = format!("http://inside.example:{}/", origin.address().port());
     let trusted = HttpSource::new(&Url::parse(&url).unwrap(), [], PATIENT, fetcher.clone()).unwrap();
     changed(Source::Http(trusted).open(&object("a.png"), None, LIMIT).await.unwrap());
@@ -468,4 +471,38 @@ async fn origins_are_reachable_when_they_answer_at_all() {
     let url = Url::parse(&format!("http://{closed}/")).unwrap();
     let error = Source::Http(HttpSource::new(&url, [], QUICK, fetcher(&[])).unwrap()).check().await.unwrap_err();
     assert_eq!(error.code(), crate::error::Code::OriginUnreachable);
+}
+
+async fn open_listed(fetcher: &Fetcher, hosts: &[&str], url: &str) -> Result<Fetched, SourceError> {
+    let hosts = HostList::compile(hosts.iter().copied()).unwrap();
+    let url = Url::parse(url).unwrap();
+    let request = FetchRequest { url, trust: None, known: None, accept: PICTURES_FIRST, limit: LIMIT, hops: PATIENT };
+    fetcher.get_from(&hosts, request).await
+}
+
+#[tokio::test]
+async fn hosts_off_the_list_are_asked_neither_first_nor_on_a_redirects_word() {
+    let (origin, other) = (Origin::start(), Origin::start());
+    origin.serve("/a.png", Reply::ok("image/png", PNG));
+    origin.serve("/off.png", Reply::redirect(&other.url("/a.png")));
+    other.serve("/a.png", Reply::ok("image/png", PNG));
+    // The guard would let both pass.
+    let fetcher = fetcher(&[origin.address().to_string(), other.address().to_string()]);
+    let listed = origin.url("");
+    let hosts = [listed.as_str()];
+    assert!(matches!(open_listed(&fetcher, &hosts, &origin.url("/a.png")).await, Ok(Fetched::Body { .. })));
+    for url in [other.url("/a.png"), origin.url("/off.png"), "https://example.com/a.png".to_owned()] {
+        let error = open_listed(&fetcher, &hosts, &url).await.unwrap_err();
+        assert_eq!(error, SourceError::Refused(Refused::Host), "{url}");
+    }
+    assert!(other.seen().is_empty());
+}
+
+#[tokio::test]
+async fn listed_names_with_internal_addresses_are_refused() {
+    for answer in [["127.0.0.1"], ["10.0.0.1"], ["169.254.169.254"], ["::ffff:7f00:1"]] {
+        let fetcher = Fetcher::new(Vec::new(), Scripted::new(&[&answer]), &VIA).unwrap();
+        let error = open_listed(&fetcher, &["http://*.example"], "http://rebind.example/a.png").await.unwrap_err();
+        assert!(matches!(&error, SourceError::Refused(Refused::Name { .. })), "{error}");
+    }
 }

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::Url;
 
 use super::error::{SetupError, SourceError};
 use super::fetch::{FetchRequest, Fetched, Fetcher, HopLimits, PICTURES_FIRST, Trust};
 use super::validators::Validators;
-use super::{Opened, Original, cache_control};
+use super::{Opened, Original, body, cache_control};
 use crate::object::ObjectKey;
 
 /// Everything but RFC 3986's unreserved characters and the delimiter of segments.
@@ -71,9 +72,18 @@ impl HttpSource {
         known: Option<&Validators>,
         limit: u64,
     ) -> Result<Opened, SourceError> {
+        self.open_url(self.url_of(key.as_str())?, known, limit).await
+    }
+
+    /// Opens a URL that [`Self::url_of`] made.
+    pub(super) async fn open_url(
+        &self,
+        url: Url,
+        known: Option<&Validators>,
+        limit: u64,
+    ) -> Result<Opened, SourceError> {
         let trust = Some(&*self.trust);
-        let accept = PICTURES_FIRST;
-        let request = FetchRequest { url: self.url_of(key)?, trust, known, accept, limit, hops: self.hops };
+        let request = FetchRequest { url, trust, known, accept: PICTURES_FIRST, limit, hops: self.hops };
         Ok(opened(self.fetcher.get(request).await?, |_| true))
     }
 
@@ -81,14 +91,37 @@ impl HttpSource {
         self.fetcher.reach(Url::clone(&self.prefix), &self.trust, self.hops.hop_timeout).await
     }
 
-    fn url_of(&self, key: &ObjectKey) -> Result<Url, SourceError> {
+    pub(super) fn url_of(&self, key: &str) -> Result<Url, SourceError> {
         let text = match self.spelling {
-            Spelling::Encoded => format!("{}{}", self.prefix, utf8_percent_encode(key.as_str(), KEY)),
+            Spelling::Encoded => format!("{}{}", self.prefix, encoded_key(key)),
             Spelling::Verbatim => format!("{}{key}", self.prefix),
         };
         let url = Url::parse(&text).map_err(|_| SourceError::Missing)?;
         // What the parser would have rewritten (dot segments, say) is not below the prefix as it stands: it names nothing.
         if url.as_str() == text { Ok(url) } else { Err(SourceError::Missing) }
+    }
+}
+
+/// A key as the path of a URL: segment by segment, each in the one spelling that every server reads alike.
+pub fn encoded_key(key: &str) -> impl std::fmt::Display + '_ {
+    utf8_percent_encode(key, KEY)
+}
+
+/// Reads the original that a 200 to somebody's own request carries, of at most `limit` bytes.
+pub async fn read_original(response: reqwest::Response, limit: u64) -> Result<Original, SourceError> {
+    let headers = response.headers().clone();
+    let bytes = body::read(response, limit).await?;
+    if bytes.is_empty() { Err(SourceError::Empty) } else { Ok(original(&headers, bytes, true)) }
+}
+
+fn original(headers: &http::HeaderMap, bytes: Bytes, keep: bool) -> Original {
+    Original {
+        validators: Validators::from_headers(headers, Some(bytes.len() as u64)),
+        content_type: headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned),
+        cache_control: cache_control::combined(headers),
+        inward: cache_control::inward_of(headers),
+        keep,
+        bytes,
     }
 }
 
@@ -100,16 +133,9 @@ pub(super) fn opened(fetched: Fetched, keep: impl Fn(&http::HeaderMap) -> bool) 
             cache_control: cache_control::combined(&headers),
             keep: keep(&headers),
         },
-        Fetched::Body { headers, bytes, .. } => Opened::Changed(Original {
-            validators: Validators::from_headers(&headers, Some(bytes.len() as u64)),
-            content_type: headers
-                .get(http::header::CONTENT_TYPE)
-                .and_then(|value| value.to_str().ok())
-                .map(str::to_owned),
-            cache_control: cache_control::combined(&headers),
-            inward: cache_control::inward_of(&headers),
-            keep: keep(&headers),
-            bytes,
-        }),
+        Fetched::Body { headers, bytes, .. } => {
+            let keep = keep(&headers);
+            Opened::Changed(original(&headers, bytes, keep))
+        }
     }
 }

@@ -26,6 +26,7 @@ mod store;
 mod store_setup;
 #[cfg(test)]
 mod store_tests;
+mod upstream;
 mod validators;
 
 use std::time::Duration;
@@ -43,11 +44,12 @@ pub use self::fetch::{
 };
 pub use self::folder::FolderSource;
 pub use self::guard::{HostPort, Refused, SystemResolver};
-pub use self::http_origin::HttpSource;
+pub use self::http_origin::{HttpSource, encoded_key, read_original};
 pub use self::post::{Answered, PostRequest};
 pub use self::remote::RemoteSource;
 pub use self::store::{StoreSource, said};
 pub use self::store_setup::store_from_url;
+pub use self::upstream::UpstreamSource;
 pub use self::validators::Validators;
 use crate::object::{BucketName, ObjectId, ObjectKey};
 
@@ -100,6 +102,10 @@ pub enum Source {
     Http(HttpSource),
     Store(StoreSource),
     Remote(RemoteSource),
+    /// All public buckets of an upstream.
+    Upstream(UpstreamSource),
+    /// What only a reader's own request can open: the answer is handed in by who asks ([`read_original`]).
+    Restricted,
 }
 
 impl Source {
@@ -114,6 +120,8 @@ impl Source {
             Self::Http(origin) => origin.open(key, known, limit).await,
             Self::Store(store) => store.open(key, known, limit).await,
             Self::Remote(remote) => remote.open(key, known, limit).await,
+            Self::Upstream(upstream) => upstream.open(object, known, limit).await,
+            Self::Restricted => Err(SourceError::Restricted),
         }
     }
 
@@ -126,7 +134,16 @@ impl Source {
             Self::Embedded(embedded) => embedded.list(bucket, prefix),
             Self::Folder(folder) => folder.list(prefix),
             Self::Store(store) => store.list(prefix),
-            Self::Http(_) | Self::Remote(_) => stream::iter([Err(SourceError::NoListing)]).boxed(),
+            Self::Http(_) | Self::Remote(_) | Self::Upstream(_) | Self::Restricted => {
+                stream::iter([Err(SourceError::NoListing)]).boxed()
+            }
+        }
+    }
+
+    /// Notes that the object was just written through us, where somebody else keeps it.
+    pub fn note_written(&self, object: &ObjectId) {
+        if let Self::Upstream(upstream) = self {
+            upstream.note_written(object);
         }
     }
 
@@ -137,7 +154,8 @@ impl Source {
             Self::Folder(folder) => folder.check().await,
             Self::Http(origin) => origin.check().await,
             Self::Store(store) => store.check().await,
-            Self::Remote(_) => Ok(()),
+            Self::Upstream(upstream) => upstream.check().await,
+            Self::Remote(_) | Self::Restricted => Ok(()),
         }
     }
 }

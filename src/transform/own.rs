@@ -10,6 +10,9 @@ use crate::object::{BucketName, ObjectKey};
 const ROUTES: [&[&str]; 3] =
     [&["image"], &["storage", "v1", "object", "public"], &["storage", "v1", "render", "image", "public"]];
 
+/// The routes by which a Supabase shows public objects.
+const UPSTREAM_ROUTES: [&[&str]; 2] = [&FRONTED_OBJECT, &FRONTED_RENDER];
+
 /// How a bucket that is a public Supabase bucket is fronted, and how the same objects are rendered there.
 const FRONTED_OBJECT: [&str; 4] = ["storage", "v1", "object", "public"];
 const FRONTED_RENDER: [&str; 5] = ["storage", "v1", "render", "image", "public"];
@@ -19,6 +22,8 @@ const FRONTED_RENDER: [&str; 5] = ["storage", "v1", "render", "image", "public"]
 pub struct OwnOrigins {
     public: Vec<Prefix>,
     fronted: Vec<(Prefix, BucketName)>,
+    /// Where every bucket is fronted.
+    upstreams: Vec<Prefix>,
 }
 
 /// What an absolute URL is to us.
@@ -46,7 +51,12 @@ impl OwnOrigins {
             let render = prefix.as_render();
             std::iter::once(prefix).chain(render).map(|prefix| (prefix, bucket.clone()))
         });
-        Self { public, fronted: fronted.collect() }
+        Self { public, fronted: fronted.collect(), upstreams: Vec::new() }
+    }
+
+    /// Takes a Supabase of which every bucket that has no prefix of its own is fronted under its own name.
+    pub fn with_upstream(self, upstream: Option<&Url>) -> Self {
+        Self { upstreams: upstream.map(Prefix::of).into_iter().collect(), ..self }
     }
 
     /// The path and query that `url` has below a public URL of ours, still encoded; `None`: it is not below any.
@@ -64,14 +74,17 @@ impl OwnOrigins {
         let public = self.public.iter().filter_map(|prefix| Some((prefix, prefix.rest(url)?, None)));
         let fronted =
             self.fronted.iter().filter_map(|(prefix, bucket)| Some((prefix, prefix.rest(url)?, Some(bucket))));
-        let (_, rest, bucket) = public.chain(fronted).max_by_key(|(prefix, _, _)| prefix.segments.len())?;
+        let Some((_, rest, bucket)) = public.chain(fronted).max_by_key(|(prefix, _, _)| prefix.segments.len()) else {
+            let rest = self.upstreams.iter().find_map(|upstream| upstream.rest(url))?;
+            return own_route(&rest, &UPSTREAM_ROUTES);
+        };
         Some(match bucket {
             Some(bucket) => match ObjectKey::decode(&rest) {
                 Ok(key) => Own::Object { bucket: bucket.clone(), key },
                 Err(_) => Own::Nothing,
             },
             None if names_next_image(&format!("/{rest}")) => Own::Recursive,
-            None => own_route(&rest).unwrap_or_else(|| {
+            None => own_route(&rest, &ROUTES).unwrap_or_else(|| {
                 let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
                 Own::Local(format!("/{rest}{query}"))
             }),
@@ -79,9 +92,9 @@ impl OwnOrigins {
     }
 }
 
-/// Reads a path (without its leading slash) as one of our routes to a public object; `None`: it is none of them.
-fn own_route(path: &str) -> Option<Own> {
-    let rest = ROUTES.into_iter().find_map(|route| after_segments(path, route))?;
+/// Reads a path (without its leading slash) as one of these routes to a public object; `None`: it is none of them.
+fn own_route(path: &str, routes: &[&[&str]]) -> Option<Own> {
+    let rest = routes.iter().find_map(|route| after_segments(path, route))?;
     match object_of_path(rest) {
         Ok(Target::Object { bucket, key }) => Some(Own::Object { bucket, key }),
         _ => Some(Own::Nothing),
@@ -196,6 +209,23 @@ mod tests {
                 Some(Own::Object { bucket, key }) => assert_eq!(format!("{bucket}/{key}"), expected, "{why}"),
                 other => panic!("{url}: {why}: {other:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn every_public_object_of_an_upstream_is_ours_and_nothing_else_of_it() {
+        let upstream = Url::parse("https://q.supabase.co").unwrap();
+        let own = own().with_upstream(Some(&upstream));
+        let looked_up = |path: &str| own.lookup(&upstream.join(path).unwrap());
+        for route in ["object/public", "render/image/public"] {
+            match looked_up(&format!("/storage/v1/{route}/any/x/a.jpg?width=9")) {
+                Some(Own::Object { bucket, key }) => assert_eq!(format!("{bucket}/{key}"), "any/x/a.jpg"),
+                other => panic!("{route}: {other:?}"),
+            }
+        }
+        for path in ["/storage/v1/object/sign/any/a.jpg?token=x", "/image/any/a.jpg", "/_next/image?url=a", "/rest/v1"]
+        {
+            assert_eq!(looked_up(path), None, "{path}");
         }
     }
 

@@ -34,6 +34,16 @@ pub(super) fn read(file: &Bytes) -> Option<(HeaderValue, Bytes)> {
     Some((content_type, file.slice(HEADER_BYTES + length..)))
 }
 
+/// Bytes from which [`described`] tells everything.
+pub(super) const HEAD_BYTES: u64 = HEADER_BYTES as u64 + 255;
+
+/// The content type, and the bytes before the body, from the file's beginning; the rest is not looked at.
+pub(super) fn described(head: &[u8]) -> Option<(&str, u64)> {
+    let length = usize::from(*head.strip_prefix(MAGIC)?.get(HASH_BYTES)?);
+    let content_type = std::str::from_utf8(head.get(HEADER_BYTES..HEADER_BYTES + length)?).ok()?;
+    Some((content_type, (HEADER_BYTES + length) as u64))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -43,6 +53,8 @@ mod tests {
         let file = write(&HeaderValue::from_static("image/webp"), b"the picture");
         let (content_type, body) = read(&file).unwrap();
         assert_eq!((content_type.as_bytes(), &body[..]), (&b"image/webp"[..], &b"the picture"[..]));
+        assert_eq!(described(&file), Some(("image/webp", (file.len() - b"the picture".len()) as u64)));
+        assert_eq!(described(&file[..20]), None);
         for end in 0..file.len() {
             assert!(read(&file.slice(..end)).is_none(), "cut at {end}");
         }

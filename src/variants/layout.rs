@@ -32,6 +32,13 @@ pub(super) fn folder_of(path: &Path) -> Path {
     path.parts().take(2).collect()
 }
 
+/// The bucket of a path of ours: also one that no name from outside parses into.
+pub(super) fn bucket_of(path: &Path) -> Option<BucketName> {
+    let first = path.parts().next()?;
+    let name = percent_encoding::percent_decode_str(first.as_ref()).decode_utf8().ok()?;
+    BucketName::stored(&name)
+}
+
 /// Whether the path has the shape of those that are made here.
 pub(super) fn is_ours(path: &Path) -> bool {
     let parts: Vec<_> = path.parts().collect();

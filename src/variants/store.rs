@@ -22,7 +22,7 @@ use crate::object::ObjectId;
 use crate::source::said;
 
 /// Bytes a file is charged with at least: a block of the usual file systems.
-const BLOCK_BYTES: u64 = 4096;
+const BLOCK_BYTES: u32 = 4096;
 /// After a failed write (a full disk, a store that is away) nothing is written for so long.
 const PAUSE: Duration = Duration::from_secs(10);
 
@@ -40,11 +40,11 @@ pub enum StoreError {
 /// Variants and version records that survive a restart.
 #[derive(Debug)]
 pub struct VariantStore {
-    store: Arc<DynObjectStore>,
+    pub(super) store: Arc<DynObjectStore>,
     /// Where the files are if they are on this machine: interrupted writes are swept there.
     folder: Option<PathBuf>,
     /// Bytes of every known file by its path; over the cap the least recently used is removed.
-    index: Cache<Path, u32>,
+    pub(super) index: Cache<Path, u32>,
     paused_until: Mutex<Option<Instant>>,
     failed_writes: AtomicU64,
 }
@@ -65,7 +65,7 @@ impl VariantStore {
         let (evicted, evictions) = mpsc::unbounded_channel();
         let index = Cache::builder()
             .max_capacity(capacity)
-            .weigher(|_: &Path, bytes: &u32| *bytes)
+            .weigher(|_: &Path, bytes: &u32| (*bytes).max(BLOCK_BYTES))
             .eviction_policy(EvictionPolicy::lru())
             .eviction_listener(move |path: Arc<Path>, _, cause| {
                 if cause == RemovalCause::Size {
@@ -90,7 +90,7 @@ impl VariantStore {
         files.sort_by_key(|meta| meta.last_modified);
         let count = files.len();
         for meta in files {
-            self.index.entry(meta.location).or_insert(charge(meta.size));
+            self.index.entry(meta.location).or_insert(bytes_of(meta.size));
         }
         self.index.run_pending_tasks();
         Ok(count)
@@ -110,7 +110,7 @@ impl VariantStore {
             self.forget(&path).await;
             return None;
         };
-        self.index.insert(path, charge(bytes.len() as u64));
+        self.index.insert(path, bytes_of(bytes.len() as u64));
         // The record is as recently used as its variants.
         self.index.get(&record_path(&key.object));
         Some(Arc::new(Variant::new(body, content_type, true)))
@@ -148,7 +148,7 @@ impl VariantStore {
         Ok(self.store.delete(&path).await?)
     }
 
-    /// Bytes and files known to be here, and writes that failed.
+    /// Bytes (in whole blocks) and files known to be here, and writes that failed.
     pub fn usage(&self) -> (u64, u64, u64) {
         self.index.run_pending_tasks();
         (self.index.weighted_size(), self.index.entry_count(), self.failed_writes.load(Ordering::Relaxed))
@@ -195,7 +195,7 @@ impl VariantStore {
         if self.paused_until.lock().is_some_and(|until| Instant::now() < until) {
             return;
         }
-        let size = charge(bytes.len() as u64);
+        let size = bytes_of(bytes.len() as u64);
         match self.store.put(&path, bytes.into()).await {
             Ok(_) => {
                 self.index.insert(path, size);
@@ -225,8 +225,8 @@ impl VariantStore {
     }
 }
 
-fn charge(bytes: u64) -> u32 {
-    u32::try_from(bytes.max(BLOCK_BYTES)).unwrap_or(u32::MAX)
+fn bytes_of(size: u64) -> u32 {
+    u32::try_from(size).unwrap_or(u32::MAX)
 }
 
 /// Evictions removed by one request, where the store has such requests.

@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 mod access;
+mod admin;
 mod auth;
+mod avatar_prompts;
 mod avatars;
 mod avatars_crash;
 mod cache;
@@ -12,9 +14,12 @@ mod edge;
 mod events;
 mod fixtures;
 mod object_stores;
+mod openapi;
 mod origin_faults;
 mod pictures;
 mod process;
+mod provider;
+mod provider_clients;
 mod purge;
 mod readme;
 mod realtime;
@@ -22,6 +27,8 @@ mod receiver;
 mod responses;
 mod storage;
 mod storage_crash;
+mod store_url;
 mod support;
 mod tus;
+mod upstream;
 mod warm;

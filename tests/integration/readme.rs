@@ -103,6 +103,29 @@ async fn the_webhook_gets_what_is_shown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_supabase_is_stood_in_front_of() {
+    let upstream = Setup::new().start().await;
+    let file = blocks("toml").into_iter().find(|block| block.contains("[upstream]")).unwrap();
+    let file = file.replace("https://your-project.supabase.co", &format!("http://{}", upstream.address));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tintype.toml");
+    std::fs::write(&path, file).unwrap();
+    let server = serve(&folder.path().join("data"), &["--config", path.to_str().unwrap()]);
+    let client = reqwest::Client::new();
+    let call = |method, path: &str| client.request(method, format!("{}{path}", server.url)).bearer_auth(service_key());
+    let made = call(reqwest::Method::POST, "/storage/v1/bucket")
+        .header("content-type", "application/json")
+        .body(r#"{"id":"avatars","name":"avatars","public":true}"#);
+    assert_eq!(made.send().await.unwrap().status(), 200);
+    let put = call(reqwest::Method::POST, "/storage/v1/object/avatars/a.png").header("content-type", "image/png");
+    assert_eq!(put.body(fixture("photos/avatar-fox.png")).send().await.unwrap().status(), 200);
+    let status = async |path: &str| reqwest::get(format!("{}{path}", server.url)).await.unwrap().status().as_u16();
+    assert_eq!(status("/image/avatars/a.png?w=64").await, 200);
+    assert_eq!(status("/image/avatars/a.png?w=65").await, 400, "the ladder of the example");
+    assert_eq!(status("/image/kinkster-avatars/none.png?w=65").await, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_curl_lines_succeed() {
     let server = Setup::new().photos().start().await;
     let folder = tempfile::tempdir().unwrap();

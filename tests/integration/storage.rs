@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 use crate::support::{Answer, Running, SECRET, Setup, eventually, files_below, fixture, service_key};
 
 /// A token of this user, signed by the tests' secret.
-fn token(claims: &Value) -> String {
+pub fn token(claims: &Value) -> String {
     let key = jsonwebtoken::EncodingKey::from_secret(SECRET.as_bytes());
     jsonwebtoken::encode(&jsonwebtoken::Header::default(), claims, &key).unwrap()
 }
 
-fn user(subject: &str) -> String {
+pub fn user(subject: &str) -> String {
     token(&json!({"role": "authenticated", "sub": subject, "exp": 4_000_000_000_u64}))
 }
 

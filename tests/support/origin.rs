@@ -17,15 +17,23 @@ pub struct Seen {
     /// Path and query, still encoded.
     pub target: String,
     headers: Vec<(String, String)>,
-    /// As long as its Content-Length says.
     pub body: Vec<u8>,
 }
 
 impl Seen {
     /// The first header of this name, in any case.
     pub fn header(&self, name: &str) -> Option<&str> {
-        let found = self.headers.iter().find(|(candidate, _)| candidate.eq_ignore_ascii_case(name));
-        found.map(|(_, value)| value.as_str())
+        self.headers(name).first().copied()
+    }
+
+    /// Every header of this name.
+    pub fn headers(&self, name: &str) -> Vec<&str> {
+        let found = self.headers.iter().filter(|(candidate, _)| candidate.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_str()).collect()
+    }
+
+    fn length(&self) -> usize {
+        self.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0)
     }
 }
 
@@ -188,19 +196,23 @@ fn without_query(target: &str) -> &str {
 }
 
 fn converse(stream: &TcpStream, script: &Script) {
-    while let Ok(Some(seen)) = read_request(stream) {
+    while let Ok(Some(mut seen)) = read_head(stream) {
+        let has_body = seen.header("transfer-encoding").is_some() || seen.length() > 0;
+        if has_body && read_body(stream, &mut seen).is_err() {
+            return;
+        }
         let route = locked(&script.routes).get(without_query(&seen.target)).cloned();
         locked(&script.seen).push(seen.clone());
         let answer = route.map_or_else(|| Reply::new(404, "no such route").into(), |route| route(&seen));
-        if !matches!(give(stream, answer, script), Ok(true)) {
+        if !matches!(give(stream, answer, script, has_body), Ok(true)) {
             return;
         }
     }
 }
 
-/// Reads a request up to, but without, its very last byte: closing with that byte unread makes the system send a reset, and
+/// Reads a head up to, but without, its very last byte: closing with that byte unread makes the system send a reset, and
 /// [`give`] reads it for every answer that is to end in peace.
-fn read_request(mut stream: &TcpStream) -> io::Result<Option<Seen>> {
+fn read_head(mut stream: &TcpStream) -> io::Result<Option<Seen>> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r") {
         let mut byte = [0];
@@ -214,19 +226,36 @@ fn read_request(mut stream: &TcpStream) -> io::Result<Option<Seen>> {
     let mut words = lines.next().unwrap_or_default().split(' ').map(str::to_owned);
     let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     let split = |line: &str| line.split_once(": ").map(|(name, value)| (name.to_owned(), value.trim().to_owned()));
-    let mut seen = Seen { method, target, headers: lines.filter_map(split).collect(), body: Vec::new() };
-    let length = seen.header("content-length").and_then(|length| length.parse::<usize>().ok()).unwrap_or(0);
-    if let Some(rest) = length.checked_sub(1) {
-        stream.read_exact(&mut [0])?;
-        seen.body = vec![0; length];
-        stream.read_exact(&mut seen.body[..rest])?;
-        stream.peek(&mut seen.body[rest..])?;
-    }
-    Ok(Some(seen))
+    Ok(Some(Seen { method, target, headers: lines.filter_map(split).collect(), body: Vec::new() }))
 }
 
-/// Whether the connection can take another request.
-fn give(mut stream: &TcpStream, answer: Answer, script: &Script) -> io::Result<bool> {
+/// Reads the head's last byte and the whole body.
+fn read_body(mut stream: &TcpStream, seen: &mut Seen) -> io::Result<()> {
+    stream.read_exact(&mut [0])?;
+    if seen.header("transfer-encoding").is_none() {
+        seen.body = vec![0; seen.length()];
+        return stream.read_exact(&mut seen.body);
+    }
+    loop {
+        let mut line = Vec::new();
+        while !line.ends_with(b"\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte)?;
+            line.push(byte[0]);
+        }
+        let size = String::from_utf8_lossy(&line).trim().to_owned();
+        let size = usize::from_str_radix(&size, 16).map_err(io::Error::other)?;
+        let mut piece = vec![0; size + 2];
+        stream.read_exact(&mut piece)?;
+        seen.body.extend_from_slice(&piece[..size]);
+        if size == 0 {
+            return Ok(());
+        }
+    }
+}
+
+/// Whether the connection can take another request. `is_read`: no byte of this one is left.
+fn give(mut stream: &TcpStream, answer: Answer, script: &Script, is_read: bool) -> io::Result<bool> {
     if let Answer::RawThenReset(bytes) = answer {
         stream.write_all(&bytes)?;
         // Lets the bytes arrive before the reset overtakes them.
@@ -235,9 +264,11 @@ fn give(mut stream: &TcpStream, answer: Answer, script: &Script) -> io::Result<b
     }
     if let Answer::After(pause, answer) = answer {
         thread::sleep(pause);
-        return give(stream, *answer, script);
+        return give(stream, *answer, script, is_read);
     }
-    stream.read_exact(&mut [0])?;
+    if !is_read {
+        stream.read_exact(&mut [0])?;
+    }
     match answer {
         Answer::Reply(reply) => {
             stream.write_all(reply.head().as_bytes())?;

@@ -36,6 +36,9 @@ const TOKEN_SECONDS: u64 = 120;
 /// When a browser opens a broken stream again.
 const RETRY: Duration = Duration::from_secs(3);
 
+/// No stream is open for longer, whatever its token says.
+const LONGEST: Duration = Duration::from_secs(86_400);
+
 #[derive(Debug, Deserialize)]
 pub(super) struct StreamQuery {
     kinkster_id: Option<String>,
@@ -61,7 +64,10 @@ pub(super) async fn stream(
         Ok(topics) => topics,
         Err(refusal) => return *refusal,
     };
-    let Some(seat) = live.seat().filter(|_| !live.closing.is_cancelled()) else {
+    if live.closing.is_cancelled() {
+        return refused(StatusCode::SERVICE_UNAVAILABLE, "the server is restarting");
+    }
+    let Some(seat) = live.seat() else {
         return refused(StatusCode::TOO_MANY_REQUESTS, "Too many connected users");
     };
     let resume = resume(&headers, query.last_event_id.as_deref());
@@ -132,7 +138,7 @@ struct Listening {
     outbox: Arc<Outbox>,
     memberships: Vec<Membership>,
     /// The caller's token ends here.
-    until: Option<Instant>,
+    until: Instant,
     closing: CancellationToken,
     _seat: OwnedSemaphorePermit,
 }
@@ -142,21 +148,19 @@ impl Listening {
         let outbox = Outbox::new(live.limits.outbox);
         let member = Member { listener: Listener::of(caller), outbox: Arc::clone(&outbox), hears_itself: true };
         let memberships = topics.into_iter().map(|topic| live.realtime.hub.join(topic, &member, resume)).collect();
-        let left = caller.expires.map(|end| Duration::from_secs(end.saturating_sub(unix_now())));
-        // An end that lies beyond what a clock can say is none.
-        let until = left.and_then(|left| Instant::now().checked_add(left));
+        let left = caller.expires.map_or(LONGEST, |end| Duration::from_secs(end.saturating_sub(unix_now())));
+        let until = Instant::now() + left.min(LONGEST);
         Self { outbox, memberships, until, closing: live.closing.clone(), _seat: seat }
     }
 
     /// The next event; `None` at the end: of the token, of the server, of the client's patience, of every permission.
     async fn next(&mut self) -> Option<Arc<Event>> {
         loop {
-            let until = self.until;
             let item = tokio::select! {
                 item = self.outbox.next() => item,
                 () = self.outbox.overflowed() => return None,
                 () = self.closing.cancelled() => return None,
-                () = async { match until { Some(until) => tokio::time::sleep_until(until).await, None => std::future::pending().await } } => return None,
+                () = tokio::time::sleep_until(self.until) => return None,
             };
             match item {
                 Item::Event(event) | Item::Kept(event) => return Some(event),

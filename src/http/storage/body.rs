@@ -121,6 +121,11 @@ impl Fields {
         }
     }
 
+    /// A JSON object as it stands.
+    pub fn map(&self, name: &str) -> Result<Option<Map<String, Value>>, Fault> {
+        Ok(self.object(name)?.map(|Self(fields)| fields))
+    }
+
     /// `null` or a number of bytes, or a text such as `20mb` in decimal units.
     pub fn size(&self, name: &str) -> Result<Option<u64>, Fault> {
         match self.get(name) {

@@ -93,9 +93,12 @@ impl Fault {
         self.row().1.parse().unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
-    pub(super) fn message(&self) -> String {
-        let message = self.row().4;
-        if let Self::Key(key) = self { format!("Invalid key: {key}") } else { message.to_owned() }
+    /// What was wrong, for people.
+    pub fn message(&self) -> String {
+        match self {
+            Self::Key(key) => format!("Invalid key: {key}"),
+            other => other.row().4.to_owned(),
+        }
     }
 
     pub(super) fn schema(message: impl Into<String>) -> Self {

@@ -7,7 +7,7 @@ use time::macros::format_description;
 use crate::catalog::{Bucket, Object};
 
 /// `2021-02-17T04:43:32.770Z`.
-pub(super) fn timestamp(time: OffsetDateTime) -> String {
+pub(in crate::http) fn timestamp(time: OffsetDateTime) -> String {
     let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
     time.to_offset(time::UtcOffset::UTC).format(format).unwrap_or_default()
 }

@@ -9,6 +9,7 @@ use super::route::Place;
 use super::signing::as_query;
 use super::{Answer, Fault, Observed, Storage};
 use crate::admission::Route;
+use crate::auth::ObjectToken;
 use crate::config::Access;
 use crate::http::{Call, ClientAddress};
 use crate::object::ObjectId;
@@ -48,14 +49,7 @@ impl Storage {
     /// The transform comes from the token alone.
     pub(super) async fn render_signed(&self, place: Place<'_>, request: &Parts) -> Answer {
         let (token, tail) = self.opened(place, request.uri.query())?;
-        let mut query = as_query(&token);
-        let mut pairs = url::form_urlencoded::parse(request.uri.query().unwrap_or_default().as_bytes());
-        if let Some((_, name)) = pairs.find(|(name, _)| name == "download") {
-            let named = url::form_urlencoded::Serializer::new(std::mem::take(&mut query))
-                .append_pair("download", &name)
-                .finish();
-            query = named;
-        }
+        let query = signed_query(Some(&token), request.uri.query());
         let reader = Reader::Holder { until: Some(token.exp) };
         Ok(self.shown(Route::Render(&tail), request, Some(&query), reader).await)
     }
@@ -91,6 +85,16 @@ fn tail<'a>(path: &'a str, words: &str) -> &'a str {
     path.split_once(words).map_or("", |(_, tail)| tail)
 }
 
-fn with_query(uri: &Uri, query: &str) -> Uri {
+/// The query of a render URL: the token's transform, and `download` from the URL.
+pub(in crate::http) fn signed_query(token: Option<&ObjectToken>, query: Option<&str>) -> String {
+    let transform = token.map(as_query).unwrap_or_default();
+    let mut pairs = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    match pairs.find(|(name, _)| name == "download") {
+        Some((_, name)) => url::form_urlencoded::Serializer::new(transform).append_pair("download", &name).finish(),
+        None => transform,
+    }
+}
+
+pub(in crate::http) fn with_query(uri: &Uri, query: &str) -> Uri {
     format!("{}?{query}", uri.path()).parse().unwrap_or_else(|_| uri.clone())
 }

@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A request's body that two hold: who reads it, and who reads what that one left.
 #[derive(Clone, Debug)]
-pub(super) struct Shared(Arc<Mutex<Body>>);
+pub(in crate::http) struct Shared(Arc<Mutex<Body>>);
 
 impl Shared {
     pub fn new(body: Body) -> Self {

@@ -1,24 +1,17 @@
-//! Which operation a method and a path name. Pure; words of the API win over buckets that are named like them.
+//! Which operation a method and a path name: one table. Words of the API win over buckets that are named like them.
 
 use http::Method;
 
 /// An object in a path: both parts still percent-encoded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place<'a> {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::http) struct Place<'a> {
     pub bucket: &'a str,
     pub key: &'a str,
 }
 
-impl<'a> Place<'a> {
-    fn of(tail: &'a str) -> Option<Self> {
-        let (bucket, key) = tail.split_once('/')?;
-        (!bucket.is_empty() && !key.is_empty()).then_some(Self { bucket, key })
-    }
-}
-
 /// Everything that clients do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Operation<'a> {
+pub(in crate::http) enum Operation<'a> {
     Status,
     Version,
     Health,
@@ -52,7 +45,7 @@ pub(super) enum Operation<'a> {
 
 /// A path of TUS, whose methods are its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Resumable<'a> {
+pub(in crate::http) struct Resumable<'a> {
     /// Whether a signature takes the place of a token.
     pub signed: bool,
     /// `None`: where uploads begin.
@@ -67,87 +60,102 @@ impl<'a> Resumable<'a> {
         };
         match rest {
             "" | "/" => Some(Self { signed, id: None }),
-            _ => rest.strip_prefix('/').filter(|id| is_one(id)).map(|id| Self { signed, id: Some(id) }),
+            _ => rest
+                .strip_prefix('/')
+                .filter(|id| !id.is_empty() && !id.contains('/'))
+                .map(|id| Self { signed, id: Some(id) }),
         }
     }
 }
 
+/// A route: method, path below `/storage/v1/`, and the operation of what the path names.
+type Row = (Method, &'static str, for<'a> fn(Place<'a>) -> Operation<'a>);
+
+/// The first row that fits counts.
+static ROWS: [Row; 29] = [
+    (Method::GET, "status", |_| Operation::Status),
+    (Method::GET, "version", |_| Operation::Version),
+    (Method::GET, "health", |_| Operation::Health),
+    (Method::GET, "bucket", |_| Operation::ListBuckets),
+    (Method::POST, "bucket", |_| Operation::CreateBucket),
+    (Method::GET, "bucket/{bucket}", |at| Operation::GetBucket(at.bucket)),
+    (Method::PUT, "bucket/{bucket}", |at| Operation::UpdateBucket(at.bucket)),
+    (Method::DELETE, "bucket/{bucket}", |at| Operation::DeleteBucket(at.bucket)),
+    (Method::POST, "bucket/{bucket}/empty", |at| Operation::EmptyBucket(at.bucket)),
+    (Method::POST, "object/move", |_| Operation::Move),
+    (Method::POST, "object/copy", |_| Operation::Copy),
+    (Method::POST, "object/list/{bucket}", |at| Operation::List(at.bucket)),
+    (Method::POST, "object/list-v2/{bucket}", |at| Operation::ListPages(at.bucket)),
+    (Method::POST, "object/sign/{bucket}", |at| Operation::SignMany(at.bucket)),
+    (Method::POST, "object/sign/{bucket}/{*object}", |at| Operation::SignOne(at)),
+    (Method::GET, "object/sign/{bucket}/{*object}", |at| Operation::ReadSigned(at)),
+    (Method::POST, "object/upload/sign/{bucket}/{*object}", |at| Operation::SignUpload(at)),
+    (Method::PUT, "object/upload/sign/{bucket}/{*object}", |at| Operation::SignedUpload(at)),
+    (Method::GET, "object/authenticated/{bucket}/{*object}", |at| Operation::ReadAuthenticated(at)),
+    (Method::GET, "object/info/public/{bucket}/{*object}", |at| Operation::InfoPublic(at)),
+    (Method::GET, "object/info/authenticated/{bucket}/{*object}", |at| Operation::Info(at)),
+    (Method::GET, "object/info/{bucket}/{*object}", |at| Operation::Info(at)),
+    (Method::GET, "render/image/authenticated/{bucket}/{*object}", |at| Operation::RenderAuthenticated(at)),
+    (Method::GET, "render/image/sign/{bucket}/{*object}", |at| Operation::RenderSigned(at)),
+    (Method::GET, "object/{bucket}/{*object}", |at| Operation::Read(at)),
+    (Method::POST, "object/{bucket}/{*object}", |at| Operation::Upload(at, false)),
+    (Method::PUT, "object/{bucket}/{*object}", |at| Operation::Upload(at, true)),
+    (Method::DELETE, "object/{bucket}/{*object}", |at| Operation::RemoveOne(at)),
+    (Method::DELETE, "object/{bucket}", |at| Operation::RemoveMany(at.bucket)),
+];
+
+/// Method and path below `/storage/v1/` of every operation.
+pub(in crate::http) fn routes() -> impl Iterator<Item = (Method, &'static str)> {
+    ROWS.iter().map(|(method, path, _)| (method.clone(), *path)).chain(RESUMABLE)
+}
+
+/// What [`Resumable`] stands for, whose paths begin alike.
+const RESUMABLE: [(Method, &str); 12] = [
+    (Method::OPTIONS, "upload/resumable"),
+    (Method::POST, "upload/resumable"),
+    (Method::HEAD, "upload/resumable/{id}"),
+    (Method::PATCH, "upload/resumable/{id}"),
+    (Method::POST, "upload/resumable/{id}"),
+    (Method::DELETE, "upload/resumable/{id}"),
+    (Method::OPTIONS, "upload/resumable/sign"),
+    (Method::POST, "upload/resumable/sign"),
+    (Method::HEAD, "upload/resumable/sign/{id}"),
+    (Method::PATCH, "upload/resumable/sign/{id}"),
+    (Method::POST, "upload/resumable/sign/{id}"),
+    (Method::DELETE, "upload/resumable/sign/{id}"),
+];
+
 /// The operation of a path below `/storage/v1/`.
-pub(super) fn of<'a>(method: &Method, path: &'a str) -> Option<Operation<'a>> {
+pub(in crate::http) fn of<'a>(method: &Method, path: &'a str) -> Option<Operation<'a>> {
     if let Some(tail) = path.strip_prefix("upload/resumable") {
         return Resumable::of(tail).map(Operation::Resumable);
     }
-    let method = if method == Method::HEAD { Method::GET } else { method.clone() };
-    if let Some(tail) = path.strip_prefix("object/") {
-        return of_object(&method, tail);
-    }
-    if let Some(tail) = path.strip_prefix("render/image/") {
-        let (kind, tail) = tail.split_once('/')?;
-        return match (&method, kind) {
-            (&Method::GET, "authenticated") => Place::of(tail).map(Operation::RenderAuthenticated),
-            (&Method::GET, "sign") => Place::of(tail).map(Operation::RenderSigned),
-            _ => None,
+    let method = if method == Method::HEAD { &Method::GET } else { method };
+    let rows = ROWS.iter().filter(|(expected, _, _)| expected == method);
+    let mut fitting = rows.filter_map(|(_, template, operation)| Some(operation(place(template, path)?)));
+    fitting.next()
+}
+
+/// What a path names, if it has the shape of the template.
+fn place<'a>(template: &str, path: &'a str) -> Option<Place<'a>> {
+    let (mut place, mut rest) = (Place::default(), Some(path));
+    for expected in template.split('/') {
+        let (segment, after) = match rest?.split_once('/') {
+            Some((segment, after)) => (segment, Some(after)),
+            None => (rest?, None),
         };
+        match expected {
+            "{*object}" => {
+                place.key = rest.filter(|key| !key.is_empty())?;
+                return Some(place);
+            }
+            "{bucket}" if !segment.is_empty() => place.bucket = segment,
+            word if word == segment => {}
+            _ => return None,
+        }
+        rest = after;
     }
-    match (&method, path.trim_end_matches('/')) {
-        (&Method::GET, "status") => Some(Operation::Status),
-        (&Method::GET, "version") => Some(Operation::Version),
-        (&Method::GET, "health") => Some(Operation::Health),
-        (&Method::GET, "bucket") => Some(Operation::ListBuckets),
-        (&Method::POST, "bucket") => Some(Operation::CreateBucket),
-        (_, path) => of_bucket(&method, path.strip_prefix("bucket/")?),
-    }
-}
-
-fn of_bucket<'a>(method: &Method, tail: &'a str) -> Option<Operation<'a>> {
-    match (method, tail.split_once('/')) {
-        (&Method::GET, None) => Some(Operation::GetBucket(tail)),
-        (&Method::PUT, None) => Some(Operation::UpdateBucket(tail)),
-        (&Method::DELETE, None) => Some(Operation::DeleteBucket(tail)),
-        (&Method::POST, Some((bucket, "empty"))) => Some(Operation::EmptyBucket(bucket)),
-        _ => None,
-    }
-}
-
-fn of_object<'a>(method: &Method, tail: &'a str) -> Option<Operation<'a>> {
-    let (word, rest) = tail.split_once('/').unwrap_or((tail, ""));
-    let place = Place::of(rest);
-    let named = match (method, word) {
-        (&Method::POST, "move") if rest.is_empty() => Some(Operation::Move),
-        (&Method::POST, "copy") if rest.is_empty() => Some(Operation::Copy),
-        (&Method::POST, "list") if is_one(rest) => Some(Operation::List(rest)),
-        (&Method::POST, "list-v2") if is_one(rest) => Some(Operation::ListPages(rest)),
-        (&Method::POST, "sign") if is_one(rest) => Some(Operation::SignMany(rest)),
-        (&Method::POST, "sign") => place.map(Operation::SignOne),
-        (&Method::GET, "sign") => place.map(Operation::ReadSigned),
-        (&Method::GET, "authenticated") => place.map(Operation::ReadAuthenticated),
-        (&Method::GET, "info") => of_info(rest),
-        (&Method::POST, "upload") => Place::of(rest.strip_prefix("sign/")?).map(Operation::SignUpload),
-        (&Method::PUT, "upload") => Place::of(rest.strip_prefix("sign/")?).map(Operation::SignedUpload),
-        _ => None,
-    };
-    named.or_else(|| match (method, Place::of(tail)) {
-        (&Method::GET, Some(place)) => Some(Operation::Read(place)),
-        (&Method::POST, Some(place)) => Some(Operation::Upload(place, false)),
-        (&Method::PUT, Some(place)) => Some(Operation::Upload(place, true)),
-        (&Method::DELETE, Some(place)) => Some(Operation::RemoveOne(place)),
-        (&Method::DELETE, None) if is_one(tail) => Some(Operation::RemoveMany(tail)),
-        _ => None,
-    })
-}
-
-fn of_info(rest: &str) -> Option<Operation<'_>> {
-    let (word, deeper) = rest.split_once('/')?;
-    match (word, Place::of(deeper)) {
-        ("public", Some(place)) => Some(Operation::InfoPublic(place)),
-        ("authenticated", Some(place)) => Some(Operation::Info(place)),
-        _ => Place::of(rest).map(Operation::Info),
-    }
-}
-
-/// Whether the rest is one segment.
-fn is_one(rest: &str) -> bool {
-    !rest.is_empty() && !rest.contains('/')
+    rest.is_none_or(str::is_empty).then_some(place)
 }
 
 #[cfg(test)]
@@ -158,7 +166,7 @@ mod tests {
     fn every_call_of_the_clients_has_its_operation() {
         let place = Place { bucket: "b", key: "a/c.png" };
         let tus = |signed, id| Some(Operation::Resumable(Resumable { signed, id }));
-        let rows: [(Method, &str, Option<Operation<'_>>); 41] = [
+        let rows: [(Method, &str, Option<Operation<'_>>); 47] = [
             (Method::GET, "status", Some(Operation::Status)),
             (Method::GET, "bucket", Some(Operation::ListBuckets)),
             (Method::GET, "bucket/", Some(Operation::ListBuckets)),
@@ -198,11 +206,26 @@ mod tests {
             (Method::POST, "upload/resumables", None),
             (Method::GET, "render/image/other/b/a/c.png", None),
             (Method::GET, "object/b", None),
+            (Method::GET, "object/b/", None),
+            (Method::GET, "object//c.png", None),
+            (Method::GET, "", None),
             (Method::PATCH, "object/b/a/c.png", None),
             (Method::GET, "nothing", None),
+            // Buckets that are named like words of the API.
+            (Method::GET, "object/sign/c.png", Some(Operation::Read(Place { bucket: "sign", key: "c.png" }))),
+            (Method::POST, "object/list/a/c", Some(Operation::Upload(Place { bucket: "list", key: "a/c" }, false))),
+            (Method::GET, "object/info/public/b", Some(Operation::Info(Place { bucket: "public", key: "b" }))),
         ];
         for (method, path, expected) in rows {
             assert_eq!(of(&method, path), expected, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn every_row_is_reached_by_its_own_path() {
+        for (method, template, operation) in &ROWS {
+            let path = template.replace("{bucket}", "b").replace("{*object}", "a/c.png");
+            assert_eq!(of(method, &path), Some(operation(place(template, &path).unwrap())), "{method} {template}");
         }
     }
 }

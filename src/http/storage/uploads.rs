@@ -24,7 +24,7 @@ use crate::catalog::Put;
 use crate::object::ObjectId;
 
 /// Where the client says nothing.
-const NO_CACHE: &str = "no-cache";
+pub(super) const NO_CACHE: &str = "no-cache";
 /// Longest value of a form's field that is no file, in bytes.
 const FIELD_BYTES: usize = 1 << 20;
 /// Most fields of a form.

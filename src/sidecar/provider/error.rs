@@ -142,13 +142,12 @@ impl From<Nonsense> for ProviderError {
 }
 
 /// Codes by which servers of this API say that the safety system refused.
-const REFUSALS: [&str; 6] = [
+const REFUSALS: [&str; 5] = [
     "moderation_blocked",
     "content_policy_violation",
     "content_filter",
     "contentfilter",
     "responsibleaipolicyviolation",
-    "image_generation_user_error",
 ];
 const GONE: [&str; 4] = ["model_not_found", "deploymentnotfound", "model_deprecated", "model_not_available"];
 const EXHAUSTED: [&str; 3] = ["insufficient_quota", "billing_hard_limit_reached", "billing_not_active"];

@@ -129,15 +129,7 @@ pub(super) fn draw_front(canvas: &mut Canvas, look: &Look, head: &Head, dice: &m
             canvas.fill(&short, paint);
             strands(canvas, look, &short, part, dice);
         }
-        Style::Quiff => {
-            let (side, height) = (if part > 0.0 { 1.0 } else { -1.0 }, dice.between(180.0, 212.0));
-            let roll = Shape::ellipse(512.0 + side * 62.0, height + 40.0, 176.0, 92.0);
-            let quiff = cap.melted(&roll, 50.0).without(&window(512.0 - side * 24.0, 336.0, 168.0));
-            canvas.fill(&quiff, paint);
-            let sweep = Shape::curve((512.0 - side * 120.0, 318.0), (512.0, 200.0), (512.0 + side * 196.0, 236.0), 8.0);
-            canvas.glaze_in(&quiff, &sweep, look.hair.lighter(0.4), 0.5);
-            canvas.glaze_in(&quiff, &sweep.moved(6.0, 32.0), look.hair.darker(0.4), 0.4);
-        }
+        Style::Quiff => quiff(canvas, look, &cap, part, dice),
         Style::Fringe | Style::Bob => fringe(canvas, look, &cap, dice),
         Style::Curls => {
             for (x, y) in round(512.0, 420.0, 196.0).into_iter().filter(|(_, y)| *y < 372.0) {
@@ -146,39 +138,51 @@ pub(super) fn draw_front(canvas: &mut Canvas, look: &Look, head: &Head, dice: &m
                 canvas.glaze(&Shape::circle(x - 9.0, y - 26.0, size * 0.45), look.hair.lighter(0.3), 0.3);
             }
         }
-        Style::Mohawk => {
-            let sides = head.skull.grown(5.0).without(&window(512.0, 304.0, 176.0)).and(&Shape::half(430.0, false));
-            canvas.shade(&head.skull.grown(5.0), &sides.grown(-4.0), look.hair.darker(0.3), 0.5, 18.0);
-            let mut crest = Shape::ellipse(512.0, 292.0, 84.0, 64.0);
-            let spikes = 5 + dice.below(3);
-            for spike in 0..spikes {
-                let at = spike as f32 / (spikes - 1) as f32 - 0.5;
-                let (x, tip) = (512.0 + at * 116.0, 92.0 + at.abs() * 110.0 + dice.between(0.0, 24.0));
-                let spike = Shape::polygon(&[(x - 34.0, 296.0), (x + at * 80.0, tip), (x + 34.0, 296.0)]);
-                crest = crest.melted(&spike.grown(7.0), 16.0);
-            }
-            canvas.fill(&crest, sheen(look, 90.0, 380.0));
-            for lock in 0..5_u8 {
-                let at = f32::from(lock) - 2.0;
-                let line = Shape::curve(
-                    (512.0 + at * 26.0, 336.0),
-                    (512.0 + at * 26.0, 240.0),
-                    (512.0 + at * 40.0, 130.0),
-                    5.0,
-                );
-                canvas.glaze_in(&crest, &line, look.hair.darker(0.45), 0.3);
-            }
-        }
+        Style::Mohawk => mohawk(canvas, look, head, dice),
         Style::Long | Style::Waves | Style::Bun | Style::Braids => {
-            let falling = Shape::block(512.0, 480.0, 224.0, 150.0, 90.0);
-            let full = head.skull.grown(26.0).moved(0.0, -8.0).melted(&falling, 60.0);
-            let shape =
-                if look.style == Style::Bun { cap } else { full.and(&Shape::ellipse(512.0, 392.0, 252.0, 246.0)) };
-            let shape = shape.without(&Shape::ellipse(512.0 - part * 0.45, 566.0, 172.0, 262.0));
-            canvas.fill(&shape, sheen(look, 190.0, 660.0));
-            strands(canvas, look, &shape, part, dice);
+            falling(canvas, look, head, cap, part, dice);
         }
     }
+}
+
+fn quiff(canvas: &mut Canvas, look: &Look, cap: &Shape, part: f32, dice: &mut Dice) {
+    let (side, height) = (if part > 0.0 { 1.0 } else { -1.0 }, dice.between(180.0, 212.0));
+    let roll = Shape::ellipse(512.0 + side * 62.0, height + 40.0, 176.0, 92.0);
+    let quiff = cap.melted(&roll, 50.0).without(&window(512.0 - side * 24.0, 336.0, 168.0));
+    canvas.fill(&quiff, sheen(look, 190.0, 480.0));
+    let sweep = Shape::curve((512.0 - side * 120.0, 318.0), (512.0, 200.0), (512.0 + side * 196.0, 236.0), 8.0);
+    canvas.glaze_in(&quiff, &sweep, look.hair.lighter(0.4), 0.5);
+    canvas.glaze_in(&quiff, &sweep.moved(6.0, 32.0), look.hair.darker(0.4), 0.4);
+}
+
+fn mohawk(canvas: &mut Canvas, look: &Look, head: &Head, dice: &mut Dice) {
+    let sides = head.skull.grown(5.0).without(&window(512.0, 304.0, 176.0)).and(&Shape::half(430.0, false));
+    canvas.shade(&head.skull.grown(5.0), &sides.grown(-4.0), look.hair.darker(0.3), 0.5, 18.0);
+    let mut crest = Shape::ellipse(512.0, 292.0, 84.0, 64.0);
+    let spikes = 5 + dice.below(3);
+    for spike in 0..spikes {
+        let at = spike as f32 / (spikes - 1) as f32 - 0.5;
+        let (x, tip) = (512.0 + at * 116.0, 92.0 + at.abs() * 110.0 + dice.between(0.0, 24.0));
+        let spike = Shape::polygon(&[(x - 34.0, 296.0), (x + at * 80.0, tip), (x + 34.0, 296.0)]);
+        crest = crest.melted(&spike.grown(7.0), 16.0);
+    }
+    canvas.fill(&crest, sheen(look, 90.0, 380.0));
+    for lock in 0..5_u8 {
+        let at = f32::from(lock) - 2.0;
+        let line =
+            Shape::curve((512.0 + at * 26.0, 336.0), (512.0 + at * 26.0, 240.0), (512.0 + at * 40.0, 130.0), 5.0);
+        canvas.glaze_in(&crest, &line, look.hair.darker(0.45), 0.3);
+    }
+}
+
+/// Hair that falls on both sides of its parting.
+fn falling(canvas: &mut Canvas, look: &Look, head: &Head, cap: Shape, part: f32, dice: &mut Dice) {
+    let falling = Shape::block(512.0, 480.0, 224.0, 150.0, 90.0);
+    let full = head.skull.grown(26.0).moved(0.0, -8.0).melted(&falling, 60.0);
+    let shape = if look.style == Style::Bun { cap } else { full.and(&Shape::ellipse(512.0, 392.0, 252.0, 246.0)) };
+    let shape = shape.without(&Shape::ellipse(512.0 - part * 0.45, 566.0, 172.0, 262.0));
+    canvas.fill(&shape, sheen(look, 190.0, 660.0));
+    strands(canvas, look, &shape, part, dice);
 }
 
 fn fringe(canvas: &mut Canvas, look: &Look, cap: &Shape, dice: &mut Dice) {

@@ -14,6 +14,8 @@ pub(super) struct Hints {
     pub beard: Option<bool>,
     pub glasses: Option<bool>,
     pub hat: Option<bool>,
+    /// Which hat, where there is one: a crown.
+    pub crown: bool,
     pub background: Option<Colour>,
     pub clothes: Option<Colour>,
 }
@@ -113,6 +115,7 @@ impl Hints {
             beard: is_there(&["beard", "moustache", "bearded", "goatee"]),
             glasses: is_there(&["glasses", "spectacles"]),
             hat: is_there(&["hat", "cap", "beanie", "crown"]),
+            crown: is_there(&["crown"]) == Some(true),
             background: colour(&["background"], &ANY),
             clothes: colour(&["top", "shirt", "jacket", "coat", "dress", "sweater"], &ANY),
         }
