@@ -208,7 +208,7 @@ async fn killed_during_writes_it_starts_again_and_serves_only_whole_variants() {
 async fn a_full_disk_costs_nothing_but_the_keeping() {
     let folder = tempfile::tempdir().unwrap();
     let script = format!(
-        "mount -t tmpfs -o size=200k tmpfs {data} && exec {binary} serve --listen 127.0.0.1:0 --data {data} --bucket {photos}",
+        "mount -t tmpfs -o size=1m tmpfs {data} && exec {binary} serve --listen 127.0.0.1:0 --data {data} --bucket {photos}",
         data = folder.path().display(),
         binary = env!("CARGO_BIN_EXE_tintype"),
         photos = photos(),

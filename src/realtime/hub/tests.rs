@@ -19,7 +19,11 @@ fn private(name: &str) -> Topic {
 }
 
 fn member(subject: &str) -> (Member, Arc<Outbox>) {
-    let outbox = Outbox::new(LIMITS);
+    member_with(subject, LIMITS)
+}
+
+fn member_with(subject: &str, limits: OutboxLimits) -> (Member, Arc<Outbox>) {
+    let outbox = Outbox::new(limits);
     let listener = Listener { subject: Some(subject.into()), is_service: false };
     (Member { listener, outbox: Arc::clone(&outbox), hears_itself: false }, outbox)
 }
@@ -187,11 +191,13 @@ async fn states_end_with_their_time() {
 #[test]
 fn joins_and_farewells_from_many_threads_leave_nothing_behind() {
     let (hub, topic) = (hub(), private("room"));
+    // Room for all that the others say while this thread does not get to run.
+    let roomy = OutboxLimits { items: 10_000, bytes: 10_000_000 };
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
                 for _ in 0..500 {
-                    let (someone, outbox) = member("x");
+                    let (someone, outbox) = member_with("x", roomy);
                     let joined = hub.join(topic.clone(), &someone, Resume::Last);
                     assert!(matches!(say(&hub, &topic, &json!(1)), Told::Members(1..)));
                     assert!(!heard(&outbox).is_empty());
