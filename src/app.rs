@@ -1,8 +1,10 @@
 //! Owns every part; the only place where concrete backends are named and parts are wired.
 
 mod events;
+mod jobs;
 mod live;
 mod storage;
+mod studio;
 mod upstream;
 
 use std::collections::{BTreeMap, HashMap};
@@ -17,6 +19,7 @@ use tokio_util::task::TaskTracker;
 use url::Url;
 
 pub use storage::{CATALOG_FILE, Store};
+pub use studio::openai;
 
 use crate::admission::{Admission, BucketBook, BucketRules};
 use crate::auth::{self, JwksHandle, Keys, SecretError};
@@ -31,9 +34,10 @@ use crate::http::{Api, Backend, Cors, Images, Lifetimes, Page, Site, Storage};
 use crate::imaging;
 use crate::jwks::{self, Provider};
 use crate::object::BucketName;
-use crate::realtime::{NoOwners, Realtime};
+use crate::realtime::Realtime;
 use crate::render::Gate;
 use crate::server::{ConnectionLimits, Service, TlsError, TlsFiles};
+use crate::sidecar::jobs::{Jobs, KinksterOwners};
 use crate::source::{
     Fetcher, FolderSource, HopLimits, HostPort, HttpSource, RemoteSource, SetupError, Source, SystemResolver,
     store_from_url,
@@ -88,6 +92,7 @@ pub struct App {
     pub deliver: Arc<Deliver>,
     pub warmer: Arc<Warmer>,
     pub buckets: Arc<Buckets>,
+    pub jobs: Arc<Jobs>,
     pub events: Arc<Events>,
     /// Topics of this process, served or not.
     pub realtime: Arc<Realtime>,
@@ -137,11 +142,14 @@ impl App {
         let warmer = Arc::new(warmer);
         let events = events::build(config, &store, &buckets, &deliver, book, metrics.events.clone())?;
         let keys = keys(config, &secret)?;
+        let studio = studio::studio(config, Arc::clone(&deliver.gate))?;
+        let owners = KinksterOwners::new(Arc::clone(&buckets.catalog));
+        let realtime = live::realtime(config, Arc::new(owners));
+        let jobs = jobs::jobs(config, &buckets, &deliver, &studio, &realtime, &metrics)?;
         let backend = match &config.upstream.url {
             Some(url) => Backend::Upstream(Arc::new(upstream::build(config, url, &images, &tasks)?)),
             None => Backend::Own(Box::new(storage(config, &buckets, &images, &keys))),
         };
-        let realtime = live::realtime(config, Arc::new(NoOwners));
         let api = Arc::new(Api {
             live: live::live(config, &realtime, &keys, &tasks),
             deliver: Arc::clone(&deliver),
@@ -152,6 +160,8 @@ impl App {
             buckets: Arc::clone(&buckets),
             backend,
             keys,
+            avatars: jobs::door(config, &jobs),
+            studio,
             page: page(config, front),
             loopback_only: config.is_loopback_only(),
             draining: AtomicBool::new(false),
@@ -165,7 +175,7 @@ impl App {
         keep_house(&deliver, &tasks);
         keep_storage(&buckets, Duration::from_secs(config.storage.grace_seconds));
         let service = Arc::new(service);
-        Ok(Arc::new(Self { service, deliver, warmer, buckets, events, realtime, tasks, tls, _lock: lock }))
+        Ok(Arc::new(Self { service, deliver, warmer, buckets, jobs, events, realtime, tasks, tls, _lock: lock }))
     }
 
     /// TLS of the public door, once.
@@ -212,7 +222,7 @@ fn build_deliver(config: &Config, store: &Store, tasks: &TaskTracker) -> Result<
         versions: Versions::new(Arc::clone(&variants), Duration::from_secs(config.cache.missing_seconds)),
         memory: Memory::new(config.cache.memory.0),
         variants,
-        gate: gate.map_err(AppError::Threads)?,
+        gate: Arc::new(gate.map_err(AppError::Threads)?),
         clients: Clients::new(limits.client_per_second, limits.client_burst, limits.client_waiting),
         listed: events::warm_lists(config)?,
         tasks: tasks.clone(),

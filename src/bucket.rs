@@ -4,6 +4,7 @@
 //! row and outbox event in one transaction → what was made of the old version is purged → the old bytes go later. A
 //! crash in between leaves at most bytes without a row, which `tintype cleanup` finds.
 
+mod avatar;
 mod copy;
 mod error;
 mod fetch;
@@ -23,6 +24,7 @@ use tokio::sync::{Notify, Semaphore};
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
+pub use avatar::Ready;
 pub use copy::Changed;
 pub use error::BucketError;
 pub use fetch::{FetchError, Fetching};

@@ -6,6 +6,7 @@
 //! that a crash between the two loses nothing.
 
 mod deliveries;
+mod jobs;
 mod level;
 mod listing;
 mod postgres;
@@ -23,6 +24,10 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 pub use deliveries::{Backlog, Delivery, HandOver, NewDelivery};
+pub use jobs::{
+    Answered, AvatarWrite, Begun, Budget, Claim, Crowd, Ended, Enqueued, Failure, Job, JobQuery, JobState, JobStep,
+    Kinkster, KinksterChange, Lease, NewJob, Quota, QuotaExceeded, Stored,
+};
 pub use postgres::Postgres;
 pub use sqlite::Sqlite;
 pub use types::{
@@ -52,6 +57,9 @@ pub enum CatalogError {
     /// The rules, or the database's policies, say no.
     #[error("this caller may not do that")]
     Denied,
+    /// The job is another worker's by now, or was cancelled.
+    #[error("the job is not this worker's any more")]
+    Superseded,
     /// The database is down or too slow.
     #[error("the database cannot be used: {0}")]
     Unavailable(String),

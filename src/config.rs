@@ -1,5 +1,6 @@
 //! One TOML file, `TINTYPE_…` variables over it, flags over both. Every mistake is found before any port opens.
 
+mod avatars;
 mod check;
 mod compile;
 mod events;
@@ -17,6 +18,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+pub use avatars::{Avatars, OpenAiConfig, Painter};
 pub use events::{AVATARS, EventType, EventsConfig, Upstream, WarmListError, WebhookConfig};
 pub use load::{Mistake, Mistakes, Overrides, load};
 pub use realtime::RealtimeConfig;
@@ -49,6 +51,7 @@ pub struct Config {
     /// Who may do what in buckets of ours that have no rules of their own: `own-folder`, `authenticated`, `read-only`, or a list of `{role, operations, prefix}`.
     pub rules: RuleSet,
     pub storage: Storage,
+    pub avatars: Avatars,
     pub upstream: UpstreamConfig,
     pub limits: Limits,
     pub cache: CacheConfig,
@@ -409,6 +412,7 @@ impl Default for Config {
             buckets: BTreeMap::new(),
             rules: RuleSet::default(),
             storage: Storage::default(),
+            avatars: Avatars::default(),
             upstream: UpstreamConfig::default(),
             limits: Limits::default(),
             cache: CacheConfig::default(),

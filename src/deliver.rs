@@ -162,7 +162,7 @@ pub struct Deliver {
     pub(crate) memory: Memory,
     pub(crate) variants: Arc<VariantStore>,
     pub(crate) pictures: Pictures,
-    pub(crate) gate: Gate,
+    pub(crate) gate: Arc<Gate>,
     pub(crate) clients: Clients,
     /// What pages will ask of every object, by bucket.
     pub(crate) listed: WarmLists,
@@ -190,7 +190,7 @@ pub struct Parts {
     pub versions: Versions,
     pub memory: Memory,
     pub variants: Arc<VariantStore>,
-    pub gate: Gate,
+    pub gate: Arc<Gate>,
     pub clients: Clients,
     /// What pages will ask of every object, by bucket.
     pub listed: WarmLists,

@@ -1,5 +1,7 @@
 //! Looks at everything a server needs and says what to do about each fault.
 
+mod avatars;
+
 use std::fmt;
 use std::path::Path;
 
@@ -80,6 +82,7 @@ pub async fn examine(config: &Config, scratch: &Path) -> Vec<Finding> {
             findings.extend(variant_store(config, &app).await);
             findings.extend(upstream(config, &app).await);
             findings.extend(buckets(config, &app).await);
+            findings.extend(avatars::examine(config).await);
         }
         Err(error) => {
             findings.push(Finding::fault(error.to_string(), "mend what the message names, then run doctor again"));

@@ -2,6 +2,7 @@
 
 mod admin;
 mod api;
+mod avatars;
 mod body;
 mod client;
 mod conditional;
@@ -29,6 +30,7 @@ use ipnet::IpNet;
 use tower::ServiceExt;
 
 pub use api::{Api, Backend, Door};
+pub use avatars::AvatarDoor;
 pub use body::Body;
 pub use cors::Cors;
 pub use errors::Problem;

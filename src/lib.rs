@@ -24,6 +24,17 @@
 //! In front of a Supabase ([`http::Upstream`]) the source is the upstream's public route, and a reader who needs permission
 //! asks the upstream first: what it has just shown that reader ([`deliver::Shown`]) is served by steps 3 to 5.
 //!
+//! # The walk of an avatar
+//!
+//! `POST /functions/v1/generate-kinkster-avatar` and `POST /api/kinksters/avatar/generate` are one pipeline with two answers:
+//!
+//! 1. who asks, may they, is the body right ([`sidecar::studio::Studio::request`]); 4xx end here;
+//! 2. [`sidecar::jobs::Jobs::enqueue`] notes a row, within the budget, once for an `Idempotency-Key`;
+//! 3. a worker takes it, has it painted ([`sidecar::provider::Provider`]) and keeps the answer before anything else, fetches
+//!    the picture under guard, treats it and stores it with the character's columns in one transaction
+//!    ([`bucket::Buckets::put_avatar`]): the commit point, after which only warnings follow;
+//! 4. the bucket's warm list is filled, then everyone is told ([`sidecar::jobs::Announcer`], [`realtime::Realtime::announce`]).
+//!
 //! # The walk of an event
 //!
 //! A write of ours commits its row and an event of the outbox together ([`catalog::Catalog::put`]); a change elsewhere comes
@@ -56,6 +67,8 @@ pub mod telemetry;
 
 pub mod events;
 pub mod warm;
+
+pub mod sidecar;
 
 pub mod bucket;
 pub mod ingest;

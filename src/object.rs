@@ -53,6 +53,11 @@ impl BucketName {
         Self(format!("~local{index}").into())
     }
 
+    /// Where the answers of providers are kept until their jobs are done: the version is the job.
+    pub fn answers() -> Self {
+        Self("~answers".into())
+    }
+
     /// Reads back a name that was written by us, hidden ones too.
     pub(crate) fn stored(text: &str) -> Option<Self> {
         let name = Self::parse(text.strip_prefix('~').unwrap_or(text)).ok()?;

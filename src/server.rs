@@ -75,6 +75,10 @@ pub async fn run(service: Arc<Service>, entrances: Vec<Entrance>, shutdown: impl
         Ok(lanes) => lanes,
         Err(error) => return tracing::error!(%error, "the threads of the connections cannot be started"),
     };
+    // In front of an upstream nothing of ours is opened.
+    if service.api.backend.own().is_some() {
+        service.api.avatars.jobs.start(&service.tasks).await;
+    }
     service.api.events.start();
     let accepting = entrances.into_iter().map(|entrance| accept(&service, entrance, &lanes, &permits, &graceful));
     tokio::select! {

@@ -16,6 +16,7 @@ use crate::deliver::Deliver;
 use crate::events::EventMetrics;
 use crate::realtime::hub::HubUsage;
 use crate::render::Timings;
+use crate::sidecar::jobs::JobMetrics;
 
 /// Starts logging to standard error. A second call changes nothing.
 pub fn start_logs(log: &Log) {
@@ -83,6 +84,7 @@ pub struct Metrics {
     shed: Gauge<u64, AtomicU64>,
     /// Open connections.
     pub connections: Gauge,
+    pub jobs: JobMetrics,
     /// Counted by the events room.
     pub events: EventMetrics,
     /// Open websockets and event streams.
@@ -113,6 +115,7 @@ impl Default for Metrics {
             queue_background: Gauge::default(),
             shed: Gauge::default(),
             connections: Gauge::default(),
+            jobs: JobMetrics::default(),
             events: EventMetrics::default(),
             live_connections: Gauge::default(),
             live_topics: Gauge::default(),
@@ -153,6 +156,7 @@ impl Metrics {
         );
         registry.register("shed", "Requests refused because too much was waiting", self.shed.clone());
         registry.register("connections", "Open connections", self.connections.clone());
+        self.jobs.register(registry);
         self.register_events();
         self.register_live();
     }

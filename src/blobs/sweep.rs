@@ -38,6 +38,26 @@ impl Blobs {
         }
     }
 
+    /// The versions of one bucket that were written before `before`.
+    pub async fn old_in(&self, bucket: &BucketName, before: SystemTime) -> Result<Vec<Uuid>, BlobError> {
+        match &self.place {
+            Place::Disk => {
+                let mut found = Vec::new();
+                for file in std::fs::read_dir(self.folder_of(bucket)).into_iter().flatten().flatten() {
+                    let old = file.metadata().and_then(|metadata| metadata.modified()).is_ok_and(|time| time < before);
+                    found.extend(file.file_name().to_str().filter(|_| old).and_then(|name| name.parse::<Uuid>().ok()));
+                }
+                Ok(found)
+            }
+            Place::Store(store) => {
+                let prefix = object_store::path::Path::from(bucket.as_str());
+                let listed: Vec<_> = store.list(Some(&prefix)).try_collect().await?;
+                let old = listed.into_iter().filter(|meta| SystemTime::from(meta.last_modified) < before);
+                Ok(old.filter_map(|meta| meta.location.filename()?.parse().ok()).collect())
+            }
+        }
+    }
+
     /// Removes what arrived only in part and was left by a process that ended. Nothing younger than `age` is touched.
     pub fn sweep_incoming(&self, age: Duration) -> std::io::Result<u64> {
         let before = SystemTime::now() - age;

@@ -36,6 +36,12 @@ pub struct Door {
 }
 
 impl Door {
+    /// The same bucket with other settings, made of its own and of its limit.
+    pub(super) fn stricter(&self, settings: impl Fn(&BucketSettings, u64) -> BucketSettings) -> Self {
+        let settings = settings(&self.bucket.settings, self.limit);
+        Self { bucket: Bucket { settings, ..self.bucket.clone() }, limit: self.limit }
+    }
+
     /// Whether bytes that are here already, of this type, may come in.
     pub(super) fn holds(&self, mime_type: &str, size: u64) -> Result<(), BucketError> {
         if size > self.limit {
@@ -82,7 +88,7 @@ impl Buckets {
         incoming: Incoming,
         version: Uuid,
     ) -> Result<Put, BucketError> {
-        let (incoming, mime_type) = self.looked_at(door, &upload, incoming).await?;
+        let (incoming, mime_type) = self.looked_at(door, &upload.mime_type, incoming).await?;
         let object = upload.object;
         let (size, etag) = (incoming.size, incoming.etag.clone());
         let described = Described { mime_type: &mime_type, cache_control: &upload.cache_control };
@@ -123,21 +129,21 @@ impl Buckets {
     }
 
     /// Holds the bytes against the bucket's rules; what comes back may be other bytes of another type.
-    async fn looked_at(
+    pub(super) async fn looked_at(
         &self,
         door: &Door,
-        upload: &Upload,
+        declared: &str,
         incoming: Incoming,
     ) -> Result<(Incoming, String), BucketError> {
         let settings = &door.bucket.settings;
         if !looks(settings) {
-            return Ok((incoming, upload.mime_type.clone()));
+            return Ok((incoming, declared.to_owned()));
         }
         // A few at a time: each is in memory as a whole.
         let _permit = self.looking.acquire().await;
         let bytes = incoming.bytes().await?;
         let allowed = door.bucket.allowed_mime_types.as_deref();
-        let looked = ingest::look(&bytes, &upload.mime_type, allowed, &self.deliver.bounds.imaging)?;
+        let looked = ingest::look(&bytes, declared, allowed, &self.deliver.bounds.imaging)?;
         let Looked { mime_type, picture } = looked;
         let Some(probe) = picture else { return Ok((incoming, mime_type)) };
         let Some(work) = ingest::work(&probe, bytes.len() as u64, settings) else { return Ok((incoming, mime_type)) };

@@ -6,6 +6,7 @@
 mod buckets;
 mod change;
 mod deliveries;
+mod jobs;
 mod objects;
 mod outbox;
 mod rows;

@@ -3,6 +3,7 @@
 mod access;
 mod buckets;
 mod deliveries;
+mod jobs;
 mod listing;
 mod model;
 mod objects;
@@ -69,6 +70,15 @@ async fn contract(catalog: &Catalog, step: usize) {
     listing::callers_see_what_they_may(catalog, 11 * step).await;
     uploads::offset_moves_from_where_it_is(catalog).await;
     uploads::finished_or_given_up(catalog).await;
+    jobs::are_taken_once_by_priority_and_age(catalog).await;
+    jobs::of_a_dead_worker_are_resumed_and_it_may_write_no_more(catalog).await;
+    jobs::store_their_picture_with_row_and_columns_or_not_at_all(catalog).await;
+    jobs::are_cancelled_revived_and_buried(catalog).await;
+    jobs::wait_for_their_time_and_for_room(catalog).await;
+    jobs::are_the_same_under_the_same_key(catalog).await;
+    jobs::are_refused_beyond_the_budget(catalog).await;
+    jobs::run_once_each_with_many_workers(catalog).await;
+    jobs::kinksters_belong_to_whom_they_came_from(catalog).await;
     deliveries::go_out_in_order_per_subject(catalog).await;
     deliveries::come_with_their_event_or_not_at_all(catalog).await;
     deliveries::dead_letters_are_kept_revived_and_bounded(catalog).await;

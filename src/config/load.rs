@@ -14,6 +14,10 @@ const PREFIX: &str = "TINTYPE_";
 /// Variables that are not configuration keys: the file's own path, and the key that commands present to a server.
 const NOT_KEYS: [&str; 2] = ["TINTYPE_CONFIG", "TINTYPE_SERVICE_KEY"];
 
+/// The variable that OpenAI's own clients read; it counts where nothing of ours names a key.
+const OPENAI_KEY: &str = "OPENAI_API_KEY";
+const OPENAI_PATH: [&str; 3] = ["avatars", "openai", "key"];
+
 /// One thing that is wrong, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mistake {
@@ -58,7 +62,12 @@ pub fn load(
 ) -> Result<Config, Mistakes> {
     let mut mistakes = Vec::new();
     let mut table = file.map_or_else(Table::new, |path| read_file(path, &mut mistakes));
+    let variables: Vec<_> = variables.into_iter().collect();
+    let openai_key = variables.iter().find(|(name, key)| name == OPENAI_KEY && !key.trim().is_empty()).cloned();
     let from_environment = apply_variables(&mut table, variables, &mut mistakes);
+    if let Some((_, key)) = openai_key.filter(|_| !names_openai_key(&table)) {
+        put(&mut table, &OPENAI_PATH.map(str::to_owned), Value::String(key));
+    }
     apply_overrides(&mut table, overrides, &mut mistakes);
     let config = deserialize(table, &from_environment, &mut mistakes);
     check(&config, &mut mistakes);
@@ -94,6 +103,12 @@ fn apply_variables(
         }
     }
     keys
+}
+
+fn names_openai_key(table: &Table) -> bool {
+    let [avatars, openai, key] = OPENAI_PATH;
+    let own = table.get(avatars).and_then(|avatars| avatars.get(openai));
+    own.is_some_and(|own| own.get(key).is_some() || own.get("key_file").is_some())
 }
 
 fn apply_overrides(table: &mut Table, overrides: &Overrides, mistakes: &mut Vec<Mistake>) {
@@ -205,6 +220,7 @@ fn remove(table: &mut Table, keys: &[String]) -> bool {
 mod tests {
     use super::*;
     use crate::auth::RuleSet;
+    use crate::secret::Secret;
 
     fn with(variables: &[(&str, &str)]) -> Result<Config, Mistakes> {
         let owned = variables.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
@@ -231,6 +247,17 @@ mod tests {
         assert_eq!(config.jwt_secret.unwrap().reveal().len(), 32);
         assert_eq!(config.trusted_proxies.0.len(), 2);
         assert_eq!(config.buckets["photos"].url.as_ref().unwrap().to_string(), "https://a.example/x/");
+    }
+
+    #[test]
+    fn the_variable_of_openai_counts_where_nothing_of_ours_names_a_key() {
+        let key = |variables: &[(&str, &str)]| with(variables).unwrap().avatars.openai.secret_key().unwrap();
+        let theirs = ("OPENAI_API_KEY", "sk-theirs");
+        assert_eq!(key(&[theirs]), Some(Secret::new("sk-theirs")));
+        assert_eq!(key(&[("TINTYPE_AVATARS__OPENAI__KEY", "sk-ours"), theirs]), Some(Secret::new("sk-ours")));
+        assert_eq!(key(&[("OPENAI_API_KEY", "")]), None);
+        let broken = with(&[("OPENAI_API_KEY", "hidden key")]).unwrap_err().to_string();
+        assert!(broken.contains("avatars.openai.key:") && !broken.contains("hidden"), "{broken}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The API side: pages, readiness, metrics, purging, warming. Routed by axum, on the same port as the pictures.
+//! The API side: pages, readiness, metrics, purging, warming, avatars. Routed by axum, on the same port as the pictures.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,6 +14,7 @@ use axum::{Json, Router};
 use serde_json::json;
 
 use super::admin;
+use super::avatars::{self, AvatarDoor};
 use super::events::{self, EventDoors};
 use super::pages::Page;
 use super::realtime::Live;
@@ -25,6 +26,7 @@ use crate::deliver::Deliver;
 use crate::events::Events;
 use crate::object::{BucketName, ObjectKey};
 use crate::purge::{PurgeRequest, Scope};
+use crate::sidecar::studio::Studio;
 use crate::telemetry::Metrics;
 use crate::warm::Warmer;
 
@@ -68,6 +70,8 @@ pub struct Api {
     pub warmer: Arc<Warmer>,
     pub metrics: Arc<Metrics>,
     pub keys: Arc<Keys>,
+    pub studio: Arc<Studio>,
+    pub avatars: AvatarDoor,
     pub events: Arc<Events>,
     pub doors: EventDoors,
     /// Our own, which in front of an upstream hold nothing.
@@ -88,6 +92,7 @@ impl Api {
     /// Says from now on that we are going, and ends what would not end by itself.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
+        self.avatars.jobs.stop();
         self.live.iter().for_each(|live| live.close());
     }
 }
@@ -96,16 +101,17 @@ impl Api {
 const BODY_BYTES: usize = 4_000_000;
 
 /// A route: method, path, and what answers it.
-type Row = (Method, &'static str, fn() -> MethodRouter<Arc<Api>>);
+pub(super) type Row = (Method, &'static str, fn() -> MethodRouter<Arc<Api>>);
 
 /// Routes that see to their callers themselves.
-const OPEN: [Row; 9] = [
+const OPEN: [Row; 10] = [
     (Method::GET, "/", || get(super::pages::index)),
     (Method::GET, "/assets/{name}", || get(super::pages::asset)),
     (Method::GET, "/readyz", || get(ready)),
     (Method::GET, "/metrics", || get(metrics)),
     (Method::GET, "/openapi.json", || get(super::openapi::document)),
     (Method::POST, "/api/storage/store", || post(store_by_url)),
+    (Method::POST, "/api/avatars/prompt", || post(super::avatars::prompt)),
     (Method::POST, "/events", || post(events::ours)),
     (Method::POST, "/events/supabase", || post(events::supabase)),
     (Method::POST, "/events/s3", || post(events::s3)),
@@ -130,7 +136,7 @@ const SERVICE: [Row; 13] = [
 
 /// Method and path of every route of these tables.
 pub(super) fn routes() -> impl Iterator<Item = (Method, &'static str)> {
-    OPEN.into_iter().chain(SERVICE).map(|(method, path, _)| (method, path))
+    OPEN.into_iter().chain(avatars::ROUTES).chain(SERVICE).map(|(method, path, _)| (method, path))
 }
 
 fn table(rows: impl IntoIterator<Item = Row>) -> Router<Arc<Api>> {
@@ -143,8 +149,11 @@ pub(super) fn router(api: Arc<Api>) -> Router {
         .route("/storage/v1/{*path}", any(storage))
         // Each bucket has a limit of its own, counted on the stream.
         .layer(axum::extract::DefaultBodyLimit::disable());
+    // An upstream has a table and functions of its own.
+    let avatars = api.backend.own().map_or_else(Router::new, |_| table(avatars::ROUTES));
     let live = api.live.clone().map_or_else(Router::new, super::realtime::router);
     table(OPEN)
+        .merge(avatars)
         .merge(service)
         .merge(storage)
         .fallback(elsewhere)

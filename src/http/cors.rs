@@ -11,14 +11,14 @@ use super::body::Body;
 
 /// What browsers call. The rest (pages, `/metrics`, `/admin`) is not for other sites: where no key is asked for, a page
 /// that the operator happens to look at must not be able to read or purge.
-const API_PREFIXES: [&str; 5] = ["/storage/v1", "/functions/v1", "/realtime/v1", "/api", "/upload"];
+const API_PREFIXES: [&str; 6] = ["/storage/v1", "/functions/v1", "/realtime/v1", "/rest/v1", "/api", "/upload"];
 
 const ANY: HeaderValue = HeaderValue::from_static("*");
 const DAY: HeaderValue = HeaderValue::from_static("86400");
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
 /// What supabase-js and tus-js-client send.
 const SENT: &str = "authorization, apikey, x-client-info, x-upsert, content-type, cache-control, x-metadata, \
-    x-signature, range, if-none-match, if-modified-since, prefer, accept-profile, content-profile, x-region, \
+    x-signature, idempotency-key, range, if-none-match, if-modified-since, prefer, accept-profile, content-profile, x-region, \
     tus-resumable, upload-length, upload-defer-length, upload-offset, upload-metadata, upload-checksum, upload-concat, \
     x-http-method-override, x-requested-with, x-request-id";
 /// What they read, and what tells a person where an answer came from.

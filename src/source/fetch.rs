@@ -73,8 +73,13 @@ impl Trust {
         Ok(Self { origin: prefix.origin(), headers: sent })
     }
 
-    fn covers(&self, url: &Url) -> bool {
+    pub(crate) fn covers(&self, url: &Url) -> bool {
         url.origin() == self.origin
+    }
+
+    /// The headers for this origin; any other is refused.
+    pub(super) fn headers_for(&self, url: &Url) -> Result<HeaderMap, Refused> {
+        if self.covers(url) { Ok(self.headers.clone()) } else { Err(Refused::Host) }
     }
 }
 
@@ -146,6 +151,10 @@ impl Fetcher {
             }
         }
         Err(SourceError::Redirects)
+    }
+
+    pub(super) fn trusted(&self) -> &Client {
+        &self.trusted
     }
 
     /// Whether anything answers HTTP at `url`, whatever it says.
@@ -224,7 +233,7 @@ fn redirect_target(url: &Url, response: &Response) -> Option<Url> {
 }
 
 /// Why no answer came: the guard inside the resolver is asked first, everything else means unreachable.
-fn unanswered(error: reqwest::Error) -> SourceError {
+pub(super) fn unanswered(error: reqwest::Error) -> SourceError {
     let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
     while let Some(current) = cause {
         if let Some(refused) = current.downcast_ref::<Refused>() {

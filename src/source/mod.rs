@@ -1,7 +1,8 @@
 //! Where original bytes come from: folders, HTTP origins, object stores, and guarded fetches of strangers' URLs.
 //!
 //! Every source answers the same question, [`Source::open`]: the bytes behind a key, unless they are still the ones that
-//! the caller knows. Nothing here writes, caches or decodes pictures. The one way out to HTTP is [`Fetcher::get`].
+//! the caller knows. Nothing here caches or decodes pictures. The ways out to HTTP are [`Fetcher::get`] and, to
+//! servers that the operator named, [`Fetcher::post`].
 
 mod addresses;
 mod body;
@@ -16,6 +17,7 @@ mod folder;
 mod folder_tests;
 mod guard;
 mod http_origin;
+mod post;
 mod remote;
 #[cfg(test)]
 #[path = "../../tests/support/origin.rs"]
@@ -43,6 +45,7 @@ pub use self::fetch::{
 pub use self::folder::FolderSource;
 pub use self::guard::{HostPort, Refused, SystemResolver};
 pub use self::http_origin::{HttpSource, encoded_key, read_original};
+pub use self::post::{Answered, PostRequest};
 pub use self::remote::RemoteSource;
 pub use self::store::{StoreSource, said};
 pub use self::store_setup::store_from_url;

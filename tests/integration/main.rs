@@ -5,6 +5,9 @@
 mod access;
 mod admin;
 mod auth;
+mod avatar_prompts;
+mod avatars;
+mod avatars_crash;
 mod cache;
 mod dialects;
 mod edge;
@@ -15,6 +18,8 @@ mod openapi;
 mod origin_faults;
 mod pictures;
 mod process;
+mod provider;
+mod provider_clients;
 mod purge;
 mod readme;
 mod realtime;

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::support::origin::{Origin, Reply};
 use crate::support::{files_below, fixtures, service_key};
 
 /// A served process that is killed when dropped.
@@ -29,6 +30,8 @@ fn configured(mut command: Command) -> Command {
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("TINTYPE_")) {
         command.env_remove(name);
     }
+    // Nobody's own key is to be used by a test.
+    command.env_remove("OPENAI_API_KEY");
     command.env("TINTYPE_JWT_SECRET", crate::support::SECRET).env("TINTYPE_LOG__LEVEL", "info");
     command
 }
@@ -42,7 +45,7 @@ pub fn serve(data: &Path, arguments: &[&str]) -> Process {
     start(command)
 }
 
-fn start(mut command: Command) -> Process {
+pub fn start(mut command: Command) -> Process {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -121,6 +124,34 @@ fn doctor_tries_a_real_picture_and_names_a_remedy_for_each_fault() {
     let lines: Vec<&str> = text.lines().collect();
     let fault = lines.iter().position(|line| line.starts_with("fault")).unwrap();
     assert!(lines[fault].contains("bucket web") && lines[fault + 1].contains('→'), "{text}");
+}
+
+#[test]
+fn doctor_asks_which_models_are_there_and_names_their_successors() {
+    let provider = Origin::start();
+    let rows = r#"{"data":[{"id":"gpt-image-2"},{"id":"gpt-image-1.5","shutdown_date":"2999-01-02"}]}"#;
+    provider.serve("/v1/models", Reply::ok("application/json", rows));
+    let data = tempfile::tempdir().unwrap();
+    let run = || {
+        let mut command = command();
+        command.env("OPENAI_API_KEY", "sk-hidden").env("TINTYPE_AVATARS__OPENAI__BASE_URL", provider.url("/v1"));
+        command.env("TINTYPE_AVATARS__MODEL", "dall-e-3, gpt-image-1.5, gpt-image-2");
+        let output = command.args(["doctor", "--data", data.path().to_str().unwrap(), "--bucket", &photos()]).output();
+        let text = String::from_utf8(output.unwrap().stdout).unwrap();
+        assert!(!text.contains("hidden"), "{text}");
+        text
+    };
+    let text = run();
+    for part in [
+        "model dall-e-3: not among the provider's models",
+        "put gpt-image-2.6-flare in its place",
+        "model gpt-image-1.5: available until 2999-01-02",
+        "model gpt-image-2: available",
+    ] {
+        assert!(text.contains(part), "{part} is missing from\n{text}");
+    }
+    provider.serve("/v1/models", Reply::new(401, "{}"));
+    assert!(run().contains("the provider does not accept the key"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

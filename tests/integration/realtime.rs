@@ -1,5 +1,6 @@
 //! Topics over real sockets: both protocols, broadcasts over HTTP, Server-Sent Events, and their limits.
 
+mod avatars;
 mod broadcasts;
 mod client;
 mod crowd;

@@ -89,14 +89,14 @@ impl Setup {
         let address = listener.local_addr().unwrap();
         let mut config = self.config();
         config.listen = address;
-        let app = App::build(&config, Front::Status).await.unwrap();
+        let app = Box::pin(App::build(&config, Front::Status)).await.unwrap();
         let entrances = vec![Entrance { listener, door: Door::Public, tls: app.take_tls() }];
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = tokio::spawn(server::run(Arc::clone(&app.service), entrances, async {
             stopped.await.ok();
         }));
-        let realtime = Arc::clone(&app.realtime);
-        Running { address, realtime, client: client(), stop: Some(stop), serving, _data: Arc::clone(&self.data) }
+        let (realtime, data) = (Arc::clone(&app.realtime), Arc::clone(&self.data));
+        Running { address, app, realtime, client: client(), stop: Some(stop), serving, data }
     }
 }
 
@@ -114,16 +114,22 @@ fn client() -> reqwest::Client {
 /// A server that serves until it is dropped or stopped.
 pub struct Running {
     pub address: SocketAddr,
+    pub app: Arc<App>,
     pub realtime: Arc<Realtime>,
     client: reqwest::Client,
     stop: Option<oneshot::Sender<()>>,
     serving: JoinHandle<()>,
-    _data: Arc<TempDir>,
+    data: Arc<TempDir>,
 }
 
 impl Running {
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
+    }
+
+    /// The data folder.
+    pub fn data(&self) -> PathBuf {
+        self.data.path().join("data")
     }
 
     /// GET with these headers.

@@ -62,15 +62,27 @@ impl Postgres {
 
     async fn try_put(&self, caller: &Caller, new: NewObject, upsert: bool) -> Result<Put, CatalogError> {
         let mut tx = self.begin().await?;
-        let (object, old) = write_as(&mut tx, caller, new, upsert).await?;
-        become_owner(&mut tx).await?;
-        adopt(&mut tx, &object.id.bucket, object.version).await?;
+        let put = self.write_object(&mut tx, caller, new, upsert).await?;
+        tx.commit().await?;
+        Ok(put)
+    }
+
+    /// A put within a transaction that is more than that, and the owner's afterwards.
+    pub(super) async fn write_object(
+        &self,
+        tx: &mut PgConnection,
+        caller: &Caller,
+        new: NewObject,
+        upsert: bool,
+    ) -> Result<Put, CatalogError> {
+        let (object, old) = write_as(tx, caller, new, upsert).await?;
+        become_owner(tx).await?;
+        adopt(tx, &object.id.bucket, object.version).await?;
         if let Some(old) = old.as_ref().filter(|old| old.version != object.version) {
-            note_stale(&mut tx, std::slice::from_ref(old)).await?;
+            note_stale(tx, std::slice::from_ref(old)).await?;
         }
         let kind = if old.is_some() { EventKind::Updated } else { EventKind::Created };
-        note_events(&mut tx, &[Event::of(kind, &object)]).await?;
-        tx.commit().await?;
+        note_events(tx, &[Event::of(kind, &object)]).await?;
         Ok(Put { object, replaced: old.is_some() })
     }
 

@@ -46,21 +46,33 @@ impl Sqlite {
         upsert: bool,
     ) -> Result<Put, CatalogError> {
         let mut tx = self.begin().await?;
-        buckets::require(&mut tx, &new.id.bucket).await?;
-        let old = find(&mut tx, &new.id).await?;
+        let put = self.write_object(&mut tx, caller, new, upsert).await?;
+        tx.commit().await?;
+        Ok(put)
+    }
+
+    /// [`Self::put`] within a transaction that is more than that.
+    pub(super) async fn write_object(
+        &self,
+        tx: &mut SqliteConnection,
+        caller: &Caller,
+        new: NewObject,
+        upsert: bool,
+    ) -> Result<Put, CatalogError> {
+        buckets::require(tx, &new.id.bucket).await?;
+        let old = find(tx, &new.id).await?;
         self.check_put(caller, &new.id, old.is_some(), upsert)?;
         let object = new.into_row(caller, old.as_ref());
         match &old {
-            Some(_) => replace(&mut tx, &object).await?,
-            None => insert(&mut tx, &object).await?,
+            Some(_) => replace(tx, &object).await?,
+            None => insert(tx, &object).await?,
         }
-        adopt(&mut tx, &object.id.bucket, object.version).await?;
+        adopt(tx, &object.id.bucket, object.version).await?;
         if let Some(old) = old.as_ref().filter(|old| old.version != object.version) {
-            note_stale(&mut tx, old, now()).await?;
+            note_stale(tx, old, now()).await?;
         }
         let kind = if old.is_some() { EventKind::Updated } else { EventKind::Created };
-        note_event(&mut tx, kind, &object).await?;
-        tx.commit().await?;
+        note_event(tx, kind, &object).await?;
         Ok(Put { object, replaced: old.is_some() })
     }
 

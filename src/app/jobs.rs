@@ -1,0 +1,81 @@
+//! Jobs, built from the configuration.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::StatusCode;
+
+use super::{AppError, fetcher, hops, wrong};
+use crate::bucket::Buckets;
+use crate::catalog::{Budget, Crowd};
+use crate::config::{AVATARS, Config};
+use crate::deliver::Deliver;
+use crate::http::AvatarDoor;
+use crate::object::BucketName;
+use crate::realtime::Realtime;
+use crate::sidecar::jobs::{Answers, JobSettings, Jobs, Parts, UrlFetcher};
+use crate::sidecar::studio::Studio;
+use crate::telemetry::Metrics;
+
+/// Seconds that browsers keep an avatar, as the app's clients set it.
+const MAX_AGE: u32 = 3600;
+
+pub(super) fn jobs(
+    config: &Config,
+    buckets: &Arc<Buckets>,
+    deliver: &Arc<Deliver>,
+    studio: &Arc<Studio>,
+    realtime: &Arc<Realtime>,
+    metrics: &Metrics,
+) -> Result<Arc<Jobs>, AppError> {
+    Ok(Jobs::new(Parts {
+        catalog: Arc::clone(&buckets.catalog),
+        buckets: Arc::clone(buckets),
+        deliver: Arc::clone(deliver),
+        studio: Arc::clone(studio),
+        realtime: Arc::clone(realtime),
+        answers: Answers::new(buckets.blobs.clone(), config.avatars.picture_bytes.0),
+        by_url: by_url(config)?,
+        settings: settings(config)?,
+        metrics: metrics.jobs.clone(),
+    }))
+}
+
+/// Who may come in with a cookie, and what is answered.
+pub(super) fn door(config: &Config, jobs: &Arc<Jobs>) -> AvatarDoor {
+    let own = config.public_urls().into_iter().map(|url| url.origin().ascii_serialization());
+    let origins = own.chain(config.avatars.allowed_origins.0.iter().cloned()).collect();
+    let accepted = StatusCode::from_u16(config.avatars.accepted_status).unwrap_or(StatusCode::ACCEPTED);
+    AvatarDoor { jobs: Arc::clone(jobs), origins, accepted }
+}
+
+fn by_url(config: &Config) -> Result<UrlFetcher, AppError> {
+    let hosts = config.fetch_hosts().map_err(|mistakes| wrong("storage.fetch_hosts", format!("{mistakes:?}")))?;
+    Ok(UrlFetcher::new(fetcher(config)?, hosts, hops(config)))
+}
+
+fn settings(config: &Config) -> Result<JobSettings, AppError> {
+    let avatars = &config.avatars;
+    let public_url = config.public_urls().into_iter().next();
+    Ok(JobSettings {
+        enabled: avatars.enabled,
+        workers: avatars.workers,
+        lease: Duration::from_secs(avatars.lease_seconds),
+        attempts: avatars.attempts,
+        first_pause: Duration::from_millis(avatars.retry_ms),
+        deadline: Duration::from_secs(avatars.deadline_seconds),
+        crowd: Crowd { running: avatars.running, running_per_user: avatars.running_per_user },
+        budget: Budget {
+            per_user_per_minute: avatars.per_user_per_minute,
+            per_user_per_day: avatars.per_user_per_day,
+            per_day: avatars.per_day,
+            spent_per_day: (avatars.dollars_per_day * 1e6).round() as u64,
+        },
+        bucket: BucketName::parse(AVATARS).map_err(|error| wrong("avatars", error.to_string()))?,
+        cache_control: format!("max-age={MAX_AGE}"),
+        first_wait: Duration::from_millis(config.events.warm_wait_ms),
+        public_url: public_url.ok_or_else(|| wrong("public_url", "is missing".to_owned()))?,
+        // What remains is for giving back what is not done.
+        drain: Duration::from_secs(config.limits.drain_seconds).mul_f64(0.8),
+    })
+}

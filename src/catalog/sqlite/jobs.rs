@@ -1,0 +1,16 @@
+//! Jobs and kinksters. There is one writer: what it reads first nobody changes before it is done.
+
+use sqlx::SqliteConnection;
+use sqlx::sqlite::{SqliteRow, SqliteTransaction};
+
+crate::catalog::jobs::job_store!(Sqlite, SqliteConnection, SqliteRow, "");
+
+impl Sqlite {
+    async fn begin_read(&self) -> Result<SqliteTransaction<'static>, CatalogError> {
+        Ok(self.readers.begin().await?)
+    }
+
+    async fn begin_alone(&self) -> Result<SqliteTransaction<'static>, CatalogError> {
+        self.begin().await
+    }
+}

@@ -1,0 +1,255 @@
+//! Jobs: claims, leases, steps, quotas. Each test leaves no job under way, since a claim takes whichever is next.
+
+use serde_json::json;
+use time::{Duration, OffsetDateTime};
+use uuid::Uuid;
+
+use super::{id, make_bucket, new_object};
+use crate::auth::Caller;
+use crate::catalog::{
+    Answered, AvatarWrite, Begun, Budget, Catalog, CatalogError, Claim, Crowd, Ended, Enqueued, Failure, Job, JobQuery,
+    JobState, JobStep, KinksterChange, NewJob, Quota,
+};
+
+const ROOMY: Budget =
+    Budget { per_user_per_minute: 10_000, per_user_per_day: 10_000, per_day: 10_000, spent_per_day: 1 << 40 };
+const CROWD: Crowd = Crowd { running: 1000, running_per_user: 1000 };
+
+fn now() -> OffsetDateTime {
+    OffsetDateTime::now_utc()
+}
+
+fn new_job(user: &str) -> NewJob {
+    NewJob {
+        user: user.to_owned(),
+        kinkster: None,
+        idempotency_key: None,
+        fingerprint: "f".to_owned(),
+        request: json!({"prompt": "a fox"}),
+        priority: 0,
+        deadline_at: now() + Duration::MINUTE,
+        estimate: 40_000,
+    }
+}
+
+async fn enqueue(catalog: &Catalog, new: NewJob) -> Job {
+    match catalog.enqueue_job(new, &ROOMY).await.unwrap() {
+        Enqueued::New(job) => *job,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn claim(lease: Duration) -> Claim {
+    Claim { worker: Uuid::new_v4(), until: now() + lease, crowd: CROWD, attempts: 3 }
+}
+
+async fn take(catalog: &Catalog) -> (Job, Uuid) {
+    let claim = claim(Duration::MINUTE);
+    (catalog.claim_job(&claim).await.unwrap().unwrap(), claim.worker)
+}
+
+fn failure() -> Failure {
+    Failure { code: "timeout".to_owned(), text: "It took too long".to_owned() }
+}
+
+pub async fn are_taken_once_by_priority_and_age(catalog: &Catalog) {
+    let (first, second) = (enqueue(catalog, new_job("j1")).await, enqueue(catalog, new_job("j1")).await);
+    let urgent = enqueue(catalog, NewJob { priority: 5, ..new_job("j2") }).await;
+    assert_eq!((first.state, first.step, first.attempts), (JobState::Queued, JobStep::Generating, 0));
+    for expected in [&urgent, &first, &second] {
+        let (job, worker) = take(catalog).await;
+        assert_eq!((job.id, job.state, job.attempts, job.worker), (expected.id, JobState::Running, 1, Some(worker)));
+        let done = catalog.finish_job(job.lease(worker)).await.unwrap().unwrap();
+        assert!(done.state == JobState::Completed && done.finished_at.is_some());
+        assert_eq!(catalog.finish_job(job.lease(worker)).await.unwrap(), None);
+    }
+    assert_eq!(catalog.claim_job(&claim(Duration::MINUTE)).await.unwrap(), None);
+    let mine = catalog.jobs(&JobQuery { user: Some("j1".to_owned()), limit: 1, ..JobQuery::default() }).await.unwrap();
+    assert_eq!(mine.iter().map(|job| job.id).collect::<Vec<_>>(), [second.id]);
+    let before = JobQuery { user: Some("j1".to_owned()), limit: 9, before: Some(second.id), ..JobQuery::default() };
+    assert_eq!(catalog.jobs(&before).await.unwrap().iter().map(|job| job.id).collect::<Vec<_>>(), [first.id]);
+}
+
+pub async fn of_a_dead_worker_are_resumed_and_it_may_write_no_more(catalog: &Catalog) {
+    enqueue(catalog, new_job("j3")).await;
+    let dead = claim(-Duration::SECOND);
+    let job = catalog.claim_job(&dead).await.unwrap().unwrap();
+    assert!(matches!(catalog.begin_paint(job.lease(dead.worker), &ROOMY).await, Ok(Begun::Job(_))));
+    let answered = Answered { config: json!({"model": "m"}), provider_url: None, cost: Some(30_000) };
+    catalog.note_answer(job.lease(dead.worker), &answered).await.unwrap().unwrap();
+    let (resumed, worker) = take(catalog).await;
+    assert_eq!((resumed.id, resumed.attempts, resumed.paints, resumed.spent), (job.id, 2, 1, 30_000));
+    assert_eq!(resumed.answered, Some(Answered { cost: None, ..answered }));
+    let stale = job.lease(dead.worker);
+    assert_eq!(catalog.renew_job(stale, now()).await, Ok(false));
+    assert_eq!(catalog.advance_job(stale, JobStep::Uploading).await, Ok(None));
+    assert_eq!(catalog.fail_job(stale, &failure()).await, Ok(None));
+    assert_eq!(catalog.renew_job(resumed.lease(worker), now() + Duration::MINUTE).await, Ok(true));
+    let advanced = catalog.advance_job(resumed.lease(worker), JobStep::Uploading).await.unwrap().unwrap();
+    assert_eq!((advanced.step, advanced.seq), (JobStep::Uploading, resumed.seq + 1));
+    let failed = catalog.fail_job(resumed.lease(worker), &failure()).await.unwrap().unwrap();
+    assert_eq!((failed.state, failed.failure), (JobState::Error, Some(failure())));
+}
+
+pub async fn store_their_picture_with_row_and_columns_or_not_at_all(catalog: &Catalog) {
+    make_bucket(catalog, "painted").await;
+    let kinkster = Uuid::new_v4();
+    enqueue(catalog, NewJob { kinkster: Some(kinkster), ..new_job("j4") }).await;
+    let (job, worker) = take(catalog).await;
+    let write = AvatarWrite {
+        lease: Some(job.lease(worker)),
+        kinkster: Some(kinkster),
+        user: "j4".to_owned(),
+        url: "https://a.example/x.png".to_owned(),
+        prompt: Some("a fox".to_owned()),
+        config: Some(json!({"model": "m"})),
+    };
+    let stranger = AvatarWrite { lease: Some(job.lease(Uuid::new_v4())), ..write.clone() };
+    let new = new_object("painted", "j4/x.png");
+    let refused = catalog.put_avatar(&Caller::service(), new.clone(), &stranger).await;
+    assert_eq!(refused, Err(CatalogError::Superseded));
+    assert_eq!(catalog.find_object(&id("painted", "j4/x.png")).await, Ok(None));
+    catalog.put_avatar(&Caller::service(), new, &write).await.unwrap();
+    let row = catalog.kinkster(kinkster).await.unwrap().unwrap();
+    assert_eq!((row.avatar_url, row.avatar_prompt), (Some(write.url.clone()), write.prompt.clone()));
+    assert_eq!(row.avatar_generation_config, write.config);
+    let stored = catalog.job(job.id).await.unwrap().unwrap();
+    assert_eq!(stored.stored.unwrap().path, "j4/x.png");
+    // Past the commit point nothing is taken back.
+    assert!(matches!(catalog.cancel_job(job.id).await, Ok(Some(Ended::TooLate(_)))));
+    catalog.finish_job(job.lease(worker)).await.unwrap().unwrap();
+}
+
+pub async fn are_cancelled_revived_and_buried(catalog: &Catalog) {
+    let queued = enqueue(catalog, new_job("j5")).await;
+    let Ok(Some(Ended::Cancelled(cancelled))) = catalog.cancel_job(queued.id).await else { panic!("not cancelled") };
+    assert_eq!((cancelled.state, cancelled.failure.unwrap().code), (JobState::Cancelled, "cancelled".to_owned()));
+    assert!(matches!(catalog.cancel_job(queued.id).await, Ok(Some(Ended::TooLate(_)))));
+    assert!(matches!(catalog.cancel_job(Uuid::new_v4()).await, Ok(None)));
+    let late = now() - Duration::SECOND;
+    assert!(matches!(catalog.revive_job(queued.id, late, &ROOMY).await, Ok(Enqueued::New(_))));
+    let buried = catalog.bury_jobs(3).await.unwrap();
+    assert_eq!(buried.iter().map(|job| (job.id, job.state)).collect::<Vec<_>>(), [(queued.id, JobState::Error)]);
+    let soon = now() + Duration::MINUTE;
+    for _ in 0..3 {
+        catalog.revive_job(queued.id, soon, &ROOMY).await.unwrap();
+        for _ in 0..3 {
+            catalog.claim_job(&claim(-Duration::SECOND)).await.unwrap().unwrap();
+        }
+        assert_eq!(catalog.claim_job(&claim(Duration::MINUTE)).await.unwrap(), None);
+        assert_eq!(catalog.bury_jobs(3).await.unwrap()[0].failure.as_ref().unwrap().code, "abandoned");
+    }
+}
+
+pub async fn wait_for_their_time_and_for_room(catalog: &Catalog) {
+    let (first, second) = (enqueue(catalog, new_job("j6")).await, enqueue(catalog, new_job("j6")).await);
+    let other = enqueue(catalog, new_job("j7")).await;
+    let narrow = |crowd| Claim { crowd, ..claim(Duration::MINUTE) };
+    let one_each = Crowd { running: 2, running_per_user: 1 };
+    let mut workers = Vec::new();
+    for expected in [&first, &other] {
+        let claim = narrow(one_each);
+        assert_eq!(catalog.claim_job(&claim).await.unwrap().unwrap().id, expected.id);
+        workers.push(claim.worker);
+    }
+    assert_eq!(catalog.claim_job(&narrow(one_each)).await.unwrap(), None);
+    assert_eq!(catalog.claim_job(&narrow(Crowd { running: 2, running_per_user: 9 })).await.unwrap(), None);
+    let later = now() + Duration::HOUR;
+    let postponed = catalog.postpone_job(first.lease(workers[0]), later, &failure()).await.unwrap().unwrap();
+    assert_eq!((postponed.state, postponed.attempts, postponed.failure), (JobState::Queued, 1, Some(failure())));
+    let released = catalog.release_job(other.lease(workers[1])).await.unwrap().unwrap();
+    assert_eq!((released.state, released.attempts), (JobState::Queued, 0));
+    for expected in [&second, &other] {
+        let (job, worker) = take(catalog).await;
+        assert_eq!(job.id, expected.id);
+        catalog.finish_job(job.lease(worker)).await.unwrap().unwrap();
+    }
+    assert_eq!(catalog.claim_job(&claim(Duration::MINUTE)).await.unwrap(), None);
+    catalog.cancel_job(first.id).await.unwrap();
+}
+
+pub async fn are_the_same_under_the_same_key(catalog: &Catalog) {
+    let keyed = || NewJob { idempotency_key: Some("k".to_owned()), ..new_job("j8") };
+    let job = enqueue(catalog, keyed()).await;
+    let none = Budget { per_user_per_minute: 0, ..ROOMY };
+    assert_eq!(catalog.enqueue_job(keyed(), &none).await, Ok(Enqueued::Known(Box::new(job.clone()))));
+    let other = NewJob { fingerprint: "g".to_owned(), ..keyed() };
+    assert_eq!(catalog.enqueue_job(other, &ROOMY).await, Ok(Enqueued::OtherRequest));
+    let somebody = enqueue(catalog, NewJob { user: "j9".to_owned(), ..keyed() }).await;
+    for id in [job.id, somebody.id] {
+        catalog.cancel_job(id).await.unwrap();
+    }
+}
+
+pub async fn are_refused_beyond_the_budget(catalog: &Catalog) {
+    let quota = async |budget: Budget, user: &str| match catalog.enqueue_job(new_job(user), &budget).await.unwrap() {
+        Enqueued::Refused(refused) => Some(refused.quota),
+        Enqueued::New(job) => {
+            catalog.cancel_job(job.id).await.unwrap();
+            None
+        }
+        other => panic!("{other:?}"),
+    };
+    let job = enqueue(catalog, new_job("j10")).await;
+    assert_eq!(quota(Budget { per_user_per_minute: 1, ..ROOMY }, "j10").await, Some(Quota::UserMinute));
+    assert_eq!(quota(Budget { per_user_per_minute: 1, ..ROOMY }, "j11").await, None);
+    assert_eq!(quota(Budget { per_user_per_day: 1, ..ROOMY }, "j10").await, Some(Quota::UserDay));
+    assert_eq!(quota(Budget { per_user_per_day: 1, ..ROOMY }, "j12").await, None);
+    assert_eq!(quota(Budget { per_day: 1, ..ROOMY }, "j12").await, Some(Quota::Day));
+    assert_eq!(quota(Budget { spent_per_day: 40_000, ..ROOMY }, "j12").await, Some(Quota::Money));
+    // What was cancelled before it was painted has cost nothing.
+    catalog.cancel_job(job.id).await.unwrap();
+    assert_eq!(quota(Budget { per_user_per_day: 1, ..ROOMY }, "j10").await, None);
+    // A refusal that was free is taken off, whatever comes after it.
+    enqueue(catalog, new_job("j13")).await;
+    let (job, worker) = take(catalog).await;
+    let none = Budget { spent_per_day: 0, ..ROOMY };
+    assert!(matches!(catalog.begin_paint(job.lease(worker), &none).await, Ok(Begun::Job(_))));
+    assert!(matches!(catalog.begin_paint(job.lease(worker), &none).await, Ok(Begun::Refused(_))));
+    assert_eq!(catalog.begin_paint(job.lease(Uuid::new_v4()), &ROOMY).await, Ok(Begun::Lost));
+    let forgiven = catalog.forgive_paint(job.lease(worker)).await.unwrap().unwrap();
+    assert_eq!((forgiven.paints, forgiven.spent), (0, 0));
+    catalog.fail_job(job.lease(worker), &failure()).await.unwrap();
+    assert_eq!(quota(Budget { per_user_per_day: 1, ..ROOMY }, "j13").await, None);
+}
+
+pub async fn run_once_each_with_many_workers(catalog: &Catalog) {
+    for number in 0..40 {
+        enqueue(catalog, new_job(&format!("many{}", number % 7))).await;
+    }
+    let work = (0..8).map(|_| async {
+        let mut taken = Vec::new();
+        loop {
+            let claim = claim(Duration::MINUTE);
+            let Some(job) = catalog.claim_job(&claim).await.unwrap() else { return taken };
+            tokio::task::yield_now().await;
+            catalog.finish_job(job.lease(claim.worker)).await.unwrap().unwrap();
+            taken.push(job.id);
+        }
+    });
+    let mut taken: Vec<Uuid> = futures_util::future::join_all(work).await.concat();
+    assert_eq!(taken.len(), 40);
+    taken.sort_unstable();
+    taken.dedup();
+    assert_eq!(taken.len(), 40);
+}
+
+pub async fn kinksters_belong_to_whom_they_came_from(catalog: &Catalog) {
+    let kinkster = Uuid::new_v4();
+    let named = |name: &str| KinksterChange { name: Some(Some(name.to_owned())), ..KinksterChange::default() };
+    let job = enqueue(catalog, NewJob { kinkster: Some(kinkster), ..new_job("ann") }).await;
+    catalog.cancel_job(job.id).await.unwrap();
+    let theft = NewJob { kinkster: Some(kinkster), ..new_job("bob") };
+    assert_eq!(catalog.enqueue_job(theft, &ROOMY).await, Ok(Enqueued::NotTheirs));
+    assert_eq!(catalog.put_kinkster(kinkster, "bob", &named("x")).await, Err(CatalogError::Denied));
+    let row = catalog.put_kinkster(kinkster, "ann", &named("Fox")).await.unwrap();
+    assert_eq!((row.name.as_deref(), row.user.as_str(), row.is_active), (Some("Fox"), "ann", true));
+    assert_eq!(catalog.change_kinkster(kinkster, Some("bob"), &named("x")).await, Ok(None));
+    let url = KinksterChange { avatar_url: Some(Some("u".to_owned())), ..KinksterChange::default() };
+    let changed = catalog.change_kinkster(kinkster, Some("ann"), &url).await.unwrap().unwrap();
+    assert_eq!((changed.name.as_deref(), changed.avatar_url.as_deref()), (Some("Fox"), Some("u")));
+    assert_eq!(catalog.kinksters("ann", 10, 0).await.unwrap().len(), 1);
+    assert_eq!(catalog.remove_kinkster(kinkster, Some("bob")).await, Ok(false));
+    assert_eq!(catalog.remove_kinkster(kinkster, Some("ann")).await, Ok(true));
+    assert_eq!(catalog.kinkster(kinkster).await, Ok(None));
+}

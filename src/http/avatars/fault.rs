@@ -1,0 +1,133 @@
+//! The avatar routes' refusals beside those of a request's fields: `{error, details?}`.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use http::header::{CACHE_CONTROL, RETRY_AFTER};
+use http::{HeaderValue, StatusCode};
+use serde_json::{Value, json};
+
+use super::AvatarFault;
+use crate::catalog::{CatalogError, QuotaExceeded};
+use crate::sidecar::field::FieldError;
+use crate::sidecar::jobs::JobError;
+
+/// Why a job route does not do what was asked.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Fault {
+    Avatar(AvatarFault),
+    Forbidden(&'static str),
+    NotFound(&'static str),
+    /// What is asked does not fit what is there.
+    Conflict(&'static str),
+    OtherRequest,
+    Quota(QuotaExceeded),
+    Disabled,
+    Told {
+        status: StatusCode,
+        error: String,
+        details: Value,
+    },
+    Internal,
+}
+
+impl Fault {
+    pub(super) fn bad_request(error: impl Into<String>) -> Self {
+        Self::told(StatusCode::BAD_REQUEST, error)
+    }
+
+    pub(super) fn told(status: StatusCode, error: impl Into<String>) -> Self {
+        Self::Told { status, error: error.into(), details: Value::Null }
+    }
+
+    fn status(&self) -> StatusCode {
+        match self {
+            // Answered by itself.
+            Self::Avatar(_) | Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Forbidden(_) => StatusCode::FORBIDDEN,
+            Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::Conflict(_) => StatusCode::CONFLICT,
+            Self::OtherRequest => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Quota(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Disabled => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Told { status, .. } => *status,
+        }
+    }
+
+    fn text(&self) -> &str {
+        match self {
+            Self::Avatar(_) | Self::Internal => "Internal Server Error",
+            Self::Forbidden(text) | Self::NotFound(text) | Self::Conflict(text) => text,
+            Self::OtherRequest => "This Idempotency-Key was used for another request",
+            Self::Quota(_) => "Rate limit exceeded. Please try again later.",
+            Self::Disabled => "Avatars are switched off; please try again later",
+            Self::Told { error, .. } => error,
+        }
+    }
+
+    fn details(&self) -> Value {
+        match self {
+            Self::Quota(refused) => json!({"quota": refused.quota.as_str()}),
+            Self::Told { details, .. } => details.clone(),
+            _ => Value::Null,
+        }
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Quota(refused) => Some(refused.retry_after),
+            Self::Disabled => Some(Duration::from_secs(60)),
+            _ => None,
+        }
+    }
+}
+
+impl IntoResponse for Fault {
+    fn into_response(self) -> Response {
+        if let Self::Avatar(fault) = self {
+            return fault.into_response();
+        }
+        let mut body = json!({"error": self.text()});
+        let details = self.details();
+        if !details.is_null() {
+            body["details"] = details;
+        }
+        let mut response = (self.status(), Json(body)).into_response();
+        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(pause) = self.retry_after() {
+            let seconds = pause.as_secs_f64().ceil().max(1.0) as u64;
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+impl From<AvatarFault> for Fault {
+    fn from(fault: AvatarFault) -> Self {
+        Self::Avatar(fault)
+    }
+}
+
+impl From<FieldError> for Fault {
+    fn from(error: FieldError) -> Self {
+        Self::Avatar(error.into())
+    }
+}
+
+impl From<CatalogError> for Fault {
+    fn from(error: CatalogError) -> Self {
+        tracing::error!(%error, "the catalogue failed");
+        Self::Internal
+    }
+}
+
+impl From<JobError> for Fault {
+    fn from(error: JobError) -> Self {
+        match error {
+            JobError::Disabled => Self::Disabled,
+            JobError::Provider(error) => Self::Avatar(error.into()),
+            JobError::Catalog(error) => error.into(),
+        }
+    }
+}

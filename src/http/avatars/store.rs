@@ -1,0 +1,84 @@
+//! `POST /api/kinksters/avatar/store`: a picture behind a URL becomes somebody's avatar.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use url::Url;
+use uuid::Uuid;
+
+use super::NO_STORE;
+use super::fault::Fault;
+use super::session::{self, user_of};
+use crate::bucket::BucketError;
+use crate::http::api::Api;
+use crate::ingest::IngestError;
+use crate::sidecar::field::parse;
+use crate::sidecar::jobs::StoreError;
+use crate::source::SourceError;
+
+#[derive(Debug, Deserialize)]
+struct Asked {
+    image_url: Option<String>,
+    #[serde(alias = "kinksterId")]
+    kinkster_id: Option<Uuid>,
+    user_id: Option<Uuid>,
+}
+
+pub(super) async fn store(State(api): State<Arc<Api>>, request: Request) -> Response {
+    match stored(&api, request).await {
+        Ok(answer) => (NO_STORE, Json(answer)).into_response(),
+        Err(fault) => fault.into_response(),
+    }
+}
+
+async fn stored(api: &Api, request: Request) -> Result<Value, Fault> {
+    let (head, body) = request.into_parts();
+    let caller = session::caller(api, &head)?;
+    let body = session::read(api, body).await?;
+    let Asked { image_url, kinkster_id, user_id } = parse(&body)?;
+    let user = user_of(&caller, user_id)?;
+    let url =
+        image_url.filter(|url| !url.trim().is_empty()).ok_or_else(|| Fault::bad_request("image_url is required"))?;
+    let url = Url::parse(url.trim()).map_err(|_| Fault::bad_request("image_url must be a URL"))?;
+    let written = api.avatars.jobs.store_url(&user, kinkster_id, &url).await.map_err(refused)?;
+    Ok(json!({
+        "storage_url": written.url,
+        "storage_path": written.object.id.key.as_str(),
+        "content_type": written.object.mime_type,
+        "size": written.object.size,
+    }))
+}
+
+fn refused(error: StoreError) -> Fault {
+    let told = |status: u16, text: &str| {
+        Fault::told(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), text)
+    };
+    match error {
+        StoreError::NotTheirs => Fault::Forbidden("This kinkster belongs to somebody else"),
+        StoreError::Busy => told(503, "Too much is being fetched; please try again"),
+        StoreError::Source(error) => match &error {
+            SourceError::Refused(_) => told(403, "This host is not allowed"),
+            SourceError::TooManyBytes { .. } => told(413, "The picture is too large"),
+            SourceError::Slow => told(504, "The other side took too long"),
+            other => told(502, &format!("The picture could not be fetched: {}", other.public_text())),
+        },
+        StoreError::Bucket(BucketError::Ingest(error)) => match error {
+            IngestError::TooLarge => told(413, "The picture is too large"),
+            IngestError::Type(_) | IngestError::MalformedType => {
+                told(415, "Only PNG, JPEG and WebP pictures are stored")
+            }
+            IngestError::Corrupt => told(422, "The picture is damaged or incomplete"),
+            IngestError::TooManyPixels => told(422, "The picture has too many pixels"),
+        },
+        StoreError::Bucket(BucketError::Busy(_)) => told(503, "The server is busy, please try again"),
+        StoreError::Bucket(error) => {
+            tracing::error!(%error, "a picture could not be stored");
+            Fault::Internal
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! Jobs: one pipeline, whoever waits for it.
+//!
+//! A request becomes a row of the catalogue ([`Jobs::enqueue`]); workers take rows and walk them ([`Jobs::start`]); what they reach is
+//! told ([`Announcer`]) and can be asked for at any time. Nothing of a job lives in this process alone.
+
+mod answers;
+mod by_url;
+mod metrics;
+mod owners;
+mod progress;
+mod trouble;
+mod walk;
+mod warm;
+mod work;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+use uuid::Uuid;
+
+pub use answers::Answers;
+pub use by_url::{StoreError, UrlFetcher};
+pub use metrics::JobMetrics;
+pub use owners::KinksterOwners;
+pub use progress::{Announcer, EVENT, Progress, shown, timestamp};
+pub use walk::Written;
+
+use super::prompt::Prompt;
+use super::provider::{PaintRequest, ProviderError, Quality, Size};
+use super::studio::Studio;
+use crate::bucket::Buckets;
+use crate::catalog::{Budget, Catalog, CatalogError, Crowd, Ended, Enqueued, Job, JobQuery, NewJob};
+use crate::deliver::Deliver;
+use crate::object::BucketName;
+use crate::realtime::Realtime;
+
+/// How jobs are worked on.
+#[derive(Clone, Debug)]
+pub struct JobSettings {
+    /// `false`: nothing is painted, and nothing more is taken on.
+    pub enabled: bool,
+    pub workers: usize,
+    /// A worker that has not been heard of for so long is gone.
+    pub lease: Duration,
+    /// How often a job is taken before it is given up.
+    pub attempts: u32,
+    /// Pause before the second attempt; it doubles from then on.
+    pub first_pause: Duration,
+    /// From a request to its painted picture.
+    pub deadline: Duration,
+    pub crowd: Crowd,
+    pub budget: Budget,
+    pub bucket: BucketName,
+    /// `max-age=3600`.
+    pub cache_control: String,
+    /// How long a stored picture waits for its warm list before it is announced.
+    pub first_wait: Duration,
+    /// What our URLs begin with.
+    pub public_url: Url,
+    /// How long a shutdown waits for what is being painted.
+    pub drain: Duration,
+}
+
+/// What jobs are built from.
+#[derive(Debug)]
+pub struct Parts {
+    pub catalog: Arc<Catalog>,
+    pub buckets: Arc<Buckets>,
+    pub deliver: Arc<Deliver>,
+    pub studio: Arc<Studio>,
+    pub realtime: Arc<Realtime>,
+    pub answers: Answers,
+    pub by_url: UrlFetcher,
+    pub settings: JobSettings,
+    pub metrics: JobMetrics,
+}
+
+/// Jobs and their workers.
+#[derive(Debug)]
+pub struct Jobs {
+    pub catalog: Arc<Catalog>,
+    buckets: Arc<Buckets>,
+    deliver: Arc<Deliver>,
+    studio: Arc<Studio>,
+    answers: Answers,
+    by_url: UrlFetcher,
+    settings: JobSettings,
+    pub announcer: Announcer,
+    metrics: JobMetrics,
+    /// The jobs of this process's workers, to be cut short.
+    under_way: Mutex<HashMap<Uuid, CancellationToken>>,
+    /// Rung when there may be something to take.
+    ring: Notify,
+    /// Nothing more is taken.
+    stopping: CancellationToken,
+}
+
+/// One picture for somebody.
+#[derive(Clone, Debug)]
+pub struct Order {
+    pub user: String,
+    pub kinkster: Option<Uuid>,
+    pub request: PaintRequest,
+    /// The client's own name for this request: sent twice, it is done once.
+    pub key: Option<String>,
+}
+
+/// Why nothing was taken on.
+#[derive(Debug, thiserror::Error)]
+pub enum JobError {
+    #[error("avatars are switched off")]
+    Disabled,
+    #[error(transparent)]
+    Provider(#[from] ProviderError),
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+}
+
+/// What is painted, as a row keeps it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Kept {
+    prompt: String,
+    size: Size,
+    quality: Quality,
+}
+
+impl Kept {
+    fn of(request: &PaintRequest) -> Self {
+        Self { prompt: request.prompt.as_str().to_owned(), size: request.size, quality: request.quality }
+    }
+
+    fn request(&self) -> Result<PaintRequest, String> {
+        Ok(PaintRequest { prompt: Prompt::parse(&self.prompt)?, size: self.size, quality: self.quality })
+    }
+}
+
+impl Jobs {
+    pub fn new(parts: Parts) -> Arc<Self> {
+        let Parts { catalog, buckets, deliver, studio, realtime, answers, by_url, settings, metrics } = parts;
+        Arc::new(Self {
+            catalog,
+            buckets,
+            deliver,
+            studio,
+            answers,
+            by_url,
+            settings,
+            announcer: Announcer::new(realtime),
+            metrics,
+            under_way: Mutex::default(),
+            ring: Notify::new(),
+            stopping: CancellationToken::new(),
+        })
+    }
+
+    /// Takes an order on, if there is room for it. The same order under the same key is the job that is there.
+    pub async fn enqueue(&self, order: Order) -> Result<Enqueued, JobError> {
+        if !self.settings.enabled {
+            return Err(JobError::Disabled);
+        }
+        let plan = self.studio.provider.plan(order.request.size, order.request.quality)?;
+        let request = serde_json::to_value(Kept::of(&order.request)).unwrap_or_default();
+        let asked = format!("{request}{:?}", order.kinkster);
+        let new = NewJob {
+            user: order.user,
+            kinkster: order.kinkster,
+            idempotency_key: order.key,
+            fingerprint: blake3::hash(asked.as_bytes()).to_hex().to_string(),
+            request,
+            priority: 0,
+            deadline_at: self.deadline(),
+            estimate: plan.cost.unwrap_or_default().0,
+        };
+        Ok(self.entered(self.catalog.enqueue_job(new, &self.settings.budget).await?))
+    }
+
+    /// Takes a failed or cancelled job up again; it resumes after its last step.
+    pub async fn retry(&self, id: Uuid) -> Result<Enqueued, JobError> {
+        if !self.settings.enabled {
+            return Err(JobError::Disabled);
+        }
+        Ok(self.entered(self.catalog.revive_job(id, self.deadline(), &self.settings.budget).await?))
+    }
+
+    fn entered(&self, enqueued: Enqueued) -> Enqueued {
+        match &enqueued {
+            Enqueued::New(job) => {
+                self.metrics.count("enqueued");
+                self.announcer.announce(job);
+                self.ring.notify_one();
+            }
+            Enqueued::Refused(refused) => self.metrics.refuse(refused.quota),
+            Enqueued::Known(_) | Enqueued::OtherRequest | Enqueued::NotTheirs => {}
+        }
+        enqueued
+    }
+
+    /// Cancels a job whose picture is not stored yet.
+    pub async fn cancel(&self, id: Uuid) -> Result<Option<Ended>, CatalogError> {
+        let ended = self.catalog.cancel_job(id).await?;
+        if let Some(Ended::Cancelled(job)) = &ended {
+            if let Some(token) = self.under_way.lock().get(&id) {
+                token.cancel();
+            }
+            self.metrics.count("cancelled");
+            self.announcer.announce(job);
+        }
+        Ok(ended)
+    }
+
+    pub async fn job(&self, id: Uuid) -> Result<Option<Job>, CatalogError> {
+        self.catalog.job(id).await
+    }
+
+    pub async fn list(&self, query: &JobQuery) -> Result<Vec<Job>, CatalogError> {
+        self.catalog.jobs(query).await
+    }
+
+    /// The job once it has ended, whichever node it ran on. Whoever stops waiting changes nothing.
+    pub async fn ended(&self, id: Uuid) -> Result<Option<Job>, CatalogError> {
+        /// How often the catalogue is asked although nothing was heard: the job may run on another node.
+        const LOOK: Duration = Duration::from_secs(1);
+        let mut heard = self.announcer.subscribe();
+        loop {
+            match self.catalog.job(id).await? {
+                Some(job) if !job.state.is_final() => {}
+                ended => return Ok(ended),
+            }
+            let end = async {
+                loop {
+                    match heard.recv().await {
+                        Ok(progress) if progress.job_id != id || !progress.state.is_final() => {}
+                        _ => return,
+                    }
+                }
+            };
+            // A late answer is as good as a heard one.
+            let _ = tokio::time::timeout(LOOK, end).await;
+        }
+    }
+
+    fn deadline(&self) -> OffsetDateTime {
+        OffsetDateTime::now_utc() + self.settings.deadline
+    }
+}

@@ -1,0 +1,43 @@
+//! What is needed to paint: the prompts, the provider, and the way to its pictures.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::character::{CharacterData, Props};
+use super::field::{FieldError, object};
+use super::prompt::{CustomPrompt, PresetName, PromptBook};
+use super::provider::{PaintRequest, PictureFetcher, Provider, Quality, Size};
+
+/// Everything that painting needs.
+#[derive(Debug)]
+pub struct Studio {
+    pub prompts: PromptBook,
+    pub provider: Arc<dyn Provider>,
+    pub pictures: PictureFetcher,
+}
+
+/// What is asked for one picture, by the names that the app uses. Whatever is not named here is ignored.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Wishes {
+    #[serde(default, alias = "characterData", deserialize_with = "object")]
+    pub character_data: Option<CharacterData>,
+    /// In place of `character_data.props`.
+    #[serde(default, deserialize_with = "object")]
+    pub props: Option<Props>,
+    #[serde(alias = "customPrompt")]
+    pub custom_prompt: Option<CustomPrompt>,
+    pub size: Option<Size>,
+    pub quality: Option<Quality>,
+    pub preset: Option<PresetName>,
+}
+
+impl Studio {
+    /// The request that the wishes make.
+    pub fn request(&self, wishes: Wishes) -> Result<PaintRequest, FieldError> {
+        let character = wishes.character_data.ok_or_else(|| FieldError::required("character_data"))?;
+        let character = character.with_props(wishes.props);
+        let prompt = self.prompts.build(&character, wishes.custom_prompt.as_ref(), wishes.preset.as_ref())?;
+        Ok(PaintRequest { prompt, size: wishes.size.unwrap_or_default(), quality: wishes.quality.unwrap_or_default() })
+    }
+}
