@@ -12,6 +12,7 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use parking_lot::Mutex;
+use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 
 /// The owned task ended without a result: it panicked, or the runtime is going away.
@@ -71,14 +72,22 @@ where
         }
         let number = table.next;
         table.next += 1;
+        let (sender, receiver) = oneshot::channel();
+        let landing = receiver.map(|ended| ended.map_err(|_| Aborted)).boxed().shared();
+        table.flights.insert(key.clone(), Flight { number, landing: landing.clone() });
+        // A runtime that is going away drops the task at once, in here, and the cleanup wants the table.
+        drop(table);
         let cleanup = Cleanup { table: Arc::clone(&self.table), key: key.clone(), number };
         let task = work();
-        let handle = self.tasks.spawn(async move {
-            let _cleanup = cleanup;
-            task.await
+        self.tasks.spawn(async move {
+            // The key is free before anyone hears of the result, or that there is none.
+            let sender = sender;
+            let cleanup = cleanup;
+            let result = task.await;
+            drop(cleanup);
+            // Nobody may be waiting any more.
+            let _ = sender.send(result);
         });
-        let landing = handle.map(|ended| ended.map_err(|_| Aborted)).boxed().shared();
-        table.flights.insert(key.clone(), Flight { number, landing: landing.clone() });
         (Part::Leader, landing)
     }
 
@@ -158,6 +167,26 @@ mod tests {
         assert_eq!((leader.await, follower.await), (Err(Aborted), Err(Aborted)));
         let (part, landing) = fills.join(&1, || async { 3 });
         assert_eq!((part, landing.await), (Part::Leader, Ok(3)));
+    }
+
+    #[test]
+    fn a_runtime_that_goes_away_ends_the_work_that_begins_in_it() {
+        let fills: Arc<Fills<u8, u8>> = Arc::new(Fills::new(TaskTracker::new()));
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+        let (began, waiting) = std::sync::mpsc::channel();
+        let (ended, result) = std::sync::mpsc::channel();
+        let joined = Arc::clone(&fills);
+        runtime.spawn(async move {
+            began.send(()).unwrap();
+            // Blocks its worker; the other one closes the list of tasks meanwhile.
+            std::thread::sleep(std::time::Duration::from_millis(200));
+            let (part, landing) = joined.join(&1, || async { 2 });
+            ended.send((part, landing.now_or_never())).unwrap();
+        });
+        waiting.recv().unwrap();
+        drop(runtime);
+        assert_eq!(result.recv().unwrap(), (Part::Leader, Some(Err(Aborted))));
+        assert_eq!(fills.running(), 0);
     }
 
     #[tokio::test]
