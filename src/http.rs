@@ -16,6 +16,7 @@ mod problem;
 mod realtime;
 mod respond;
 mod storage;
+mod unread;
 mod upstream;
 mod warm;
 
@@ -23,7 +24,7 @@ use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use http::header::ORIGIN;
+use http::header::{CONNECTION, ORIGIN};
 use http::{Method, Request, Response, StatusCode};
 use http_body::Body as HttpBody;
 use ipnet::IpNet;
@@ -48,6 +49,7 @@ use crate::error::Code;
 use crate::source::{VIA, is_own_request};
 
 use images::Unkept;
+use unread::Shared;
 use upstream::Passed;
 
 /// Whether the process answers at all; asked often, so it is dispatched by hand too.
@@ -151,8 +153,17 @@ impl Site {
 
     async fn ask_api(&self, mut request: Request<axum::body::Body>, door: Door) -> Response<Body> {
         request.extensions_mut().insert(door);
+        let (parts, body) = request.into_parts();
+        let (version, body) = (parts.version, Shared::new(body));
+        let request = Request::from_parts(parts, axum::body::Body::new(body.clone()));
         let answer = self.api.clone().oneshot(request).await;
-        answer.map_or_else(|never| match never {}, |response| response.map(Body::Api))
+        let mut response = answer.map_or_else(|never| match never {}, |response| response.map(Body::Api));
+        // What was passed on belongs to the upstream, which may answer while it reads.
+        let is_ended = response.extensions().get::<Passed>().is_some() || response.headers().contains_key(CONNECTION);
+        if !is_ended {
+            body.finish(version, response.headers_mut()).await;
+        }
+        response
     }
 }
 

@@ -82,6 +82,16 @@ pub enum Reach {
     Prefixes(Vec<String>),
 }
 
+impl Reach {
+    /// What begins with one of these.
+    pub fn of(mut prefixes: Vec<String>) -> Self {
+        prefixes.sort();
+        // Sorted, a prefix comes right before everything that begins with it.
+        prefixes.dedup_by(|longer, shorter| longer.starts_with(shorter.as_str()));
+        if prefixes.first().is_some_and(String::is_empty) { Self::All } else { Self::Prefixes(prefixes) }
+    }
+}
+
 /// A bucket's rules. The service role may do everything under each of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -169,12 +179,7 @@ impl RuleSet {
         }
         let rules = self.as_rules();
         let applying = rules.iter().filter(|rule| rule.applies(caller, operation));
-        let mut prefixes: Vec<String> =
-            applying.filter_map(|rule| rule.prefix_for(caller).map(Cow::into_owned)).collect();
-        prefixes.sort();
-        // Sorted, a prefix comes right before everything that begins with it.
-        prefixes.dedup_by(|longer, shorter| longer.starts_with(shorter.as_str()));
-        if prefixes.first().is_some_and(String::is_empty) { Reach::All } else { Reach::Prefixes(prefixes) }
+        Reach::of(applying.filter_map(|rule| rule.prefix_for(caller).map(Cow::into_owned)).collect())
     }
 }
 

@@ -18,7 +18,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{PgConnection, PgTransaction, Postgres as Database};
+use sqlx::{PgConnection, PgTransaction, Postgres as Database, Row};
 
 pub(super) use rows::found;
 
@@ -87,13 +87,20 @@ impl Postgres {
     }
 
     /// A transaction as the caller, in which indexes are read in their order instead of whole and then sorted: what the
-    /// planner thinks dear because it believes in disks that turn.
-    async fn begin_listing(&self, caller: &Caller, operation: &str) -> Result<PgTransaction<'static>, CatalogError> {
+    /// planner thinks dear because it believes in disks that turn. And what of the bucket the policies let the caller
+    /// see, as far as that is known beforehand: they are asked again for every row that is found.
+    async fn begin_listing(
+        &self,
+        caller: &Caller,
+        operation: &str,
+        bucket: &BucketName,
+    ) -> Result<(PgTransaction<'static>, Reach), CatalogError> {
         let mut tx = self.begin_as(caller, operation).await?;
-        let plan = "SELECT set_config('enable_bitmapscan', 'off', true), set_config('random_page_cost', '1.1', true), \
-            set_config('max_parallel_workers_per_gather', '0', true)";
-        sqlx::query(plan).execute(&mut *tx).await?;
-        Ok(tx)
+        let plan = "SELECT listing_reach($1), set_config('enable_bitmapscan', 'off', true), \
+            set_config('random_page_cost', '1.1', true), set_config('max_parallel_workers_per_gather', '0', true)";
+        let row = sqlx::query(plan).bind(bucket.as_str()).fetch_one(&mut *tx).await?;
+        let prefixes: Option<Vec<String>> = row.try_get(0)?;
+        Ok((tx, prefixes.map_or(Reach::All, Reach::of)))
     }
 
     pub(super) async fn list(
@@ -102,8 +109,8 @@ impl Postgres {
         bucket: &BucketName,
         query: &ListQuery,
     ) -> Result<Vec<Entry>, CatalogError> {
-        let mut tx = self.begin_listing(caller, "storage.object.list").await?;
-        listing::list(&mut Reader::Postgres(&mut tx), bucket, &Reach::All, query).await
+        let (mut tx, reach) = self.begin_listing(caller, "storage.object.list", bucket).await?;
+        listing::list(&mut Reader::Postgres(&mut tx), bucket, &reach, query).await
     }
 
     pub(super) async fn list_pages(
@@ -112,8 +119,8 @@ impl Postgres {
         bucket: &BucketName,
         query: &PageQuery,
     ) -> Result<Listing, CatalogError> {
-        let mut tx = self.begin_listing(caller, "storage.object.list_v2").await?;
-        listing::list_pages(&mut Reader::Postgres(&mut tx), bucket, &Reach::All, query).await
+        let (mut tx, reach) = self.begin_listing(caller, "storage.object.list_v2", bucket).await?;
+        listing::list_pages(&mut Reader::Postgres(&mut tx), bucket, &reach, query).await
     }
 }
 

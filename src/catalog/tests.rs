@@ -127,12 +127,13 @@ async fn postgres_keeps_the_contract() {
     deliveries::taken_messages_are_not_given_to_others(&catalog).await;
     contract(&catalog, 5).await;
     drop(catalog);
-    for number in 0..4 {
+    for number in 0..5 {
         let database = postgres::Database::create().await;
         match number {
             0 => policies::replaced_policies_decide(&database).await,
             1 => policies::powerful_and_unknown_roles_are_refused(&database).await,
-            2 => Box::pin(policies::nodes_start_together(&database)).await,
+            2 => policies::added_policies_widen_listings(&database).await,
+            3 => Box::pin(policies::nodes_start_together(&database)).await,
             _ => policies::no_superuser_is_needed(&database).await,
         }
     }

@@ -12,7 +12,6 @@ mod listing;
 mod objects;
 mod reads;
 mod remove;
-mod rest;
 mod route;
 mod signing;
 mod tus;
@@ -21,11 +20,9 @@ mod uploads;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
-use http::header::CONNECTION;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version};
+use http::{HeaderMap, Method, StatusCode, Uri};
 use url::Url;
 
 pub use fault::Fault;
@@ -39,7 +36,6 @@ use crate::object::{BucketName, ObjectId, ObjectKey};
 use crate::telemetry::{RequestLabels, masked};
 
 pub(super) use reads::{signed_query, with_query};
-pub(super) use rest::Shared;
 pub(super) use route::{Operation, Place, of as operation};
 
 /// What the storage API needs.
@@ -63,22 +59,16 @@ impl Storage {
     pub async fn handle(&self, path: &str, request: Request) -> Response {
         let (began, method, uri) = (Instant::now(), request.method().clone(), request.uri().clone());
         let operation = route::of(&method, path);
-        let (parts, body) = request.into_parts();
-        let (version, body) = (parts.version, Shared::new(body));
         let answer = match operation {
-            Some(operation) => self.answer(operation, Request::from_parts(parts, Body::new(body.clone()))).await,
+            Some(operation) => self.answer(operation, request).await,
             None => Err(Fault::Route(format!("Route {method}:{} not found", uri.path()))),
         };
-        let mut response = match answer {
+        let response = match answer {
             Ok(response) => response,
             // A refused HEAD has no body to tell it by.
             Err(fault) if method == Method::HEAD => fault.status().into_response(),
             Err(fault) => fault.into_response(),
         };
-        let is_refused = response.status().is_client_error() || response.status().is_server_error();
-        if is_refused && !body.read_to_end().await && version <= Version::HTTP_11 {
-            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-        }
         // What the picture walk answered has its line already.
         if response.extensions().get::<Observed>().is_none() {
             self.observe(&method, &uri, response.status().as_u16(), began);

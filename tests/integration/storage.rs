@@ -318,6 +318,50 @@ async fn upload_and_hang_up(server: &Running, key: &str, body: &[u8]) {
     stream.write_all(body).await.unwrap();
 }
 
+/// Sends a request's headers, its body a moment later, and reads the answer's status.
+async fn ask_slowly(stream: &mut tokio::net::TcpStream, line: &str) -> u16 {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let head = format!(
+        "{line} HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n",
+        service_key(),
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    stream.write_all(b"{}").await.unwrap();
+    let (mut answer, mut length) = (Vec::new(), None);
+    while length.is_none_or(|length| answer.len() < length) {
+        let read = stream.read_buf(&mut answer).await.unwrap();
+        assert_ne!(read, 0, "{line}: the connection ended: {}", String::from_utf8_lossy(&answer));
+        let text = String::from_utf8_lossy(&answer).to_ascii_lowercase();
+        assert!(!text.contains("connection: close"), "{line}: {text}");
+        length = text.split_once("\r\n\r\n").map(|(head, _)| {
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap_or("0");
+            head.len() + 4 + length.parse::<usize>().unwrap()
+        });
+    }
+    String::from_utf8_lossy(&answer[9..12]).parse().unwrap()
+}
+
+/// As Python's clients send: headers and body in packets of their own.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_nobody_needs_does_not_cost_the_connection() {
+    let setup = Setup::new();
+    let server = setup.start().await;
+    let service = Client::new(&server, service_key());
+    service.call(Method::POST, "/bucket", &json!({"id": "short", "name": "short", "public": true})).await.expect(200);
+    let mut stream = tokio::net::TcpStream::connect(server.address).await.unwrap();
+    for (line, status) in [
+        ("POST /storage/v1/bucket/short/empty", 200),
+        ("DELETE /storage/v1/bucket/short", 200),
+        ("DELETE /storage/v1/bucket/short", 400),
+        ("POST /storage/v1/nothing", 404),
+        ("POST /admin/nothing", 404),
+        ("GET /storage/v1/bucket", 200),
+    ] {
+        assert_eq!(ask_slowly(&mut stream, line).await, status, "{line}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_hangs_up_never_leaves_the_old_picture_behind_a_new_row() {
     let setup = Setup::new();

@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use super::postgres::Database;
 use super::{bucket_name, events, id, make_bucket, new_object, put, rule_book, stale, user};
 use crate::auth::{Caller, RuleBook, RuleSet};
-use crate::catalog::{Catalog, CatalogError, ListQuery};
+use crate::catalog::{Catalog, CatalogError, ListQuery, PageQuery};
 use crate::config::Secret;
 
 async fn opened(database: &Database) -> Catalog {
@@ -52,6 +52,35 @@ pub async fn replaced_policies_decide(database: &Database) {
     assert_eq!(catalog.put(&Caller::anon(), new_object("teams", "x"), false).await, Err(CatalogError::Denied));
     assert_eq!(catalog.find_object(&object.id).await, Ok(Some(object)));
     assert_eq!((stale(&catalog, "teams").await, events(&catalog).await.len()), (vec![], 1));
+}
+
+/// A listing looks no further than the rules reach, but only while they alone decide.
+pub async fn added_policies_widen_listings(database: &Database) {
+    let catalog = opened(database).await;
+    make_bucket(&catalog, "shared").await;
+    let (ann, bob) = (user("ann"), user("bob"));
+    for (caller, name) in [(&ann, "ann/a.png"), (&bob, "bob/open/b.png"), (&bob, "bob/c.png")] {
+        catalog.put(caller, new_object("shared", name), false).await.unwrap();
+    }
+    let names = async |caller: &Caller| {
+        let query = PageQuery { limit: 10, ..PageQuery::default() };
+        let listing = catalog.list_pages(caller, &bucket_name("shared"), &query).await.unwrap();
+        listing.objects.iter().map(|object| object.id.key.as_str().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&ann).await, ["ann/a.png"]);
+    assert_eq!(names(&Caller::anon()).await, Vec::<String>::new());
+    run(database, r"CREATE POLICY open ON tintype.objects FOR SELECT TO authenticated USING (name LIKE '%/open/%')")
+        .await;
+    assert_eq!(names(&ann).await, ["ann/a.png", "bob/open/b.png"]);
+    assert_eq!(names(&Caller::anon()).await, Vec::<String>::new());
+    run(
+        database,
+        r#"DROP POLICY open ON tintype.objects; ALTER POLICY "tintype: see" ON tintype.objects USING (name LIKE '%c.png')"#,
+    )
+    .await;
+    assert_eq!(names(&ann).await, ["bob/c.png"]);
+    assert_eq!(names(&Caller::service()).await.len(), 3);
+    events(&catalog).await;
 }
 
 /// A signed role is no way past the policies.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
-use http::header::{CONNECTION, CONTENT_LENGTH};
+use http::header::CONTENT_LENGTH;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, StatusCode, Version};
+use http::{HeaderMap, StatusCode};
 use http_body::Body as HttpBody;
 use url::Url;
 
@@ -16,7 +16,7 @@ use super::fault::Fault;
 use super::target::Target;
 use super::{Upstream, headers, tunnel};
 use crate::http::ClientAddress;
-use crate::http::storage::Shared;
+use crate::http::unread::{self, Shared};
 use crate::source::is_own_request;
 use crate::telemetry::masked;
 
@@ -31,12 +31,13 @@ impl Upstream {
         // A refusal often comes before the body was read: a client that is still sending would not see it.
         if status.is_client_error() || status.is_server_error() {
             let is_stuck = answer.as_ref().is_err_and(|fault| *fault == Fault::BodySlow);
-            let is_read = !is_stuck && shared.read_to_end().await;
-            if !is_read && version <= Version::HTTP_11 {
-                let mut response = answer.unwrap_or_else(axum::response::IntoResponse::into_response);
-                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-                answer = Ok(response);
+            let mut response = answer.unwrap_or_else(axum::response::IntoResponse::into_response);
+            if is_stuck {
+                unread::close(version, response.headers_mut());
+            } else {
+                shared.finish(version, response.headers_mut()).await;
             }
+            answer = Ok(response);
         }
         let url = masked(uri.path(), uri.query());
         tracing::info!(target: "tintype::access", %method, url, status = status.as_u16(), "passed on");

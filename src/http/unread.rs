@@ -1,7 +1,9 @@
-//! What a refusal left unread of a request's body.
+//! What an answer left unread of a request's body.
 //!
-//! A client that is still sending when the answer comes often never sees the answer, only a broken connection. So the
-//! rest is read and thrown away first, within bounds; beyond them the connection is closed and the answer says so.
+//! A client that is still sending when the answer comes often never sees the answer, only a broken connection; and one
+//! whose body comes a moment after its headers would find the connection closed at its next request, which it takes for
+//! kept (hyper keeps it only where the body was read to its end). So the rest is read and thrown away first, within
+//! bounds; beyond them the connection is closed and the answer says so.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,6 +12,8 @@ use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
+use http::header::CONNECTION;
+use http::{HeaderMap, HeaderValue, Version};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt;
 use parking_lot::Mutex;
@@ -21,15 +25,22 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A request's body that two hold: who reads it, and who reads what that one left.
 #[derive(Clone, Debug)]
-pub(in crate::http) struct Shared(Arc<Mutex<Body>>);
+pub(super) struct Shared(Arc<Mutex<Body>>);
 
 impl Shared {
     pub fn new(body: Body) -> Self {
         Self(Arc::new(Mutex::new(body)))
     }
 
-    /// Reads the rest; whether it came to its end.
-    pub async fn read_to_end(mut self) -> bool {
+    /// Reads the rest before an answer goes out. What does not come to its end costs an HTTP/1 client its connection,
+    /// and the answer's headers say so.
+    pub async fn finish(self, version: Version, answer: &mut HeaderMap) {
+        if !self.read_to_end().await {
+            close(version, answer);
+        }
+    }
+
+    async fn read_to_end(mut self) -> bool {
         if self.0.lock().is_end_stream() {
             return true;
         }
@@ -45,6 +56,14 @@ impl Shared {
             true
         };
         tokio::time::timeout(PATIENCE, reading).await.unwrap_or(false)
+    }
+}
+
+/// Says that the connection ends with this answer.
+pub(super) fn close(version: Version, answer: &mut HeaderMap) {
+    // HTTP/2 ends streams, and forbids the header (RFC 9113 section 8.2.2).
+    if version <= Version::HTTP_11 {
+        answer.insert(CONNECTION, HeaderValue::from_static("close"));
     }
 }
 
