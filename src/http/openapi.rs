@@ -4,7 +4,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use http::Method;
 
-use super::{api, storage};
+use super::{api, realtime, storage};
 use crate::admission::PICTURE_ROUTES;
 
 /// OpenAPI 3.1. It names no bucket and no object, so it is for everyone.
@@ -18,7 +18,7 @@ pub(super) async fn document() -> Response {
 /// Method and path of everything that is answered, from the tables by which it is dispatched. Parameters are in braces.
 pub fn routes() -> Vec<(Method, String)> {
     let pictures = PICTURE_ROUTES.iter().map(|path| (Method::GET, (*path).to_owned()));
-    let api = api::routes().map(|(method, path)| (method, path.to_owned()));
+    let api = api::routes().chain(realtime::routes()).map(|(method, path)| (method, path.to_owned()));
     let storage = storage::routes().map(|(method, path)| (method, format!("/storage/v1/{path}")));
     let plain = [(Method::GET, super::HEALTH.to_owned())].into_iter();
     // A parameter that holds slashes is a parameter.

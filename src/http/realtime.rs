@@ -18,9 +18,9 @@ use axum::Router;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{DefaultBodyLimit, Query, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::runtime::Handle;
@@ -109,16 +109,26 @@ impl Live {
     }
 }
 
+/// A route: method, path, and what answers it.
+type Row = (Method, &'static str, fn() -> MethodRouter<Arc<Live>>);
+
+const ROUTES: [Row; 5] = [
+    (Method::GET, "/realtime/v1/websocket", || get(handshake)),
+    (Method::POST, "/realtime/v1/api/broadcast", || post(broadcast::batch)),
+    (Method::POST, "/realtime/v1/api/broadcast/{topic}/events/{event}", || post(broadcast::single)),
+    (Method::GET, "/api/avatars/events", || get(events::stream)),
+    (Method::POST, "/api/avatars/events/token", || post(events::token)),
+];
+
+/// Method and path of every route.
+pub(super) fn routes() -> impl Iterator<Item = (Method, &'static str)> {
+    ROUTES.into_iter().map(|(method, path, _)| (method, path))
+}
+
 pub(super) fn router(live: Arc<Live>) -> Router {
     let frame = live.limits.frame;
-    Router::new()
-        .route("/realtime/v1/websocket", get(handshake))
-        .route("/realtime/v1/api/broadcast", post(broadcast::batch))
-        .route("/realtime/v1/api/broadcast/{topic}/events/{event}", post(broadcast::single))
-        .route("/api/avatars/events", get(events::stream))
-        .route("/api/avatars/events/token", post(events::token))
-        .layer(DefaultBodyLimit::max(frame))
-        .with_state(live)
+    let table = ROUTES.into_iter().fold(Router::new(), |router, (_, path, answer)| router.route(path, answer()));
+    table.layer(DefaultBodyLimit::max(frame)).with_state(live)
 }
 
 /// The query of a handshake.
