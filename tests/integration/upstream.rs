@@ -1,6 +1,8 @@
 //! Standing in front of a Supabase: another tintype with its own buckets is the stand-in, and a scripted origin where
 //! what arrives there is the subject.
 
+mod gate;
+mod jobs;
 mod passing;
 mod permitted;
 mod public;
