@@ -1,5 +1,6 @@
 //! Owns every part; the only place where concrete backends are named and parts are wired.
 
+mod backfill;
 mod events;
 mod home;
 mod jobs;
@@ -19,6 +20,7 @@ use parking_lot::Mutex;
 use tokio_util::task::TaskTracker;
 use url::Url;
 
+pub use backfill::{BackfillApp, backfill};
 pub use storage::{CATALOG_FILE, Store};
 pub use studio::openai;
 
@@ -124,16 +126,7 @@ impl App {
             store.sweep(config)?;
         }
         let admission = Arc::new(build_admission(config, Arc::clone(&book))?);
-        let buckets = Arc::new(Buckets::new(bucket::Parts {
-            catalog: Arc::clone(&store.catalog),
-            blobs: store.blobs.clone(),
-            book: Arc::clone(&book),
-            deliver: Arc::clone(&deliver),
-            fetching: fetching(config)?,
-            upload_bytes: config.storage.upload_bytes.unwrap_or(config.limits.source_bytes).0,
-            upload_life: Duration::from_secs(config.storage.upload_seconds),
-            tasks: tasks.clone(),
-        }));
+        let buckets = write_side(config, &store, &book, &deliver, &tasks)?;
         let images = Arc::new(Images {
             deliver: Arc::clone(&deliver),
             admission: Arc::clone(&admission),
@@ -197,6 +190,26 @@ pub fn lock_data_folder(data: &Path) -> Result<File, AppError> {
         Err(std::fs::TryLockError::WouldBlock) => Err(AppError::Locked { path: data.to_owned() }),
         Err(std::fs::TryLockError::Error(error)) => Err(failed(error)),
     }
+}
+
+/// The write side of our own buckets.
+fn write_side(
+    config: &Config,
+    store: &Store,
+    book: &Arc<BucketBook>,
+    deliver: &Arc<Deliver>,
+    tasks: &TaskTracker,
+) -> Result<Arc<Buckets>, AppError> {
+    Ok(Arc::new(Buckets::new(bucket::Parts {
+        catalog: Arc::clone(&store.catalog),
+        blobs: store.blobs.clone(),
+        book: Arc::clone(book),
+        deliver: Arc::clone(deliver),
+        fetching: fetching(config)?,
+        upload_bytes: config.storage.upload_bytes.unwrap_or(config.limits.source_bytes).0,
+        upload_life: Duration::from_secs(config.storage.upload_seconds),
+        tasks: tasks.clone(),
+    })))
 }
 
 /// The storage API over our own buckets.

@@ -1,10 +1,12 @@
 //! The commands, each a short file.
 
+mod backfill;
 mod cleanup;
 mod config;
 mod demo;
 mod doctor;
 mod keys;
+mod meter;
 mod purge;
 mod remote;
 mod serve;
@@ -33,6 +35,8 @@ enum Command {
     Demo(demo::Options),
     /// Make variants before anyone asks: from lists of URLs, sitemaps, pages, a bucket or a log.
     Warm(Box<warm::Options>),
+    /// Store avatars whose rows show a provider's temporary URL, before it is gone; first as a dry run.
+    Backfill(backfill::Options),
     /// Remove what was made of pictures, in a running server or straight from the variant store.
     Purge(Box<purge::Options>),
     /// Look at configuration, disk, clock and buckets, and say what to do about each fault.
@@ -104,6 +108,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Serve(common) => serve::run(&common),
         Command::Demo(options) => demo::run(options),
         Command::Warm(options) => warm::run(&options),
+        Command::Backfill(options) => backfill::run(&options),
         Command::Purge(options) => purge::run(&options),
         Command::Doctor(options) => doctor::run(&options),
         Command::Cleanup(options) => cleanup::run(&options),

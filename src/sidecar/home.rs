@@ -136,6 +136,20 @@ impl Home {
         }
     }
 
+    /// Whether a picture could be stored.
+    pub async fn check(&self, bytes: Bytes) -> Result<(), HomeError> {
+        match &self.keeper {
+            Keeper::Own(buckets) => {
+                let door = buckets.door(&self.bucket).await?;
+                buckets.treat_avatar(&door, bytes).await?;
+            }
+            Keeper::Upstream(elsewhere) => {
+                elsewhere.treated(bytes).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Stores a picture as somebody's avatar, with its row. A refusal leaves nothing behind.
     pub async fn store(&self, avatar: NewAvatar<'_>, bytes: Bytes) -> Result<Written, HomeError> {
         match &self.keeper {
