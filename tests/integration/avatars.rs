@@ -243,7 +243,7 @@ fn extension(answer: &Value) -> &str {
 }
 
 /// A PNG that does not compress.
-fn noise(side: u32) -> Vec<u8> {
+pub fn noise(side: u32) -> Vec<u8> {
     let mut state = 1_u64;
     let mut pixels = Vec::with_capacity((side * side * 3) as usize);
     while pixels.len() < (side * side * 3) as usize {

@@ -8,6 +8,7 @@ mod auth;
 mod avatar_prompts;
 mod avatars;
 mod avatars_crash;
+mod backfill;
 mod cache;
 mod dialects;
 mod edge;

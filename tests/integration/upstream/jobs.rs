@@ -353,7 +353,7 @@ async fn killed_while(method: Method, prefix: &'static str, fate: Fate) {
     assert_eq!(shown[0]["avatar_url"], ended["storage_url"], "{what}");
     drop(server);
     let log = std::fs::read_to_string(data.with_extension("log")).unwrap();
-    assert!(log.contains("an avatar is stored") && !log.contains(&key), "{what}");
+    assert!(log.contains("tintype") && !log.contains(&key), "{what}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
