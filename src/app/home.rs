@@ -22,12 +22,11 @@ pub(super) fn home(config: &Config, buckets: &Arc<Buckets>, deliver: &Arc<Delive
     let bucket = BucketName::parse(AVATARS).map_err(|error| wrong("avatars", error.to_string()))?;
     let keeper = match project(config)? {
         None => Keeper::Own(Arc::clone(buckets)),
-        Some(project) => Keeper::Upstream(Elsewhere {
-            project: Arc::new(project),
-            buckets: Arc::clone(buckets),
-            deliver: Arc::clone(deliver),
-            door: Door::elsewhere(bucket.clone(), most_bytes(config)),
-        }),
+        Some(project) => {
+            warn_of_strangers(config);
+            let door = Door::elsewhere(bucket.clone(), most_bytes(config));
+            Keeper::Upstream(Elsewhere::new(Arc::new(project), Arc::clone(buckets), Arc::clone(deliver), door))
+        }
     };
     let public_url = config.public_urls().into_iter().next();
     Ok(Arc::new(Home {
@@ -36,6 +35,14 @@ pub(super) fn home(config: &Config, buckets: &Arc<Buckets>, deliver: &Arc<Delive
         cache_control: format!("max-age={MAX_AGE}"),
         public_url: public_url.ok_or_else(|| wrong("public_url", "is missing".to_owned()))?,
     }))
+}
+
+/// Tokens of the project are signed by its own secret or keys.
+fn warn_of_strangers(config: &Config) {
+    let auth = &config.auth;
+    if config.jwt_secret.is_none() && auth.jwks.is_none() && auth.jwks_url.is_none() {
+        tracing::warn!("nobody of the upstream is known here: set jwt_secret or auth.jwks_url to the project's own");
+    }
 }
 
 fn project(config: &Config) -> Result<Option<Project>, AppError> {

@@ -1,21 +1,23 @@
 //! Where avatars and the rows of their characters are kept: by us, both in one transaction; or by a Supabase in front of
 //! which we stand, in steps each of which may be done again.
 
+mod elsewhere;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use time::OffsetDateTime;
 use url::Url;
 use uuid::Uuid;
 
-use super::project::{Project, ProjectError, RowMatch};
+pub use elsewhere::{Elsewhere, Treated};
+
+use super::project::ProjectError;
 use crate::auth::Caller;
-use crate::bucket::{BucketError, Buckets, Door, Ready};
+use crate::bucket::{BucketError, Buckets, Door};
 use crate::catalog::{AvatarWrite, CatalogError, Lease};
-use crate::deliver::Deliver;
 use crate::object::{BucketName, ObjectId, ObjectKey};
-use crate::purge::Scope;
 use crate::secret::Secret;
 
 /// How many names are tried: another picture of the same user may have been stored in the same millisecond.
@@ -40,17 +42,6 @@ pub enum Keeper {
     Upstream(Elsewhere),
 }
 
-/// A project that keeps them. Nothing covers all of its steps; each is noted by whoever takes it, and may be done again.
-#[derive(Debug)]
-pub struct Elsewhere {
-    pub project: Arc<Project>,
-    /// Looks at pictures before they leave.
-    pub buckets: Arc<Buckets>,
-    pub deliver: Arc<Deliver>,
-    /// What they are held against.
-    pub door: Door,
-}
-
 /// A picture to be stored for somebody.
 #[derive(Clone, Debug)]
 pub struct NewAvatar<'a> {
@@ -72,13 +63,6 @@ pub struct Written {
     pub key: ObjectKey,
     pub mime_type: String,
     pub size: u64,
-}
-
-/// A picture that may be stored, in memory.
-#[derive(Clone, Debug)]
-pub struct Treated {
-    pub bytes: Bytes,
-    pub mime_type: String,
 }
 
 /// Why nothing was stored, or nobody could be asked.
@@ -132,7 +116,7 @@ impl Home {
     pub async fn door(&self) -> Result<Door, BucketError> {
         match &self.keeper {
             Keeper::Own(buckets) => buckets.door(&self.bucket).await,
-            Keeper::Upstream(elsewhere) => Ok(elsewhere.door.clone()),
+            Keeper::Upstream(elsewhere) => Ok(elsewhere.door()),
         }
     }
 
@@ -156,7 +140,7 @@ impl Home {
             Keeper::Own(buckets) => self.store_here(buckets, avatar, bytes).await,
             Keeper::Upstream(elsewhere) => {
                 let picture = elsewhere.treated(bytes).await?;
-                let key = avatar.key(now_ms(), &picture.mime_type)?;
+                let key = avatar.key(elsewhere.moment(), &picture.mime_type)?;
                 self.store_there(elsewhere, avatar, picture, key).await
             }
         }
@@ -189,47 +173,6 @@ impl Home {
         Err(CatalogError::ObjectExists.into())
     }
 
-    /// Stores a picture that has its name at the project.
-    pub async fn store_there(
-        &self,
-        elsewhere: &Elsewhere,
-        avatar: NewAvatar<'_>,
-        picture: Treated,
-        key: ObjectKey,
-    ) -> Result<Written, HomeError> {
-        let (object, size) = (self.object(key), picture.bytes.len() as u64);
-        let mime_type = picture.mime_type.clone();
-        self.upload(elsewhere, &object, picture).await?;
-        let url = self.public_url(&object);
-        match elsewhere.note_row(&avatar, &url).await {
-            Ok(true) => {}
-            // A row that was removed meanwhile stays removed.
-            Ok(false) if avatar.instead_of.is_none() => {}
-            // It was written before, by a request whose answer was lost.
-            Ok(false) if elsewhere.shows(&avatar, &url).await? => {}
-            Ok(false) => {
-                elsewhere.take_back(&object).await;
-                return Err(HomeError::Changed);
-            }
-            Err(error) => {
-                // A failure leaves in doubt whether the row was written: the picture must not be missing then.
-                if error.retry().is_none() {
-                    elsewhere.take_back(&object).await;
-                }
-                return Err(error.into());
-            }
-        }
-        Ok(Written { url, key: object.key, mime_type, size })
-    }
-
-    /// Uploads to the project; what was made of the name before is not shown from then on.
-    pub async fn upload(&self, elsewhere: &Elsewhere, object: &ObjectId, picture: Treated) -> Result<(), ProjectError> {
-        let Treated { bytes, mime_type } = picture;
-        elsewhere.project.upload(object, &mime_type, &self.cache_control, bytes).await?;
-        elsewhere.note_written(object).await;
-        Ok(())
-    }
-
     pub fn object(&self, key: ObjectKey) -> ObjectId {
         ObjectId::new(self.bucket.clone(), key)
     }
@@ -242,46 +185,6 @@ impl Home {
             segments.extend(object.key.as_str().split('/'));
         }
         url.into()
-    }
-}
-
-impl Elsewhere {
-    /// Holds a picture against the rules of avatars.
-    pub async fn treated(&self, bytes: Bytes) -> Result<Treated, BucketError> {
-        let ready: Ready = self.buckets.treat_avatar(&self.door, bytes).await?;
-        Ok(Treated { bytes: ready.bytes().await?, mime_type: ready.mime_type })
-    }
-
-    /// Writes the avatar columns of the user's row; whether there is one that is as it is thought to be.
-    pub async fn note_row(&self, avatar: &NewAvatar<'_>, url: &str) -> Result<bool, ProjectError> {
-        let Some(id) = avatar.kinkster else { return Ok(false) };
-        let mut columns = Map::from_iter([("avatar_url".to_owned(), url.into())]);
-        columns.extend(avatar.prompt.clone().map(|prompt| ("avatar_prompt".to_owned(), prompt.into())));
-        columns.extend(avatar.config.clone().map(|config| ("avatar_generation_config".to_owned(), config)));
-        let row = RowMatch { id, user: avatar.user, avatar_url: avatar.instead_of.as_deref() };
-        self.project.change(row, &columns).await
-    }
-
-    async fn shows(&self, avatar: &NewAvatar<'_>, url: &str) -> Result<bool, ProjectError> {
-        let Some(id) = avatar.kinkster else { return Ok(false) };
-        let row = self.project.kinkster(id, None).await?;
-        Ok(row.is_some_and(|row| row.avatar_url.as_deref() == Some(url)))
-    }
-
-    async fn note_written(&self, object: &ObjectId) {
-        let scope = Scope::Object(object.bucket.clone(), object.key.clone());
-        if let Err(error) = self.deliver.written(scope).await {
-            // The version is in every key: what is left on disk is never served.
-            tracing::warn!(%error, "variants of a changed object could not be removed");
-        }
-    }
-
-    /// Removes what nothing points at. What is left is the retention's to find.
-    async fn take_back(&self, object: &ObjectId) {
-        if let Err(error) = self.project.remove(object).await {
-            tracing::warn!(%object, %error, "a picture that no row shows is left in its bucket");
-        }
-        self.note_written(object).await;
     }
 }
 

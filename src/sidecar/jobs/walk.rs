@@ -6,7 +6,7 @@ use super::trouble::{Again, Trouble};
 use super::{Jobs, Kept};
 use crate::catalog::{Answered, Begun, Job, JobStep, Lease, Placed, Uploaded};
 use crate::object::ObjectKey;
-use crate::sidecar::home::{Elsewhere, NewAvatar, extension_of, now_ms};
+use crate::sidecar::home::{Elsewhere, NewAvatar, extension_of};
 use crate::sidecar::provider::{Painted, Picture, ProviderError};
 
 impl Jobs {
@@ -139,7 +139,7 @@ impl Jobs {
         let fits = |key: &ObjectKey| key.as_str().ends_with(&format!(".{}", extension_of(&mime_type)));
         let key = match known.filter(fits) {
             Some(key) => key,
-            None => avatar_of(job, None, None).key(now_ms(), &mime_type)?,
+            None => avatar_of(job, None, None).key(elsewhere.moment(), &mime_type)?,
         };
         let mut placed = Placed { path: key.as_str().to_owned(), uploaded: None };
         held(self.catalog.note_place(lease, &placed, None).await?)?;
