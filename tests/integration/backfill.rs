@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::avatars::{ANN, fox, noise, paints, picture, provider, token, variables};
 use crate::process::command;
 use crate::support::origin::{Origin, Reply};
+use crate::support::postgres::Database;
 use crate::support::{Running, SECRET, Setup, eventually, fixture, service_key};
 use crate::upstream::gate::{Fate, Gate};
 use crate::upstream::{call_as, get_as};
@@ -206,6 +207,21 @@ async fn killed_in_the_middle_it_goes_on_and_stores_nothing_twice() {
     let kept = crate::support::files_below(&server.data().join("storage/objects/kinkster-avatars"));
     // A killed run may leave bytes that no row names, which `tintype cleanup` finds: at most one for each row at work.
     assert!((count..=count + 3 * 8).contains(&kept.len()), "{} files", kept.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_in_postgres_are_filled_too() {
+    let (host, database) = (host(), Database::create().await);
+    let server = setup(&host).with("STORAGE__DATABASE", &database.url()).start().await;
+    let (live, gone) = (row(&server, &host.url("/live.png")).await, row(&server, &host.url("/gone.png")).await);
+    let mut variables = trusting(&host).to_vec();
+    variables.push(("STORAGE__DATABASE", database.url()));
+    let (code, done) = report(beside(&server, &variables, &["--apply"])).await;
+    assert_eq!((code, state(&done, live), state(&done, gone)), (Some(0), json!("stored"), json!("dead")), "{done}");
+    assert_eq!(reqwest::get(shown(&server, live).await.avatar_url.unwrap()).await.unwrap().status(), 200);
+    let (_, again) = report(beside(&server, &variables, &["--apply"])).await;
+    assert_eq!((&again["stored"], &again["known_dead"]), (&json!(0), &json!(1)));
+    server.stop().await;
 }
 
 async fn eventually_slowly(condition: impl AsyncFn() -> bool) {

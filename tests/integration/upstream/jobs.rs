@@ -14,6 +14,7 @@ use crate::avatars::{ANN, BOB, fox, located, paints, picture, provider, token, v
 use crate::process::{Process, command, start_logging};
 use crate::realtime::client::{Socket, V1, V2, anon};
 use crate::support::origin::{Origin, Reply};
+use crate::support::postgres::Database;
 use crate::support::{Running, SECRET, Setup, eventually, service_key};
 
 const GENERATE: &str = "/api/kinksters/avatar/generate";
@@ -284,6 +285,18 @@ async fn a_url_is_stored_at_the_project() {
     server.gate.rule(Method::PATCH, ROWS, Fate::Refused(401, "{}"), 1);
     call_as(&server.served, Method::POST, path, &token(ANN), &body).await.expect(500);
     assert_eq!(server.stored(ANN).await.len(), 1, "what no row shows is taken back");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn jobs_may_be_kept_in_postgres_while_all_else_is_the_projects() {
+    let database = Database::create().await;
+    let server = Front::with(&service_key(), &[("STORAGE__DATABASE", &database.url())]).await;
+    let id = server.kinkster(ANN).await;
+    server.gate.rule(Method::PATCH, ROWS, Fate::Refused(502, "down"), 1);
+    let done = server.generate(Some(id)).await.expect(200).json();
+    assert_eq!(server.row(id).await["avatar_url"], done["storage_url"]);
+    assert_eq!((paints(&server.provider), server.stored(ANN).await.len()), (1, 1));
+    server.served.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
