@@ -1,6 +1,8 @@
 //! Owns every part; the only place where concrete backends are named and parts are wired.
 
+mod backfill;
 mod events;
+mod home;
 mod jobs;
 mod live;
 mod storage;
@@ -18,6 +20,7 @@ use parking_lot::Mutex;
 use tokio_util::task::TaskTracker;
 use url::Url;
 
+pub use backfill::{BackfillApp, backfill};
 pub use storage::{CATALOG_FILE, Store};
 pub use studio::openai;
 
@@ -119,18 +122,11 @@ impl App {
         if config.upstream.url.is_none() {
             store.own(config).await?;
             bucket::fill_book(&book, &store.catalog).await?;
+        } else {
+            store.sweep(config)?;
         }
         let admission = Arc::new(build_admission(config, Arc::clone(&book))?);
-        let buckets = Arc::new(Buckets::new(bucket::Parts {
-            catalog: Arc::clone(&store.catalog),
-            blobs: store.blobs.clone(),
-            book: Arc::clone(&book),
-            deliver: Arc::clone(&deliver),
-            fetching: fetching(config)?,
-            upload_bytes: config.storage.upload_bytes.unwrap_or(config.limits.source_bytes).0,
-            upload_life: Duration::from_secs(config.storage.upload_seconds),
-            tasks: tasks.clone(),
-        }));
+        let buckets = write_side(config, &store, &book, &deliver, &tasks)?;
         let images = Arc::new(Images {
             deliver: Arc::clone(&deliver),
             admission: Arc::clone(&admission),
@@ -143,15 +139,15 @@ impl App {
         let events = events::build(config, &store, &buckets, &deliver, book, metrics.events.clone())?;
         let keys = keys(config, &secret)?;
         let studio = studio::studio(config, Arc::clone(&deliver.gate))?;
-        let owners = KinksterOwners::new(Arc::clone(&buckets.catalog));
-        let realtime = live::realtime(config, Arc::new(owners));
-        let jobs = jobs::jobs(config, &buckets, &deliver, &studio, &realtime, &metrics)?;
+        let home = home::home(config, &buckets, &deliver)?;
+        let realtime = live::realtime(config, Arc::new(KinksterOwners::new(Arc::clone(&home))));
+        let jobs = jobs::jobs(config, &buckets, &home, &deliver, &studio, &realtime, &metrics)?;
         let backend = match &config.upstream.url {
             Some(url) => Backend::Upstream(Arc::new(upstream::build(config, url, &images, &tasks)?)),
             None => Backend::Own(Box::new(storage(config, &buckets, &images, &keys))),
         };
         let api = Arc::new(Api {
-            live: live::live(config, &realtime, &keys, &tasks),
+            live: live::live(config, &realtime, &keys, &tasks, home.elsewhere().is_some()),
             deliver: Arc::clone(&deliver),
             warmer: Arc::clone(&warmer),
             metrics: Arc::clone(&metrics),
@@ -194,6 +190,26 @@ pub fn lock_data_folder(data: &Path) -> Result<File, AppError> {
         Err(std::fs::TryLockError::WouldBlock) => Err(AppError::Locked { path: data.to_owned() }),
         Err(std::fs::TryLockError::Error(error)) => Err(failed(error)),
     }
+}
+
+/// The write side of our own buckets.
+fn write_side(
+    config: &Config,
+    store: &Store,
+    book: &Arc<BucketBook>,
+    deliver: &Arc<Deliver>,
+    tasks: &TaskTracker,
+) -> Result<Arc<Buckets>, AppError> {
+    Ok(Arc::new(Buckets::new(bucket::Parts {
+        catalog: Arc::clone(&store.catalog),
+        blobs: store.blobs.clone(),
+        book: Arc::clone(book),
+        deliver: Arc::clone(deliver),
+        fetching: fetching(config)?,
+        upload_bytes: config.storage.upload_bytes.unwrap_or(config.limits.source_bytes).0,
+        upload_life: Duration::from_secs(config.storage.upload_seconds),
+        tasks: tasks.clone(),
+    })))
 }
 
 /// The storage API over our own buckets.

@@ -1,10 +1,12 @@
 //! The commands, each a short file.
 
+mod backfill;
 mod cleanup;
 mod config;
 mod demo;
 mod doctor;
 mod keys;
+mod meter;
 mod purge;
 mod remote;
 mod serve;
@@ -15,7 +17,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{Config, Log, Mistakes, Overrides, load};
+use crate::config::{Config, Log, Mistakes, Overrides, is_neighbour, load};
 
 /// Resized WebP and JPEG in front of an image bucket, through the URLs that apps already use.
 #[derive(Debug, Parser)]
@@ -33,6 +35,8 @@ enum Command {
     Demo(demo::Options),
     /// Make variants before anyone asks: from lists of URLs, sitemaps, pages, a bucket or a log.
     Warm(Box<warm::Options>),
+    /// Store avatars whose rows show a provider's temporary URL, before it is gone; first as a dry run.
+    Backfill(backfill::Options),
     /// Remove what was made of pictures, in a running server or straight from the variant store.
     Purge(Box<purge::Options>),
     /// Look at configuration, disk, clock and buckets, and say what to do about each fault.
@@ -68,6 +72,15 @@ pub struct Common {
 impl Common {
     /// The configuration from file, variables and these options.
     fn load(&self) -> Result<Config, Mistakes> {
+        self.load_with(std::env::vars())
+    }
+
+    /// As [`Self::load`], whatever the variables of other programs say: nothing is tried out on somebody's project.
+    fn load_alone(&self) -> Result<Config, Mistakes> {
+        self.load_with(std::env::vars().filter(|(name, _)| !is_neighbour(name)))
+    }
+
+    fn load_with(&self, variables: impl Iterator<Item = (String, String)>) -> Result<Config, Mistakes> {
         let beside = PathBuf::from("tintype.toml");
         let file = self.config.clone().or_else(|| beside.is_file().then_some(beside));
         let overrides = Overrides {
@@ -76,7 +89,7 @@ impl Common {
             public_url: self.public_url.clone(),
             buckets: self.buckets.clone(),
         };
-        load(file.as_deref(), std::env::vars(), &overrides)
+        load(file.as_deref(), variables, &overrides)
     }
 }
 
@@ -95,6 +108,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Serve(common) => serve::run(&common),
         Command::Demo(options) => demo::run(options),
         Command::Warm(options) => warm::run(&options),
+        Command::Backfill(options) => backfill::run(&options),
         Command::Purge(options) => purge::run(&options),
         Command::Doctor(options) => doctor::run(&options),
         Command::Cleanup(options) => cleanup::run(&options),

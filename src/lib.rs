@@ -32,8 +32,12 @@
 //! 2. [`sidecar::jobs::Jobs::enqueue`] notes a row, within the budget, once for an `Idempotency-Key`;
 //! 3. a worker takes it, has it painted ([`sidecar::provider::Provider`]) and keeps the answer before anything else, fetches
 //!    the picture under guard, treats it and stores it with the character's columns in one transaction
-//!    ([`bucket::Buckets::put_avatar`]): the commit point, after which only warnings follow;
-//! 4. the bucket's warm list is filled, then everyone is told ([`sidecar::jobs::Announcer`], [`realtime::Realtime::announce`]).
+//!    ([`bucket::Buckets::put_avatar`]): the commit point, after which only warnings follow; in front of a Supabase they are
+//!    its own, stored and written in steps that are noted one by one ([`sidecar::home::Home`], [`sidecar::project::Project`]);
+//! 4. the bucket's warm list is filled, then everyone is told ([`sidecar::jobs::Announcer`], [`realtime::Realtime::announce`]),
+//!    a Supabase's own topics too ([`sidecar::jobs::Broadcasts`]).
+//!
+//! Rows that show a provider's temporary URL enter this walk at its third step ([`sidecar::backfill::Backfill`]).
 //!
 //! # The walk of an event
 //!

@@ -112,22 +112,35 @@ impl Live {
 /// A route: method, path, and what answers it.
 type Row = (Method, &'static str, fn() -> MethodRouter<Arc<Live>>);
 
-const ROUTES: [Row; 5] = [
+/// Where realtime is ours.
+const SOCKETS: [Row; 3] = [
     (Method::GET, "/realtime/v1/websocket", || get(handshake)),
     (Method::POST, "/realtime/v1/api/broadcast", || post(broadcast::batch)),
     (Method::POST, "/realtime/v1/api/broadcast/{topic}/events/{event}", || post(broadcast::single)),
+];
+
+/// Answered in front of a Supabase as well, whose own clients listen there.
+const STREAMS: [Row; 2] = [
     (Method::GET, "/api/avatars/events", || get(events::stream)),
     (Method::POST, "/api/avatars/events/token", || post(events::token)),
 ];
 
 /// Method and path of every route.
 pub(super) fn routes() -> impl Iterator<Item = (Method, &'static str)> {
-    ROUTES.into_iter().map(|(method, path, _)| (method, path))
+    SOCKETS.into_iter().chain(STREAMS).map(|(method, path, _)| (method, path))
 }
 
 pub(super) fn router(live: Arc<Live>) -> Router {
+    table(SOCKETS.into_iter().chain(STREAMS), live)
+}
+
+pub(super) fn streams(live: Arc<Live>) -> Router {
+    table(STREAMS, live)
+}
+
+fn table(rows: impl IntoIterator<Item = Row>, live: Arc<Live>) -> Router {
     let frame = live.limits.frame;
-    let table = ROUTES.into_iter().fold(Router::new(), |router, (_, path, answer)| router.route(path, answer()));
+    let table = rows.into_iter().fold(Router::new(), |router, (_, path, answer)| router.route(path, answer()));
     table.layer(DefaultBodyLimit::max(frame)).with_state(live)
 }
 

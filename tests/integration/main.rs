@@ -9,6 +9,7 @@ mod avatar_prompts;
 mod avatars;
 mod avatars_crash;
 mod avatars_fleet;
+mod backfill;
 mod cache;
 mod dialects;
 mod edge;

@@ -31,7 +31,11 @@ fn configured(mut command: Command) -> Command {
         command.env_remove(name);
     }
     // Nobody's own key is to be used by a test.
-    command.env_remove("OPENAI_API_KEY");
+    for name in
+        ["OPENAI_API_KEY", "NEXT_PUBLIC_SUPABASE_URL", "NEXT_PUBLIC_SUPABASE_ANON_KEY", "SUPABASE_SERVICE_ROLE_KEY"]
+    {
+        command.env_remove(name);
+    }
     command.env("TINTYPE_JWT_SECRET", crate::support::SECRET).env("TINTYPE_LOG__LEVEL", "info");
     command
 }
@@ -45,8 +49,12 @@ pub fn serve(data: &Path, arguments: &[&str]) -> Process {
     start(command)
 }
 
-pub fn start(mut command: Command) -> Process {
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+pub fn start(command: Command) -> Process {
+    start_logging(command, Stdio::null())
+}
+
+pub fn start_logging(mut command: Command, log: impl Into<Stdio>) -> Process {
+    let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let url = line.trim().rsplit(' ').next().unwrap().replace("0.0.0.0", "127.0.0.1");

@@ -126,6 +126,44 @@ async fn the_supabase_is_stood_in_front_of() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_supabase_gets_the_avatars() {
+    let upstream = Setup::new().start().await;
+    let file = blocks("toml").into_iter().find(|block| block.contains("[upstream]")).unwrap();
+    let file = file.replace("https://your-project.supabase.co", &format!("http://{}", upstream.address));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tintype.toml");
+    std::fs::write(&path, file).unwrap();
+    let mut command = crate::process::command();
+    command.args(["serve", "--listen", "127.0.0.1:0", "--config", path.to_str().unwrap()]);
+    command.args(["--data", folder.path().join("data").to_str().unwrap()]);
+    command.env("SUPABASE_SERVICE_ROLE_KEY", service_key()).env("TINTYPE_AVATARS__PROVIDER", "painter");
+    let server = crate::process::start(command);
+    let request = reqwest::Client::new().post(format!("{}/api/kinksters/avatar/generate", server.url));
+    let request = request.bearer_auth(crate::avatars::token(crate::avatars::ANN));
+    let body = r#"{"characterData":{"name":"Ada"}}"#;
+    let answer = request.header("content-type", "application/json").body(body).send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    let answer: Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
+    let path = answer["storage_url"].as_str().unwrap().strip_prefix("https://api.example.com").unwrap();
+    upstream.get(path).await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_backfills_run() {
+    let server = Setup::new().start().await;
+    let lines =
+        blocks("sh").iter().flat_map(|block| block.lines().map(str::to_owned).collect::<Vec<_>>()).collect::<Vec<_>>();
+    let lines: Vec<_> = lines.into_iter().filter(|line| line.starts_with("tintype backfill")).collect();
+    assert_eq!(lines.len(), 3);
+    for line in lines {
+        let mut command = crate::process::command();
+        command.args(line.split_whitespace().skip(1)).args(["--data", server.data().to_str().unwrap()]);
+        let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+        assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_curl_lines_succeed() {
     let server = Setup::new().photos().start().await;
     let folder = tempfile::tempdir().unwrap();

@@ -2,7 +2,7 @@
 
 mod avatars;
 mod broadcasts;
-mod client;
+pub mod client;
 mod crowd;
 mod limits;
 mod sockets;

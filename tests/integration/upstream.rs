@@ -1,6 +1,8 @@
 //! Standing in front of a Supabase: another tintype with its own buckets is the stand-in, and a scripted origin where
 //! what arrives there is the subject.
 
+pub mod gate;
+mod jobs;
 mod passing;
 mod permitted;
 mod public;
@@ -77,11 +79,11 @@ async fn put(server: &Running, place: &str, key: &str, body: Vec<u8>) -> Answer 
     server.send_bytes(Method::POST, &format!("/storage/v1/object/{place}"), &headers, body).await
 }
 
-async fn get_as(server: &Running, path: &str, key: &str) -> Answer {
+pub async fn get_as(server: &Running, path: &str, key: &str) -> Answer {
     server.get_with(path, &[("authorization", &format!("Bearer {key}"))]).await
 }
 
-async fn call_as(server: &Running, method: Method, path: &str, key: &str, body: &Value) -> Answer {
+pub async fn call_as(server: &Running, method: Method, path: &str, key: &str, body: &Value) -> Answer {
     let authorization = format!("Bearer {key}");
     let headers = [("authorization", authorization.as_str()), ("content-type", "application/json")];
     server.send_bytes(method, path, &headers, body.to_string().into_bytes()).await
