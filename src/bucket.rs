@@ -35,7 +35,7 @@ pub use turns::Turn;
 
 use crate::admission::{BucketBook, OwnBucket};
 use crate::blobs::Blobs;
-use crate::catalog::{Catalog, CatalogError, Event};
+use crate::catalog::{Catalog, CatalogError, Event, Object};
 use crate::config::Access;
 use crate::deliver::Deliver;
 use crate::object::ObjectId;
@@ -136,6 +136,13 @@ impl Buckets {
             self.writes.note_purge(object, version);
         }
         self.events.notify_one();
+    }
+
+    /// [`Self::changed`] of objects whose rows went or came back in a transaction of retention's.
+    pub async fn follow(&self, objects: &[Object]) {
+        for object in objects {
+            self.changed(&object.id, object.version).await;
+        }
     }
 
     /// After the commit point only a warning: the version is in every key, so what is left on disk is never served.

@@ -7,6 +7,7 @@ mod events;
 mod load;
 mod realtime;
 mod reference;
+mod retention;
 mod upstream;
 mod values;
 
@@ -23,6 +24,7 @@ pub use events::{AVATARS, EventType, EventsConfig, Upstream, WarmListError, Webh
 pub use load::{Mistake, Mistakes, Overrides, load};
 pub use realtime::RealtimeConfig;
 pub use reference::{commented_default, markdown_table};
+pub use retention::{ColumnName, RetentionConfig};
 pub use upstream::UpstreamConfig;
 pub use values::{ByteSize, Location, SecretList, TextList};
 
@@ -52,6 +54,7 @@ pub struct Config {
     pub rules: RuleSet,
     pub storage: Storage,
     pub avatars: Avatars,
+    pub retention: RetentionConfig,
     pub upstream: UpstreamConfig,
     pub limits: Limits,
     pub cache: CacheConfig,
@@ -413,6 +416,7 @@ impl Default for Config {
             rules: RuleSet::default(),
             storage: Storage::default(),
             avatars: Avatars::default(),
+            retention: RetentionConfig::default(),
             upstream: UpstreamConfig::default(),
             limits: Limits::default(),
             cache: CacheConfig::default(),
