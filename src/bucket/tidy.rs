@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
+use futures_util::{StreamExt, TryStreamExt};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -101,23 +102,31 @@ pub async fn remove_orphans(
     only_look: bool,
 ) -> Result<Tidied, BucketError> {
     let before = SystemTime::now() - age;
-    let mut by_bucket: HashMap<BucketName, Vec<Stray>> = HashMap::new();
-    for stray in blobs.written_before(before).await? {
-        by_bucket.entry(stray.bucket.clone()).or_default().push(stray);
-    }
     let mut tidied = Tidied::default();
-    for (bucket, strays) in by_bucket {
-        for batch in strays.chunks(BATCH as usize) {
-            let versions: Vec<Uuid> = batch.iter().map(|stray| stray.version).collect();
-            let known = catalog.known_versions(&bucket, &versions).await?;
-            for stray in batch.iter().filter(|stray| !known.contains(&stray.version)) {
-                if !only_look && blobs.remove(&bucket, stray.version).await.is_err() {
-                    tidied.failed += 1;
-                    continue;
-                }
-                tidied.blobs.push(stray.clone());
+    let mut batches = blobs.written_before(before).try_chunks(BATCH as usize);
+    while let Some(batch) = batches.next().await {
+        for stray in unknown(catalog, batch.map_err(|error| error.1)?).await? {
+            if !only_look && blobs.remove(&stray.bucket, stray.version).await.is_err() {
+                tidied.failed += 1;
+            } else {
+                tidied.blobs.push(stray);
             }
         }
     }
     Ok(tidied)
+}
+
+/// Those that no row names.
+async fn unknown(catalog: &Catalog, batch: Vec<Stray>) -> Result<Vec<Stray>, BucketError> {
+    let mut by_bucket: HashMap<BucketName, Vec<Stray>> = HashMap::new();
+    for stray in batch {
+        by_bucket.entry(stray.bucket.clone()).or_default().push(stray);
+    }
+    let mut unknown = Vec::new();
+    for (bucket, strays) in by_bucket {
+        let versions: Vec<Uuid> = strays.iter().map(|stray| stray.version).collect();
+        let known = catalog.known_versions(&bucket, &versions).await?;
+        unknown.extend(strays.into_iter().filter(|stray| !known.contains(&stray.version)));
+    }
+    Ok(unknown)
 }
