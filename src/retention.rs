@@ -6,6 +6,7 @@
 //! transaction that removes the rows. What was made of the pictures is purged, and their bytes are kept until nobody may
 //! want them back. Then everything else that nobody needs goes ([`crate::bucket::remove_orphans`] and its neighbours).
 
+mod holdings;
 mod metrics;
 mod plan;
 mod report;
@@ -30,7 +31,7 @@ use crate::bucket::{BucketError, Buckets};
 use crate::catalog::{Actor, AuditAction, Catalog, CatalogError, NewAudit, Object, Retire, Retiree};
 use crate::config::ColumnName;
 use crate::object::BucketName;
-use crate::transform::Pointed;
+use holdings::{Holdings, OwnHoldings};
 use plan::Plan;
 use turn::Turn;
 
@@ -91,6 +92,7 @@ pub struct Retention {
     catalog: Arc<Catalog>,
     blobs: Blobs,
     buckets: Option<Arc<Buckets>>,
+    holdings: Holdings,
     settings: Settings,
     metrics: RetentionMetrics,
     stop: CancellationToken,
@@ -101,7 +103,13 @@ impl Retention {
     pub fn new(parts: Parts) -> Self {
         let Parts { catalog, blobs, buckets, settings, metrics } = parts;
         let stop = CancellationToken::new();
-        Self { catalog, blobs, buckets, settings, metrics, _stop: stop.clone().drop_guard(), stop }
+        let holdings = Holdings::Own(OwnHoldings {
+            catalog: Arc::clone(&catalog),
+            blobs: blobs.clone(),
+            buckets: buckets.clone(),
+            columns: settings.columns.clone(),
+        });
+        Self { catalog, blobs, buckets, holdings, settings, metrics, _stop: stop.clone().drop_guard(), stop }
     }
 
     /// What a run would do now. Changes nothing.
@@ -216,7 +224,6 @@ impl Retention {
             let retiree =
                 |goes: &Goes| Retiree { key: goes.name.clone(), version: goes.version, reason: goes.reason.clone() };
             let objects: Vec<Retiree> = batch.iter().map(retiree).collect();
-            let mut pointed = Pointed::among(&plan.bucket, objects.iter().map(|retiree| &retiree.key));
             let retire = Retire {
                 run: turn.run,
                 actor: turn.actor,
@@ -225,9 +232,7 @@ impl Retention {
                 bucket: &plan.bucket,
                 objects: &objects,
             };
-            let gone = self.catalog.retire(&retire, &self.settings.columns, &mut pointed).await?;
-            self.follow(&gone).await;
-            removed.extend(gone);
+            removed.extend(self.holdings.retire(&retire).await?);
         }
         if !removed.is_empty() {
             tracing::info!(bucket = %plan.bucket, run = %turn.run, objects = removed.len(), "retention removed pictures");
@@ -235,16 +240,10 @@ impl Retention {
         Ok(removed)
     }
 
-    /// What follows a commit: nothing that was made of the objects is served any more.
-    async fn follow(&self, objects: &[Object]) {
-        if let Some(buckets) = &self.buckets {
-            buckets.follow(objects).await;
-        }
-    }
-
     async fn plan(&self, bucket: &BucketName, keep: u32) -> Result<Plan, CatalogError> {
         let before = OffsetDateTime::now_utc() - self.settings.young;
-        Plan::make(&self.catalog, bucket, keep, before, &self.settings.columns).await
+        let restored = self.catalog.restored_versions(bucket).await?;
+        Plan::make(&self.holdings, bucket, keep, before, restored).await
     }
 
     /// Another text is another rule, which has its dry run first.

@@ -128,6 +128,9 @@ pub(super) fn check(config: &Config, wrong: &mut impl FnMut(&str, String)) {
             wrong("retention.keep", format!("the objects of `{name}` are not ours to remove"));
         }
     }
+    if config.upstream.url.is_some() && retention.keep.values().any(|keep| *keep > 0) {
+        wrong("retention.keep", "the objects of an upstream are not ours to remove".to_owned());
+    }
     for text in &retention.columns.0 {
         if let Err(message) = text.parse::<ColumnName>() {
             wrong("retention.columns", message);

@@ -5,9 +5,9 @@ use std::collections::{HashMap, HashSet};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::holdings::Holdings;
 use super::report::{BucketReport, Goes, Outcome};
-use crate::catalog::{Catalog, CatalogError, Object};
-use crate::config::ColumnName;
+use crate::catalog::{CatalogError, Object};
 use crate::object::{BucketName, ObjectId, ObjectKey};
 use crate::transform::Pointed;
 
@@ -52,21 +52,20 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// `before`: what was written later stays.
+    /// `before`: what was written later stays; `restored`: versions that were brought back by hand.
     pub(super) async fn make(
-        catalog: &Catalog,
+        holdings: &Holdings,
         bucket: &BucketName,
         keep: u32,
         before: OffsetDateTime,
-        columns: &[ColumnName],
+        restored: HashSet<Uuid>,
     ) -> Result<Self, CatalogError> {
-        let restored = catalog.restored_versions(bucket).await?;
         let plan =
             Self { bucket: bucket.clone(), keep, objects: 0, goes: Vec::new(), pointed_at: 0, young: 0, restored: 0 };
         let mut sorting = Sorting { plan, before, restored, user: String::new(), pictures: HashMap::new() };
         let mut after = String::new();
         loop {
-            let objects = catalog.objects_after(bucket, &after, PAGE).await?;
+            let objects = holdings.objects_after(bucket, &after, PAGE).await?;
             let Some(last) = objects.last() else { break };
             last.id.key.as_str().clone_into(&mut after);
             for object in objects {
@@ -74,15 +73,15 @@ impl Plan {
             }
         }
         sorting.end_user();
-        sorting.plan.without_pointed_at(catalog, columns).await
+        sorting.plan.without_pointed_at(holdings).await
     }
 
-    async fn without_pointed_at(mut self, catalog: &Catalog, columns: &[ColumnName]) -> Result<Self, CatalogError> {
+    async fn without_pointed_at(mut self, holdings: &Holdings) -> Result<Self, CatalogError> {
         if self.goes.is_empty() {
             return Ok(self);
         }
         let mut pointed = Pointed::among(&self.bucket, self.goes.iter().map(|goes| &goes.name));
-        catalog.read_references(columns, &mut pointed).await?;
+        holdings.read_references(&mut pointed).await?;
         let all = self.goes.len();
         self.goes.retain(|goes| !pointed.is_pointed_at(&ObjectId::new(self.bucket.clone(), goes.name.clone())));
         self.pointed_at = (all - self.goes.len()) as u64;

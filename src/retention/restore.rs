@@ -4,8 +4,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::{Retention, RetentionError};
-use crate::blobs::BlobError;
-use crate::catalog::{Actor, AuditAction, NewAudit, Removed, Restored};
+use crate::catalog::{Actor, AuditAction, NewAudit, Removed};
 use crate::object::{BucketName, ObjectKey};
 
 /// An object that is back.
@@ -48,7 +47,7 @@ impl Retention {
         }
         let mut report = RestoreReport { run, restored: Vec::new(), bytes: 0, refused: Vec::new() };
         for removed in removed {
-            match self.bring_back(&removed).await? {
+            match self.holdings.bring_back(&removed).await? {
                 Ok(()) => {
                     report.bytes += removed.object.size;
                     let id = removed.object.id;
@@ -62,24 +61,6 @@ impl Retention {
             }
         }
         Ok(report)
-    }
-
-    async fn bring_back(&self, removed: &Removed) -> Result<Result<(), &'static str>, RetentionError> {
-        let object = &removed.object;
-        match self.blobs.size(&object.id.bucket, object.version).await {
-            Ok(size) if size == object.size => {}
-            Ok(_) | Err(BlobError::Missing) => return Ok(Err("its bytes are not there any more")),
-            Err(error) => return Err(error.into()),
-        }
-        Ok(match self.catalog.restore(removed, Actor::Operator).await? {
-            Restored::Back(object) => {
-                self.follow(std::slice::from_ref(&*object)).await;
-                Ok(())
-            }
-            Restored::Taken => Err("there is a newer object of this name"),
-            Restored::NoBucket => Err("its bucket is gone"),
-            Restored::Gone => Err("its time is over, or it is back already"),
-        })
     }
 
     async fn note_refused(&self, removed: &Removed, reason: &str) -> Result<(), RetentionError> {
