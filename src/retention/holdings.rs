@@ -51,7 +51,9 @@ impl Holdings {
         let Self::Own(own) = self;
         let mut pointed = Pointed::among(retire.bucket, retire.objects.iter().map(|retiree| &retiree.key));
         let gone = own.catalog.retire(retire, &own.columns, &mut pointed).await?;
-        own.follow(&gone).await;
+        if let Some(buckets) = &own.buckets {
+            buckets.follow_removed(&gone).await;
+        }
         Ok(gone)
     }
 
@@ -69,21 +71,14 @@ impl Holdings {
         }
         Ok(match own.catalog.restore(removed, Actor::Operator).await? {
             Restored::Back(object) => {
-                own.follow(std::slice::from_ref(&*object)).await;
+                if let Some(buckets) = &own.buckets {
+                    buckets.follow_restored(&object).await;
+                }
                 Ok(())
             }
             Restored::Taken => Err("there is a newer object of this name"),
             Restored::NoBucket => Err("its bucket is gone"),
             Restored::Gone => Err("its time is over, or it is back already"),
         })
-    }
-}
-
-impl OwnHoldings {
-    /// What follows a commit: nothing that was made of the objects is served any more.
-    async fn follow(&self, objects: &[Object]) {
-        if let Some(buckets) = &self.buckets {
-            buckets.follow(objects).await;
-        }
     }
 }

@@ -164,6 +164,7 @@ async fn pictures_that_are_painted_while_runs_go_on_are_all_there() {
                 let mut removed = 0;
                 while !is_over.load(Ordering::Relaxed) {
                     removed += server.app.retention.run(true).await.unwrap().buckets[0].goes.len();
+                    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
                 }
                 removed
             }
