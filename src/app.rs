@@ -5,6 +5,7 @@ mod events;
 mod home;
 mod jobs;
 mod live;
+mod retention;
 mod storage;
 mod studio;
 mod upstream;
@@ -21,6 +22,7 @@ use tokio_util::task::TaskTracker;
 use url::Url;
 
 pub use backfill::{BackfillApp, backfill};
+pub use retention::retention_beside;
 pub use storage::{CATALOG_FILE, Store};
 pub use studio::openai;
 
@@ -39,6 +41,7 @@ use crate::jwks::{self, Provider};
 use crate::object::BucketName;
 use crate::realtime::Realtime;
 use crate::render::Gate;
+use crate::retention::Retention;
 use crate::server::{ConnectionLimits, Service, TlsError, TlsFiles};
 use crate::sidecar::jobs::{Jobs, KinksterOwners};
 use crate::source::{
@@ -96,6 +99,7 @@ pub struct App {
     pub warmer: Arc<Warmer>,
     pub buckets: Arc<Buckets>,
     pub jobs: Arc<Jobs>,
+    pub retention: Arc<Retention>,
     pub events: Arc<Events>,
     /// Topics of this process, served or not.
     pub realtime: Arc<Realtime>,
@@ -142,6 +146,7 @@ impl App {
         let home = home::home(config, &buckets, &deliver)?;
         let realtime = live::realtime(config, Arc::new(KinksterOwners::new(Arc::clone(&home))));
         let jobs = jobs::jobs(config, &buckets, &home, &deliver, &studio, &realtime, &metrics)?;
+        let retention = retention::retention(config, &buckets, metrics.retention.clone());
         let backend = match &config.upstream.url {
             Some(url) => Backend::Upstream(Arc::new(upstream::build(config, url, &images, &tasks)?)),
             None => Backend::Own(Box::new(storage(config, &buckets, &images, &keys))),
@@ -154,6 +159,7 @@ impl App {
             events: Arc::clone(&events),
             doors: events::doors(config)?,
             buckets: Arc::clone(&buckets),
+            retention: Arc::clone(&retention),
             backend,
             keys,
             avatars: jobs::door(config, &jobs),
@@ -169,9 +175,20 @@ impl App {
         let tls = Mutex::new(tls_files(config)?);
         let service = Service { site, api, metrics, limits: connection_limits(config), tasks: tasks.clone() };
         keep_house(&deliver, &tasks);
-        keep_storage(&buckets, Duration::from_secs(config.storage.grace_seconds));
         let service = Arc::new(service);
-        Ok(Arc::new(Self { service, deliver, warmer, buckets, jobs, events, realtime, tasks, tls, _lock: lock }))
+        Ok(Arc::new(Self {
+            service,
+            deliver,
+            warmer,
+            buckets,
+            jobs,
+            retention,
+            events,
+            realtime,
+            tasks,
+            tls,
+            _lock: lock,
+        }))
     }
 
     /// TLS of the public door, once.
@@ -421,24 +438,6 @@ fn connection_limits(config: &Config) -> ConnectionLimits {
         write_timeout: Duration::from_secs(config.limits.write_seconds),
         drain: Duration::from_secs(config.limits.drain_seconds),
     }
-}
-
-/// Removes replaced bytes when their time of grace is over, and uploads when theirs is.
-fn keep_storage(buckets: &Arc<Buckets>, grace: Duration) {
-    let buckets = Arc::downgrade(buckets);
-    // Not tracked: it never ends by itself, and nothing is lost when it is cut.
-    tokio::spawn(async move {
-        loop {
-            tokio::time::sleep(Duration::from_secs(60)).await;
-            let Some(buckets) = buckets.upgrade() else { return };
-            if let Err(error) = bucket::remove_stale(&buckets.catalog, &buckets.blobs, grace).await {
-                tracing::warn!(%error, "replaced bytes could not be removed; they are tried again");
-            }
-            if let Err(error) = buckets.expire_uploads().await {
-                tracing::warn!(%error, "expired uploads could not be removed; they are tried again");
-            }
-        }
-    });
 }
 
 /// Background chores: the index of the variant store after a start, and quiet clients now and then.

@@ -152,6 +152,14 @@ impl Blobs {
         }
     }
 
+    /// How many bytes a blob has.
+    pub async fn size(&self, bucket: &BucketName, version: Uuid) -> Result<u64, BlobError> {
+        match &self.place {
+            Place::Disk => Ok(tokio::fs::metadata(self.folder_of(bucket).join(version.to_string())).await?.len()),
+            Place::Store(store) => Ok(store.head(&path_of(bucket, version)).await?.size),
+        }
+    }
+
     /// Makes a second blob of the same bytes.
     pub async fn copy(&self, from: (&BucketName, Uuid), to: (&BucketName, Uuid)) -> Result<(), BlobError> {
         match &self.place {
@@ -159,6 +167,7 @@ impl Blobs {
                 let (source, folder) = (self.folder_of(from.0).join(from.1.to_string()), self.folder_of(to.0));
                 let named = folder.join(to.1.to_string());
                 tokio::fs::create_dir_all(&folder).await?;
+                incoming::touch(&source).await?;
                 // Blobs never change: a second name for the same bytes is a copy.
                 match tokio::fs::hard_link(&source, &named).await {
                     Ok(()) => Ok(()),

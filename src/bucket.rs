@@ -35,14 +35,14 @@ pub use turns::Turn;
 
 use crate::admission::{BucketBook, OwnBucket};
 use crate::blobs::Blobs;
-use crate::catalog::{Catalog, CatalogError, Event};
+use crate::catalog::{Catalog, CatalogError, Event, Object};
 use crate::config::Access;
 use crate::deliver::Deliver;
 use crate::object::ObjectId;
 use crate::purge::Scope;
 
 use turns::Turns;
-use writing::Writes;
+use writing::{Step, Writes};
 
 /// Uploads whose bytes are read back into memory to be looked at, at once.
 const LOOKED_AT: usize = 4;
@@ -126,16 +126,37 @@ impl Buckets {
 
     /// Whether the write that made this event has purged already; another node's, or one of a process that ended, has not.
     pub fn has_purged_for(&self, event: &Event) -> bool {
-        self.writes.has_purged(&event.object, event.version)
+        self.writes.has_purged(&event.object, event.version, Step::of(event.kind))
     }
 
     /// What follows a commit, before it is answered: nothing that was made of the old version is served any more.
-    /// `version` is the one that came, or went.
+    /// `version` is the one that came.
     async fn changed(&self, object: &ObjectId, version: Uuid) {
+        self.followed(object, version, Step::Came).await;
+    }
+
+    /// [`Self::changed`] where nothing came; `version` is the one that went.
+    async fn gone(&self, object: &ObjectId, version: Uuid) {
+        self.followed(object, version, Step::Went).await;
+    }
+
+    async fn followed(&self, object: &ObjectId, version: Uuid, step: Step) {
         if self.purge(Scope::Object(object.bucket.clone(), object.key.clone())).await {
-            self.writes.note_purge(object, version);
+            self.writes.note_purge(object, version, step);
         }
         self.events.notify_one();
+    }
+
+    /// What follows where retention removed objects.
+    pub async fn follow_removed(&self, objects: &[Object]) {
+        for object in objects {
+            self.gone(&object.id, object.version).await;
+        }
+    }
+
+    /// What follows where a removed object was brought back.
+    pub async fn follow_restored(&self, object: &Object) {
+        self.changed(&object.id, object.version).await;
     }
 
     /// After the commit point only a warning: the version is in every key, so what is left on disk is never served.

@@ -5,6 +5,7 @@
 //! its row-level security decide. What changes an object writes its [`Event`] in the same transaction (the outbox), so
 //! that a crash between the two loses nothing.
 
+mod cleanup;
 mod deliveries;
 mod jobs;
 mod level;
@@ -23,6 +24,10 @@ use sqlx::migrate::MigrateError;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+pub use cleanup::{
+    Actor, Audit, AuditAction, AuditQuery, CleanupRun, NewAudit, NewRun, Removed, Restored, Retire, Retiree, RunCounts,
+    RunState,
+};
 pub use deliveries::{Backlog, Delivery, HandOver, NewDelivery};
 pub use jobs::{
     Answered, AvatarWrite, Begun, Budget, Claim, Crowd, Ended, Enqueued, Failure, Job, JobQuery, JobState, JobStep,
@@ -340,7 +345,7 @@ impl Catalog {
         }
     }
 
-    /// Which of these versions are current, stale or being uploaded; the others' bytes are nobody's.
+    /// Which of these versions are current, stale, restorable or being uploaded; the others' bytes are nobody's.
     pub async fn known_versions(&self, bucket: &BucketName, versions: &[Uuid]) -> Result<HashSet<Uuid>, CatalogError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.known_versions(bucket, versions).await,

@@ -41,7 +41,7 @@ enum Command {
     Purge(Box<purge::Options>),
     /// Look at configuration, disk, clock and buckets, and say what to do about each fault.
     Doctor(doctor::Options),
-    /// Remove bytes of our own buckets that nobody needs: replaced versions, and what a crash left.
+    /// Remove old pictures of characters by the rules of `retention`, and bytes that nobody needs; bring back what a run removed.
     Cleanup(cleanup::Options),
     /// Print the effective configuration, or a commented default file.
     Config(config::Options),

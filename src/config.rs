@@ -8,6 +8,7 @@ mod load;
 mod neighbours;
 mod realtime;
 mod reference;
+mod retention;
 mod upstream;
 mod values;
 
@@ -25,6 +26,7 @@ pub use load::{Mistake, Mistakes, Overrides, load};
 pub use neighbours::is_neighbour;
 pub use realtime::RealtimeConfig;
 pub use reference::{commented_default, markdown_table};
+pub use retention::{ColumnName, RetentionConfig};
 pub use upstream::UpstreamConfig;
 pub use values::{ByteSize, Location, SecretList, TextList};
 
@@ -54,6 +56,7 @@ pub struct Config {
     pub rules: RuleSet,
     pub storage: Storage,
     pub avatars: Avatars,
+    pub retention: RetentionConfig,
     pub upstream: UpstreamConfig,
     pub limits: Limits,
     pub cache: CacheConfig,
@@ -415,6 +418,7 @@ impl Default for Config {
             rules: RuleSet::default(),
             storage: Storage::default(),
             avatars: Avatars::default(),
+            retention: RetentionConfig::default(),
             upstream: UpstreamConfig::default(),
             limits: Limits::default(),
             cache: CacheConfig::default(),

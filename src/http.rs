@@ -2,6 +2,7 @@
 
 mod admin;
 mod api;
+mod audit;
 mod avatars;
 mod body;
 mod client;

@@ -74,6 +74,8 @@ pub mod warm;
 
 pub mod sidecar;
 
+pub mod retention;
+
 pub mod bucket;
 pub mod ingest;
 

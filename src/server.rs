@@ -79,6 +79,7 @@ pub async fn run(service: Arc<Service>, entrances: Vec<Entrance>, shutdown: impl
         service.api.avatars.jobs.start(&service.tasks).await;
     }
     service.api.events.start();
+    service.api.retention.start();
     let accepting = entrances.into_iter().map(|entrance| accept(&service, entrance, &lanes, &permits, &graceful));
     tokio::select! {
         _ = join_all(accepting) => {}

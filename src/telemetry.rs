@@ -16,6 +16,7 @@ use crate::deliver::Deliver;
 use crate::events::EventMetrics;
 use crate::realtime::hub::HubUsage;
 use crate::render::Timings;
+use crate::retention::RetentionMetrics;
 use crate::sidecar::jobs::JobMetrics;
 
 /// Starts logging to standard error. A second call changes nothing.
@@ -85,6 +86,7 @@ pub struct Metrics {
     /// Open connections.
     pub connections: Gauge,
     pub jobs: JobMetrics,
+    pub retention: RetentionMetrics,
     /// Counted by the events room.
     pub events: EventMetrics,
     /// Open websockets and event streams.
@@ -116,6 +118,7 @@ impl Default for Metrics {
             shed: Gauge::default(),
             connections: Gauge::default(),
             jobs: JobMetrics::default(),
+            retention: RetentionMetrics::default(),
             events: EventMetrics::default(),
             live_connections: Gauge::default(),
             live_topics: Gauge::default(),
@@ -157,6 +160,7 @@ impl Metrics {
         registry.register("shed", "Requests refused because too much was waiting", self.shed.clone());
         registry.register("connections", "Open connections", self.connections.clone());
         self.jobs.register(registry);
+        self.retention.register(registry);
         self.register_events();
         self.register_live();
     }

@@ -12,6 +12,18 @@ use crate::object::etag_of_hash;
 /// Bytes gathered before a write reaches the file.
 pub(super) const BUFFER: usize = 256 << 10;
 
+/// A second name of a file has its time, by which whatever is old and has no row is taken for left over: a file is made
+/// young before it gets one.
+pub(super) async fn touch(path: &Path) -> Result<(), BlobError> {
+    let path = path.to_owned();
+    let touched = tokio::task::spawn_blocking(move || touched(&path)).await;
+    Ok(touched.map_err(|error| BlobError::File(std::io::Error::other(error)))??)
+}
+
+fn touched(path: &Path) -> std::io::Result<()> {
+    std::fs::File::options().append(true).open(path)?.set_modified(std::time::SystemTime::now())
+}
+
 /// A file that is removed unless it is given a name.
 #[derive(Debug)]
 struct Aside(Option<PathBuf>);
@@ -86,6 +98,7 @@ impl Incoming {
     pub(super) async fn of_file(file: PathBuf, aside: PathBuf) -> Result<Self, BlobError> {
         let linked = tokio::task::spawn_blocking(move || {
             let incoming = Aside(Some(aside.clone()));
+            touched(&file)?;
             // Where the file system has no second names, a copy.
             if std::fs::hard_link(&file, &aside).is_err() {
                 std::fs::copy(&file, &aside)?;

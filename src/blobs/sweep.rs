@@ -2,7 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use futures_util::TryStreamExt;
+use futures_util::stream::{self, BoxStream};
+use futures_util::{FutureExt, StreamExt, TryFutureExt, TryStreamExt};
+use object_store::ObjectMeta;
 use uuid::Uuid;
 
 use super::{BlobError, Blobs, INCOMING, OBJECTS, Place};
@@ -18,22 +20,24 @@ pub struct Stray {
 
 impl Blobs {
     /// Every blob written before `before`, for comparing with the catalogue. What is no blob of ours is passed over.
-    pub async fn written_before(&self, before: SystemTime) -> Result<Vec<Stray>, BlobError> {
+    pub fn written_before(&self, before: SystemTime) -> BoxStream<'static, Result<Stray, BlobError>> {
         match &self.place {
             Place::Disk => {
                 let root = self.root.join(OBJECTS);
-                tokio::task::spawn_blocking(move || on_disk(&root, before))
-                    .await
-                    .map_err(|error| BlobError::File(std::io::Error::other(error)))?
+                let listed = tokio::task::spawn_blocking(move || on_disk(&root, before));
+                let listed =
+                    listed.map(|listed| listed.map_err(|error| BlobError::File(std::io::Error::other(error)))?);
+                listed.map_ok(|strays| stream::iter(strays).map(Ok)).try_flatten_stream().boxed()
             }
+            // Never the whole list at once: there may be millions.
             Place::Store(store) => {
-                let listed: Vec<_> = store.list(None).try_collect().await?;
-                let old = listed.into_iter().filter(|meta| SystemTime::from(meta.last_modified) < before);
-                let named = old.filter_map(|meta| {
-                    let (bucket, version) = meta.location.as_ref().rsplit_once('/')?;
-                    stray(bucket, version, meta.size)
-                });
-                Ok(named.collect())
+                let old = move |meta: ObjectMeta| {
+                    let is_old = SystemTime::from(meta.last_modified) < before;
+                    let named = meta.location.as_ref().rsplit_once('/').filter(|_| is_old);
+                    named.and_then(|(bucket, version)| stray(bucket, version, meta.size))
+                };
+                let listed = store.list(None).map_err(BlobError::from);
+                listed.try_filter_map(move |meta| std::future::ready(Ok(old(meta)))).boxed()
             }
         }
     }

@@ -72,7 +72,7 @@ impl Buckets {
                 (Err(error), Some(version)) => return Err(buckets.without_bytes(&to, version, error.into()).await),
                 (Err(error), None) => return Err(error.into()),
             };
-            buckets.changed(&from, original.version).await;
+            buckets.gone(&from, original.version).await;
             buckets.changed(&to, renamed.version).await;
             Ok(renamed)
         })

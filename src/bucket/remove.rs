@@ -22,7 +22,7 @@ impl Buckets {
         self.owned(async move {
             let removed = buckets.catalog.remove(&caller, &bucket, &keys).await?;
             for object in &removed {
-                buckets.changed(&object.id, object.version).await;
+                buckets.gone(&object.id, object.version).await;
             }
             Ok(removed)
         })
@@ -46,7 +46,7 @@ impl Buckets {
             loop {
                 let removed = buckets.catalog.empty_bucket(&caller, &bucket, BATCH).await?;
                 for object in &removed {
-                    buckets.changed(&object.id, object.version).await;
+                    buckets.gone(&object.id, object.version).await;
                 }
                 count += removed.len() as u64;
                 if removed.len() < BATCH as usize {

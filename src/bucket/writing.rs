@@ -12,18 +12,35 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
+use crate::catalog::EventKind;
 use crate::object::ObjectId;
 
 /// Purges that are remembered, and for how long: for an older event there is one more, which is harmless.
 const REMEMBERED: u64 = 100_000;
 const REMEMBERED_FOR: Duration = Duration::from_secs(3600);
 
+/// What happened to a version: one that came here may go elsewhere, and come back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Step {
+    Came,
+    Went,
+}
+
+impl Step {
+    pub(super) fn of(kind: EventKind) -> Self {
+        match kind {
+            EventKind::Created | EventKind::Updated => Self::Came,
+            EventKind::Deleted => Self::Went,
+        }
+    }
+}
+
 /// The writes of this process.
 #[derive(Debug)]
 pub(super) struct Writes {
     open: Mutex<HashMap<ObjectId, usize>>,
     /// Versions, come or gone, whose objects were purged after their commit.
-    purged: Cache<(ObjectId, Uuid), ()>,
+    purged: Cache<(ObjectId, Uuid, Step), ()>,
     /// Rung when a write ends.
     events: Arc<Notify>,
 }
@@ -56,12 +73,12 @@ impl Writes {
         self.open.lock().contains_key(object)
     }
 
-    pub(super) fn note_purge(&self, object: &ObjectId, version: Uuid) {
-        self.purged.insert((object.clone(), version), ());
+    pub(super) fn note_purge(&self, object: &ObjectId, version: Uuid, step: Step) {
+        self.purged.insert((object.clone(), version, step), ());
     }
 
-    pub(super) fn has_purged(&self, object: &ObjectId, version: Uuid) -> bool {
-        self.purged.contains_key(&(object.clone(), version))
+    pub(super) fn has_purged(&self, object: &ObjectId, version: Uuid, step: Step) -> bool {
+        self.purged.contains_key(&(object.clone(), version, step))
     }
 }
 
@@ -99,7 +116,10 @@ mod tests {
         events.notified().await;
         assert!(!writes.is_open(&object));
         let version = Uuid::new_v4();
-        writes.note_purge(&object, version);
-        assert!(writes.has_purged(&object, version) && !writes.has_purged(&object, Uuid::new_v4()));
+        writes.note_purge(&object, version, Step::Came);
+        assert!(writes.has_purged(&object, version, Step::Came));
+        assert!(!writes.has_purged(&object, Uuid::new_v4(), Step::Came));
+        // It may be another process that removes what came to this one.
+        assert!(!writes.has_purged(&object, version, Step::Went));
     }
 }

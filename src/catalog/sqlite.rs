@@ -5,6 +5,7 @@
 
 mod buckets;
 mod change;
+mod cleanup;
 mod deliveries;
 mod jobs;
 mod objects;

@@ -2,6 +2,7 @@
 
 mod access;
 mod buckets;
+mod cleanup;
 mod deliveries;
 mod jobs;
 mod listing;
@@ -80,6 +81,9 @@ async fn contract(catalog: &Catalog, step: usize) {
     jobs::are_refused_beyond_the_budget(catalog).await;
     jobs::run_once_each_with_many_workers(catalog).await;
     jobs::kinksters_belong_to_whom_they_came_from(catalog).await;
+    cleanup::runs_take_turns(catalog).await;
+    cleanup::removed_objects_are_known_until_their_time_is_over(catalog).await;
+    cleanup::removes_only_what_is_the_same_and_not_pointed_at(catalog).await;
     deliveries::go_out_in_order_per_subject(catalog).await;
     deliveries::come_with_their_event_or_not_at_all(catalog).await;
     deliveries::dead_letters_are_kept_revived_and_bounded(catalog).await;

@@ -85,6 +85,7 @@ pub(super) fn check(config: &Config, mistakes: &mut Vec<Mistake>) {
         wrong("cache.missing_seconds", "must be at most 5".to_owned());
     }
     super::avatars::check(config, &mut wrong);
+    super::retention::check(config, &mut wrong);
     check_numbers(config, &mut wrong);
     check_rules(config, &mut wrong);
     check_auth(config, &mut wrong);

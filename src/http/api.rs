@@ -14,7 +14,8 @@ use axum::{Json, Router};
 use serde_json::json;
 
 use super::admin;
-use super::avatars::{AvatarDoor, AvatarRoutes};
+use super::audit;
+use super::avatars::{self, AvatarDoor, AvatarRoutes};
 use super::events::{self, EventDoors};
 use super::pages::Page;
 use super::realtime::Live;
@@ -26,6 +27,7 @@ use crate::deliver::Deliver;
 use crate::events::Events;
 use crate::object::{BucketName, ObjectKey};
 use crate::purge::{PurgeRequest, Scope};
+use crate::retention::Retention;
 use crate::sidecar::studio::Studio;
 use crate::telemetry::Metrics;
 use crate::warm::Warmer;
@@ -76,6 +78,7 @@ pub struct Api {
     pub doors: EventDoors,
     /// Our own, which in front of an upstream hold nothing.
     pub buckets: Arc<Buckets>,
+    pub retention: Arc<Retention>,
     pub backend: Backend,
     /// Unset: realtime is not served, or by somebody else alone.
     pub live: Option<Arc<Live>>,
@@ -118,11 +121,13 @@ const OPEN: [Row; 10] = [
 ];
 
 /// Routes for service keys and the admin door.
-const SERVICE: [Row; 13] = [
+const SERVICE: [Row; 15] = [
     (Method::POST, "/admin/purge", || post(purge)),
     (Method::POST, "/admin/warm", || post(super::warm::warm)),
     (Method::GET, "/admin/webhooks/dead", || get(events::dead_letters)),
     (Method::POST, "/admin/webhooks/dead/{id}/retry", || post(events::retry)),
+    (Method::GET, "/admin/audit", || get(audit::log)),
+    (Method::GET, "/admin/cleanup/runs", || get(audit::runs)),
     (Method::GET, "/admin/usage", || get(admin::usage)),
     (Method::GET, "/admin/usage/{bucket}", || get(admin::bucket_usage)),
     (Method::GET, "/admin/objects/{bucket}/largest", || get(admin::largest)),
@@ -196,6 +201,7 @@ async fn metrics(State(api): State<Arc<Api>>, Extension(door): Extension<Door>, 
     }
     let kind = [(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")];
     api.events.measure().await;
+    api.retention.measure().await;
     (kind, api.metrics.render(&api.deliver, api.live.as_deref().map(Live::usage))).into_response()
 }
 

@@ -16,6 +16,7 @@ mod hosts;
 mod next_rules;
 mod own;
 mod patterns;
+mod pointed;
 mod query;
 mod resolve;
 mod values;
@@ -27,6 +28,7 @@ pub use hosts::HostList;
 pub use next_rules::{LocalTarget, NextFormat, NextRules, NextSettingError, NextSettings};
 pub use own::{Own, OwnOrigins};
 pub use patterns::{LocalPattern, PatternError, RemotePattern};
+pub use pointed::Pointed;
 pub use query::ParameterError;
 pub use resolve::Resolved;
 

@@ -27,6 +27,7 @@ mod readme;
 mod realtime;
 mod receiver;
 mod responses;
+mod retention;
 mod storage;
 mod storage_crash;
 mod store_url;

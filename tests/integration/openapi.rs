@@ -231,6 +231,8 @@ fn calls(server: &Running) -> Vec<Call> {
         ("post", "/api/storage/store", "", "", stored.clone(), 200),
         ("post", "/api/storage/store", "", "", stored, 409),
         ("post", "/api/storage/store", "", "", json!({}), 400),
+        ("get", "/admin/audit", "", "", Value::Null, 200),
+        ("get", "/admin/cleanup/runs", "", "", Value::Null, 200),
         ("get", "/admin/usage", "", "", Value::Null, 200),
         ("get", "/admin/usage/{bucket}", AVATARS, "", Value::Null, 200),
         ("get", "/admin/usage/{bucket}", "nowhere", "", Value::Null, 404),

@@ -9,7 +9,7 @@ crate::catalog::jobs::job_store!(Postgres, PgConnection, PgRow, " FOR UPDATE SKI
 const LOCK: i64 = 0x7469_6e74_7970_6502;
 
 impl Postgres {
-    async fn begin_read(&self) -> Result<PgTransaction<'static>, CatalogError> {
+    pub(super) async fn begin_read(&self) -> Result<PgTransaction<'static>, CatalogError> {
         self.begin().await
     }
 

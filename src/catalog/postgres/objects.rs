@@ -14,7 +14,7 @@ use crate::object::ObjectId;
 /// How often a put is begun anew because another one was faster.
 const ATTEMPTS: u32 = 5;
 
-const INSERT: &str = "INSERT INTO objects (id, bucket_id, name, owner_id, version, metadata, user_metadata, \
+pub(super) const INSERT: &str = "INSERT INTO objects (id, bucket_id, name, owner_id, version, metadata, user_metadata, \
     created_at, updated_at, last_accessed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
 const UPSERT: &str = " ON CONFLICT (bucket_id, name) DO UPDATE SET owner_id = excluded.owner_id, \
     version = excluded.version, metadata = excluded.metadata, user_metadata = excluded.user_metadata, \
@@ -135,7 +135,7 @@ pub(super) async fn probe(connection: &mut PgConnection, object: &Object) -> Res
     insert(connection, INSERT, Uuid::new_v4(), object).await
 }
 
-async fn insert(
+pub(super) async fn insert(
     connection: &mut PgConnection,
     statement: &str,
     row: Uuid,

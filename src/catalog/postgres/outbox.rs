@@ -57,6 +57,7 @@ impl Postgres {
         // One statement sees one state: a version that moves from one table to another is not missed.
         let select = "SELECT version FROM objects WHERE bucket_id = $1 AND version = ANY ($2) \
             UNION SELECT version FROM stale_blobs WHERE bucket_id = $1 AND version = ANY ($2) \
+            UNION SELECT version FROM removed_objects WHERE bucket_id = $1 AND version = ANY ($2) \
             UNION SELECT id FROM uploads WHERE bucket_id = $1 AND id = ANY ($2)";
         let known = sqlx::query_scalar(select).bind(bucket.as_str()).bind(versions).fetch_all(&mut *tx).await?;
         Ok(known.into_iter().collect())
@@ -94,10 +95,19 @@ pub(super) async fn note_stale_versions(
     buckets: &[&str],
     versions: &[Uuid],
 ) -> Result<(), CatalogError> {
+    note_stale_versions_since(connection, buckets, versions, now()).await
+}
+
+pub(super) async fn note_stale_versions_since(
+    connection: &mut PgConnection,
+    buckets: &[&str],
+    versions: &[Uuid],
+    since: OffsetDateTime,
+) -> Result<(), CatalogError> {
     let insert = "INSERT INTO stale_blobs (bucket_id, version, since) \
         SELECT bucket_id, version, $3 FROM unnest($1::text[], $2::uuid[]) AS gone(bucket_id, version) \
         ON CONFLICT DO NOTHING";
-    sqlx::query(insert).bind(buckets).bind(versions).bind(now()).execute(connection).await?;
+    sqlx::query(insert).bind(buckets).bind(versions).bind(since).execute(connection).await?;
     Ok(())
 }
 

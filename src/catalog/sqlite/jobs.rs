@@ -6,7 +6,7 @@ use sqlx::sqlite::{SqliteRow, SqliteTransaction};
 crate::catalog::jobs::job_store!(Sqlite, SqliteConnection, SqliteRow, "");
 
 impl Sqlite {
-    async fn begin_read(&self) -> Result<SqliteTransaction<'static>, CatalogError> {
+    pub(super) async fn begin_read(&self) -> Result<SqliteTransaction<'static>, CatalogError> {
         Ok(self.readers.begin().await?)
     }
 

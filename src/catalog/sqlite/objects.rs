@@ -94,7 +94,8 @@ pub(super) async fn find(connection: &mut SqliteConnection, id: &ObjectId) -> Re
     query.fetch_optional(connection).await?.as_ref().map(rows::object).transpose()
 }
 
-async fn insert(connection: &mut SqliteConnection, object: &Object) -> Result<(), CatalogError> {
+/// Adds the row.
+pub(super) async fn insert(connection: &mut SqliteConnection, object: &Object) -> Result<(), CatalogError> {
     write(
         connection,
         "INSERT INTO objects (id, bucket_id, name, owner_id, version, size, etag, mime_type, cache_control, \

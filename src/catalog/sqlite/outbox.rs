@@ -11,6 +11,10 @@ use crate::catalog::types::{Event, EventKind, Object, StaleBlob};
 use crate::catalog::{CatalogError, bucket_name};
 use crate::object::BucketName;
 
+/// Where versions are known, and by which column.
+const TABLES: [(&str, &str); 4] =
+    [("objects", "version"), ("stale_blobs", "version"), ("removed_objects", "version"), ("uploads", "id")];
+
 /// Versions asked for at once: below the number of values that SQLite binds.
 const VERSIONS: usize = 10_000;
 
@@ -51,10 +55,10 @@ impl Sqlite {
         bucket: &BucketName,
         versions: &[Uuid],
     ) -> Result<HashSet<Uuid>, CatalogError> {
-        // One view of the three tables: a version that moves from one to another is not missed.
+        // One view of the tables: a version that moves from one to another is not missed.
         let mut tx = self.readers.begin().await?;
         let mut known = HashSet::new();
-        for (table, column) in [("objects", "version"), ("stale_blobs", "version"), ("uploads", "id")] {
+        for (table, column) in TABLES {
             for versions in versions.chunks(VERSIONS) {
                 let select = format!("SELECT {column} FROM {table} WHERE {column} IN (");
                 let mut query: QueryBuilder<Database> = QueryBuilder::new(select);

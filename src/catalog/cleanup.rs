@@ -1,0 +1,132 @@
+//! Retention: whose turn it is, what was removed and can be brought back, and the log of it.
+//!
+//! A removed object leaves its row for `removed_objects` in one transaction with its event and its line in the log; its
+//! bytes stay known until their time is over, and are stale from then on.
+
+mod store;
+mod types;
+
+use std::collections::HashSet;
+
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+pub(super) use store::cleanup_store;
+pub use types::{
+    Actor, Audit, AuditAction, AuditQuery, CleanupRun, NewAudit, NewRun, Removed, Restored, Retire, Retiree, RunCounts,
+    RunState,
+};
+
+use super::{Catalog, CatalogError, Object};
+use crate::config::ColumnName;
+use crate::object::BucketName;
+use crate::transform::Pointed;
+
+/// The same call on whichever database it is.
+macro_rules! either {
+    ($catalog:expr, $name:ident($($argument:expr),*)) => {
+        match $catalog {
+            Catalog::Sqlite(sqlite) => sqlite.$name($($argument),*).await,
+            Catalog::Postgres(postgres) => Box::pin(postgres.$name($($argument),*)).await,
+        }
+    };
+}
+
+impl Catalog {
+    /// Takes the turn; `false`: another run has it, or it is not time yet.
+    pub async fn begin_run(&self, new: &NewRun) -> Result<bool, CatalogError> {
+        either!(self, begin_run(new))
+    }
+
+    /// Prolongs the turn; `false`: it is another run's by now.
+    pub async fn renew_run(&self, run: Uuid, until: OffsetDateTime) -> Result<bool, CatalogError> {
+        either!(self, renew_run(run, until))
+    }
+
+    /// Gives the turn back. `due`: when the schedule goes on, if this run was its.
+    pub async fn end_run(&self, run: Uuid, state: RunState, due: Option<OffsetDateTime>) -> Result<(), CatalogError> {
+        either!(self, end_run(run, state, due))
+    }
+
+    /// Newest first.
+    pub async fn cleanup_runs(&self, limit: u32) -> Result<Vec<CleanupRun>, CatalogError> {
+        either!(self, cleanup_runs(limit))
+    }
+
+    /// What all runs did together.
+    pub async fn cleanup_totals(&self) -> Result<RunCounts, CatalogError> {
+        either!(self, cleanup_totals())
+    }
+
+    /// Whether the bucket's rule has had its dry run.
+    pub async fn knows_rule(&self, bucket: &BucketName, rule: &str) -> Result<bool, CatalogError> {
+        either!(self, knows_rule(bucket, rule))
+    }
+
+    /// Notes that the bucket's rule has had its dry run.
+    pub async fn note_rule(&self, bucket: &BucketName, rule: &str, run: Uuid) -> Result<(), CatalogError> {
+        either!(self, note_rule(bucket, rule, run))
+    }
+
+    /// Up to `limit` objects of a bucket in the order of their names, as the operator sees them.
+    pub async fn objects_after(
+        &self,
+        bucket: &BucketName,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<Object>, CatalogError> {
+        either!(self, objects_after(bucket, after, limit))
+    }
+
+    /// Tells `pointed` every URL that a row shows an object by: the characters' own, those of jobs under way, and these
+    /// columns, which only Postgres has. A column that cannot be read as a whole is an error.
+    pub async fn read_references(&self, columns: &[ColumnName], pointed: &mut Pointed) -> Result<(), CatalogError> {
+        either!(self, read_references(columns, pointed))
+    }
+
+    /// Removes those objects of a batch that are still the same and that nothing points at, and says which.
+    /// `Superseded`: the turn is another run's by now, and nothing is removed.
+    pub async fn retire(
+        &self,
+        retire: &Retire<'_>,
+        columns: &[ColumnName],
+        pointed: &mut Pointed,
+    ) -> Result<Vec<Object>, CatalogError> {
+        either!(self, retire(retire, columns, pointed))
+    }
+
+    /// What can still be brought back of a run, by name.
+    pub async fn removed_by(&self, run: Uuid) -> Result<Vec<Removed>, CatalogError> {
+        either!(self, removed_by(run))
+    }
+
+    /// Brings an object back, row and all. No rule removes this version again.
+    pub async fn restore(&self, removed: &Removed, actor: Actor) -> Result<Restored, CatalogError> {
+        either!(self, restore(removed, actor))
+    }
+
+    /// Versions of a bucket that were brought back.
+    pub async fn restored_versions(&self, bucket: &BucketName) -> Result<HashSet<Uuid>, CatalogError> {
+        either!(self, restored_versions(bucket))
+    }
+
+    /// Lets go of up to `limit` removed objects whose time is over: their bytes are stale from then on.
+    pub async fn expire_removed(&self, limit: u32) -> Result<u64, CatalogError> {
+        either!(self, expire_removed(limit))
+    }
+
+    /// Writes into the audit log, and counts what is only listed or refused for the run.
+    pub async fn note_audit(&self, entries: &[NewAudit]) -> Result<(), CatalogError> {
+        either!(self, note_audit(entries))
+    }
+
+    /// Newest first.
+    pub async fn audit(&self, query: &AuditQuery) -> Result<Vec<Audit>, CatalogError> {
+        either!(self, audit(query))
+    }
+
+    /// Forgets what the audit log tells of times before this, and what nobody needs to know of restored objects.
+    pub async fn prune_audit(&self, before: OffsetDateTime) -> Result<(), CatalogError> {
+        either!(self, prune_audit(before))
+    }
+}

@@ -1,0 +1,406 @@
+//! The statements, once for both databases: their texts are the same, and so are the types of the columns.
+
+/// Writes the operations of retention for one database.
+///
+/// `$database` has `begin` and `begin_read`; beside it are `take` and `give_back`, which move a row of `objects` with its
+/// event, `references` and `settled_references`; `$connection` and `$row` are sqlx's types.
+macro_rules! cleanup_store {
+    ($database:ident, $connection:ty, $row:ty) => {
+        use std::collections::HashSet;
+
+        use serde_json::{Map, Value};
+        use sqlx::Row;
+        use time::OffsetDateTime;
+        use uuid::Uuid;
+
+        use super::$database;
+        use super::rows;
+        use crate::catalog::cleanup::{
+            Actor, Audit, AuditAction, AuditQuery, CleanupRun, NewAudit, NewRun, Removed, Restored, Retire, RunCounts,
+            RunState,
+        };
+        use crate::catalog::{CatalogError, Object, bucket_name, now, object_key};
+        use crate::config::ColumnName;
+        use crate::object::{BucketName, ObjectId};
+        use crate::transform::Pointed;
+
+        impl $database {
+            pub(in crate::catalog) async fn begin_run(&self, new: &NewRun) -> Result<bool, CatalogError> {
+                let mut tx = self.begin().await?;
+                let time = micros(now());
+                if let Some(first) = new.first_due {
+                    let plan = sqlx::query("UPDATE cleanup_turn SET due_at = $1 WHERE due_at = 0");
+                    plan.bind(micros(first)).execute(&mut *tx).await?;
+                }
+                let due_by = if new.first_due.is_some() { time } else { i64::MAX };
+                let take = "UPDATE cleanup_turn SET run = $1, lease_until = $2 WHERE lease_until < $3 AND due_at <= $4";
+                let take = sqlx::query(take).bind(new.id).bind(micros(new.until)).bind(time).bind(due_by);
+                let is_ours = take.execute(&mut *tx).await?.rows_affected() == 1;
+                if is_ours {
+                    let bury = "UPDATE cleanup_runs SET state = 'failed', ended_at = $1 WHERE state = 'running'";
+                    sqlx::query(bury).bind(time).execute(&mut *tx).await?;
+                    let insert = "INSERT INTO cleanup_runs (id, actor, state, started_at) VALUES ($1, $2, 'running', $3)";
+                    let insert = sqlx::query(insert).bind(new.id).bind(new.actor.as_str()).bind(time);
+                    insert.execute(&mut *tx).await?;
+                }
+                tx.commit().await?;
+                Ok(is_ours)
+            }
+
+            pub(in crate::catalog) async fn renew_run(
+                &self,
+                run: Uuid,
+                until: OffsetDateTime,
+            ) -> Result<bool, CatalogError> {
+                let mut tx = self.begin().await?;
+                let is_ours = renew(&mut tx, run, until).await?;
+                tx.commit().await?;
+                Ok(is_ours)
+            }
+
+            pub(in crate::catalog) async fn end_run(
+                &self,
+                run: Uuid,
+                state: RunState,
+                due: Option<OffsetDateTime>,
+            ) -> Result<(), CatalogError> {
+                let mut tx = self.begin().await?;
+                let give = "UPDATE cleanup_turn SET run = NULL, lease_until = 0, due_at = coalesce($2, due_at) WHERE run = $1";
+                sqlx::query(give).bind(run).bind(due.map(micros)).execute(&mut *tx).await?;
+                let end = "UPDATE cleanup_runs SET state = $2, ended_at = $3 WHERE id = $1 AND state = 'running'";
+                sqlx::query(end).bind(run).bind(state.as_str()).bind(micros(now())).execute(&mut *tx).await?;
+                Ok(tx.commit().await?)
+            }
+
+            pub(in crate::catalog) async fn cleanup_runs(&self, limit: u32) -> Result<Vec<CleanupRun>, CatalogError> {
+                let mut tx = self.begin_read().await?;
+                let query = sqlx::query("SELECT * FROM cleanup_runs ORDER BY id DESC LIMIT $1").bind(i64::from(limit));
+                query.fetch_all(&mut *tx).await?.iter().map(run_of).collect()
+            }
+
+            pub(in crate::catalog) async fn cleanup_totals(&self) -> Result<RunCounts, CatalogError> {
+                let mut tx = self.begin_read().await?;
+                let sums = "SELECT CAST(coalesce(sum(listed), 0) AS BIGINT) AS listed, \
+                    CAST(coalesce(sum(removed), 0) AS BIGINT) AS removed, \
+                    CAST(coalesce(sum(bytes), 0) AS BIGINT) AS bytes, \
+                    CAST(coalesce(sum(refused), 0) AS BIGINT) AS refused, \
+                    CAST(coalesce(sum(restored), 0) AS BIGINT) AS restored FROM cleanup_runs";
+                counts_of(&sqlx::query(sums).fetch_one(&mut *tx).await?)
+            }
+
+            pub(in crate::catalog) async fn knows_rule(
+                &self,
+                bucket: &BucketName,
+                rule: &str,
+            ) -> Result<bool, CatalogError> {
+                let mut tx = self.begin_read().await?;
+                let query = sqlx::query("SELECT 1 FROM cleanup_rules WHERE bucket_id = $1 AND rule = $2");
+                Ok(query.bind(bucket.as_str()).bind(rule).fetch_optional(&mut *tx).await?.is_some())
+            }
+
+            pub(in crate::catalog) async fn note_rule(
+                &self,
+                bucket: &BucketName,
+                rule: &str,
+                run: Uuid,
+            ) -> Result<(), CatalogError> {
+                let mut tx = self.begin().await?;
+                let upsert = "INSERT INTO cleanup_rules (bucket_id, rule, run) VALUES ($1, $2, $3) \
+                    ON CONFLICT (bucket_id) DO UPDATE SET rule = excluded.rule, run = excluded.run";
+                sqlx::query(upsert).bind(bucket.as_str()).bind(rule).bind(run).execute(&mut *tx).await?;
+                Ok(tx.commit().await?)
+            }
+
+            pub(in crate::catalog) async fn objects_after(
+                &self,
+                bucket: &BucketName,
+                after: &str,
+                limit: u32,
+            ) -> Result<Vec<Object>, CatalogError> {
+                let mut tx = self.begin_read().await?;
+                let select = "SELECT * FROM objects WHERE bucket_id = $1 AND name > $2 ORDER BY name LIMIT $3";
+                let query = sqlx::query(select).bind(bucket.as_str()).bind(after).bind(i64::from(limit));
+                query.fetch_all(&mut *tx).await?.iter().map(rows::object).collect()
+            }
+
+            pub(in crate::catalog) async fn read_references(
+                &self,
+                columns: &[ColumnName],
+                pointed: &mut Pointed,
+            ) -> Result<(), CatalogError> {
+                let mut tx = self.begin_read().await?;
+                references(&mut tx, columns, pointed).await
+            }
+
+            pub(in crate::catalog) async fn retire(
+                &self,
+                retire: &Retire<'_>,
+                columns: &[ColumnName],
+                pointed: &mut Pointed,
+            ) -> Result<Vec<Object>, CatalogError> {
+                let mut tx = self.begin().await?;
+                if !renew(&mut tx, retire.run, retire.until).await? {
+                    return Err(CatalogError::Superseded);
+                }
+                settled_references(&mut tx, columns, pointed).await?;
+                let mut removed = Vec::new();
+                for retiree in retire.objects {
+                    let id = ObjectId::new(retire.bucket.clone(), retiree.key.clone());
+                    if pointed.is_pointed_at(&id) {
+                        continue;
+                    }
+                    let Some(object) = take(&mut tx, &id, retiree.version).await? else { continue };
+                    keep_row(&mut tx, retire, &object).await?;
+                    let entry = NewAudit::of(retire.actor, AuditAction::Removed, retire.run, &object, &retiree.reason);
+                    log(&mut tx, &entry).await?;
+                    removed.push(object);
+                }
+                let bytes: u64 = removed.iter().map(|object| object.size).sum();
+                let count = "UPDATE cleanup_runs SET removed = removed + $2, bytes = bytes + $3 WHERE id = $1";
+                let count = sqlx::query(count).bind(retire.run).bind(removed.len() as i64).bind(bytes as i64);
+                count.execute(&mut *tx).await?;
+                tx.commit().await?;
+                Ok(removed)
+            }
+
+            pub(in crate::catalog) async fn removed_by(&self, run: Uuid) -> Result<Vec<Removed>, CatalogError> {
+                let mut tx = self.begin_read().await?;
+                let select = "SELECT * FROM removed_objects WHERE run = $1 AND restored_at IS NULL \
+                    AND restorable_until > $2 ORDER BY name";
+                let query = sqlx::query(select).bind(run).bind(micros(now()));
+                query.fetch_all(&mut *tx).await?.iter().map(removed_of).collect()
+            }
+
+            pub(in crate::catalog) async fn restore(
+                &self,
+                removed: &Removed,
+                actor: Actor,
+            ) -> Result<Restored, CatalogError> {
+                let mut tx = self.begin().await?;
+                let object = &removed.object;
+                let mark = "UPDATE removed_objects SET restored_at = $3 WHERE bucket_id = $1 AND version = $2 \
+                    AND restored_at IS NULL AND restorable_until > $3";
+                let mark = sqlx::query(mark).bind(object.id.bucket.as_str()).bind(object.version).bind(micros(now()));
+                if mark.execute(&mut *tx).await?.rows_affected() == 0 {
+                    return Ok(Restored::Gone);
+                }
+                match give_back(&mut tx, object).await {
+                    Ok(()) => {}
+                    // Undone with the transaction.
+                    Err(CatalogError::ObjectExists) => return Ok(Restored::Taken),
+                    Err(CatalogError::NoBucket) => return Ok(Restored::NoBucket),
+                    Err(error) => return Err(error),
+                }
+                let entry = NewAudit::of(actor, AuditAction::Restored, removed.run, object, "brought back by hand");
+                log(&mut tx, &entry).await?;
+                let count = sqlx::query("UPDATE cleanup_runs SET restored = restored + 1 WHERE id = $1");
+                count.bind(removed.run).execute(&mut *tx).await?;
+                tx.commit().await?;
+                Ok(Restored::Back(Box::new(object.clone())))
+            }
+
+            pub(in crate::catalog) async fn restored_versions(
+                &self,
+                bucket: &BucketName,
+            ) -> Result<HashSet<Uuid>, CatalogError> {
+                let mut tx = self.begin_read().await?;
+                let select = "SELECT version FROM removed_objects WHERE bucket_id = $1 AND restored_at IS NOT NULL";
+                let versions = sqlx::query_scalar(select).bind(bucket.as_str()).fetch_all(&mut *tx).await?;
+                Ok(versions.into_iter().collect())
+            }
+
+            pub(in crate::catalog) async fn expire_removed(&self, limit: u32) -> Result<u64, CatalogError> {
+                let mut tx = self.begin().await?;
+                let delete = "DELETE FROM removed_objects WHERE restored_at IS NULL AND restorable_until <= $1 \
+                    AND (bucket_id, version) IN (SELECT bucket_id, version FROM removed_objects \
+                    WHERE restored_at IS NULL AND restorable_until <= $1 ORDER BY restorable_until LIMIT $2) RETURNING *";
+                let query = sqlx::query(delete).bind(micros(now())).bind(i64::from(limit));
+                let rows = query.fetch_all(&mut *tx).await?;
+                let expired: Vec<Removed> = rows.iter().map(removed_of).collect::<Result<_, _>>()?;
+                for Removed { run, object, restorable_until, .. } in &expired {
+                    stale(&mut tx, object, *restorable_until).await?;
+                    let reason = "the time in which it could be brought back is over";
+                    let entry = NewAudit::of(Actor::Schedule, AuditAction::Expired, *run, object, reason);
+                    log(&mut tx, &entry).await?;
+                }
+                tx.commit().await?;
+                Ok(expired.len() as u64)
+            }
+
+            pub(in crate::catalog) async fn note_audit(&self, entries: &[NewAudit]) -> Result<(), CatalogError> {
+                let mut tx = self.begin().await?;
+                for entry in entries {
+                    log(&mut tx, entry).await?;
+                    let count = match (entry.action, entry.run) {
+                        (AuditAction::Listed, Some(run)) => Some(("listed = listed + 1", run)),
+                        (AuditAction::Refused, Some(run)) if entry.name.is_none() => Some(("refused = refused + 1", run)),
+                        _ => None,
+                    };
+                    if let Some((change, run)) = count {
+                        let update = format!("UPDATE cleanup_runs SET {change} WHERE id = $1");
+                        sqlx::query(sqlx::AssertSqlSafe(update)).bind(run).execute(&mut *tx).await?;
+                    }
+                }
+                Ok(tx.commit().await?)
+            }
+
+            pub(in crate::catalog) async fn audit(&self, query: &AuditQuery) -> Result<Vec<Audit>, CatalogError> {
+                let mut tx = self.begin_read().await?;
+                let select = "SELECT * FROM audit WHERE ($1 IS NULL OR run = $1) AND ($2 IS NULL OR bucket_id = $2) \
+                    AND ($3 IS NULL OR ordinal < $3) ORDER BY ordinal DESC LIMIT $4";
+                let query = sqlx::query(select)
+                    .bind(query.run)
+                    .bind(query.bucket.as_ref().map(BucketName::as_str))
+                    .bind(query.before)
+                    .bind(i64::from(query.limit));
+                query.fetch_all(&mut *tx).await?.iter().map(audit_of).collect()
+            }
+
+            pub(in crate::catalog) async fn prune_audit(&self, before: OffsetDateTime) -> Result<(), CatalogError> {
+                let mut tx = self.begin().await?;
+                sqlx::query("DELETE FROM audit WHERE at < $1").bind(micros(before)).execute(&mut *tx).await?;
+                let forget = "DELETE FROM removed_objects WHERE restored_at IS NOT NULL AND NOT EXISTS \
+                    (SELECT 1 FROM objects AS o WHERE o.bucket_id = removed_objects.bucket_id \
+                    AND o.version = removed_objects.version)";
+                sqlx::query(forget).execute(&mut *tx).await?;
+                Ok(tx.commit().await?)
+            }
+        }
+
+        /// Prolongs the turn, which nobody else takes before the transaction's end.
+        async fn renew(connection: &mut $connection, run: Uuid, until: OffsetDateTime) -> Result<bool, CatalogError> {
+            let renew = sqlx::query("UPDATE cleanup_turn SET lease_until = $2 WHERE run = $1");
+            Ok(renew.bind(run).bind(micros(until)).execute(connection).await?.rows_affected() == 1)
+        }
+
+        async fn keep_row(
+            connection: &mut $connection,
+            retire: &Retire<'_>,
+            object: &Object,
+        ) -> Result<(), CatalogError> {
+            // A version that was brought back and moved to another name is not here twice.
+            let insert = "INSERT INTO removed_objects (bucket_id, version, run, id, name, owner_id, size, etag, mime_type, \
+                cache_control, user_metadata, created_at, updated_at, last_accessed_at, removed_at, restorable_until) \
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
+            let user_metadata = object.user_metadata.clone().map(|map| Value::Object(map).to_string());
+            sqlx::query(insert)
+                .bind(object.id.bucket.as_str())
+                .bind(object.version)
+                .bind(retire.run)
+                .bind(object.row)
+                .bind(object.id.key.as_str())
+                .bind(object.owner.as_deref())
+                .bind(object.size as i64)
+                .bind(&object.etag)
+                .bind(&object.mime_type)
+                .bind(&object.cache_control)
+                .bind(user_metadata)
+                .bind(micros(object.created_at))
+                .bind(micros(object.updated_at))
+                .bind(micros(object.last_accessed_at))
+                .bind(micros(now()))
+                .bind(micros(retire.restorable_until))
+                .execute(connection)
+                .await?;
+            Ok(())
+        }
+
+        async fn log(connection: &mut $connection, entry: &NewAudit) -> Result<(), CatalogError> {
+            let insert = "INSERT INTO audit (at, actor, action, run, bucket_id, name, version, size, reason) \
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+            sqlx::query(insert)
+                .bind(micros(now()))
+                .bind(entry.actor.as_str())
+                .bind(entry.action.as_str())
+                .bind(entry.run)
+                .bind(entry.bucket.as_ref().map(BucketName::as_str))
+                .bind(entry.name.as_ref().map(crate::object::ObjectKey::as_str))
+                .bind(entry.version)
+                .bind(entry.size.map(|size| size as i64))
+                .bind(&entry.reason)
+                .execute(connection)
+                .await?;
+            Ok(())
+        }
+
+        /// Microseconds since the epoch, as times are stored.
+        fn micros(time: OffsetDateTime) -> i64 {
+            (time.unix_timestamp_nanos() / 1000) as i64
+        }
+
+        fn time_of(row: &$row, column: &str) -> Result<OffsetDateTime, CatalogError> {
+            let micros: i64 = row.try_get(column)?;
+            OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1000)
+                .map_err(|error| CatalogError::Broken(error.to_string()))
+        }
+
+        fn number(row: &$row, column: &str) -> Result<u64, CatalogError> {
+            Ok(row.try_get::<i64, _>(column)? as u64)
+        }
+
+        fn counts_of(row: &$row) -> Result<RunCounts, CatalogError> {
+            Ok(RunCounts {
+                listed: number(row, "listed")?,
+                removed: number(row, "removed")?,
+                bytes: number(row, "bytes")?,
+                refused: number(row, "refused")?,
+                restored: number(row, "restored")?,
+            })
+        }
+
+        fn run_of(row: &$row) -> Result<CleanupRun, CatalogError> {
+            let is_over = row.try_get::<Option<i64>, _>("ended_at")?.is_some();
+            Ok(CleanupRun {
+                id: row.try_get("id")?,
+                actor: Actor::parse(row.try_get("actor")?)?,
+                state: RunState::parse(row.try_get("state")?)?,
+                started_at: time_of(row, "started_at")?,
+                ended_at: if is_over { Some(time_of(row, "ended_at")?) } else { None },
+                counts: counts_of(row)?,
+            })
+        }
+
+        fn audit_of(row: &$row) -> Result<Audit, CatalogError> {
+            let bucket: Option<&str> = row.try_get("bucket_id")?;
+            let name: Option<&str> = row.try_get("name")?;
+            let entry = NewAudit {
+                actor: Actor::parse(row.try_get("actor")?)?,
+                action: AuditAction::parse(row.try_get("action")?)?,
+                run: row.try_get("run")?,
+                bucket: bucket.map(bucket_name).transpose()?,
+                name: name.map(object_key).transpose()?,
+                version: row.try_get("version")?,
+                size: row.try_get::<Option<i64>, _>("size")?.map(|size| size as u64),
+                reason: row.try_get("reason")?,
+            };
+            Ok(Audit { ordinal: row.try_get("ordinal")?, at: time_of(row, "at")?, entry })
+        }
+
+        fn removed_of(row: &$row) -> Result<Removed, CatalogError> {
+            let user_metadata: Option<&str> = row.try_get("user_metadata")?;
+            let user_metadata = user_metadata.map(serde_json::from_str::<Map<String, Value>>).transpose();
+            let object = Object {
+                row: row.try_get("id")?,
+                id: ObjectId::new(bucket_name(row.try_get("bucket_id")?)?, object_key(row.try_get("name")?)?),
+                owner: row.try_get("owner_id")?,
+                version: row.try_get("version")?,
+                size: number(row, "size")?,
+                etag: row.try_get("etag")?,
+                mime_type: row.try_get("mime_type")?,
+                cache_control: row.try_get("cache_control")?,
+                user_metadata: user_metadata.map_err(|error| CatalogError::Broken(error.to_string()))?,
+                created_at: time_of(row, "created_at")?,
+                updated_at: time_of(row, "updated_at")?,
+                last_accessed_at: time_of(row, "last_accessed_at")?,
+            };
+            Ok(Removed {
+                run: row.try_get("run")?,
+                object,
+                removed_at: time_of(row, "removed_at")?,
+                restorable_until: time_of(row, "restorable_until")?,
+            })
+        }
+    };
+}
+
+pub(in crate::catalog) use cleanup_store;

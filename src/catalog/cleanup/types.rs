@@ -1,0 +1,213 @@
+//! What the catalogue holds of retention.
+
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::catalog::{CatalogError, Object};
+use crate::object::{BucketName, ObjectKey};
+
+/// Who had something removed or brought back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Actor {
+    /// A server, because it was time.
+    Schedule,
+    /// The command line.
+    Operator,
+}
+
+/// What became of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunState {
+    Running,
+    Ended,
+    /// It broke off; what it had removed by then is removed, and can be restored.
+    Failed,
+}
+
+/// What the audit log tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuditAction {
+    /// A dry run would have removed it.
+    Listed,
+    Removed,
+    Restored,
+    /// A run did not remove what it would have, or did not restore it.
+    Refused,
+    /// The bytes of a removed object went.
+    Expired,
+}
+
+/// How much a run did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RunCounts {
+    /// Objects that a dry run would have removed.
+    pub listed: u64,
+    pub removed: u64,
+    /// Of the removed objects.
+    pub bytes: u64,
+    /// Buckets of which nothing was removed because it would have been too much.
+    pub refused: u64,
+    pub restored: u64,
+}
+
+/// A row of `cleanup_runs`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CleanupRun {
+    /// Version 7: in the order in which they began.
+    pub id: Uuid,
+    pub actor: Actor,
+    pub state: RunState,
+    pub started_at: OffsetDateTime,
+    pub ended_at: Option<OffsetDateTime>,
+    pub counts: RunCounts,
+}
+
+/// A wish for the turn. There is one in the whole fleet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NewRun {
+    pub id: Uuid,
+    pub actor: Actor,
+    /// Until when the turn is held without a sign of life.
+    pub until: OffsetDateTime,
+    /// Set: only when the schedule says so; the first time, from then on.
+    pub first_due: Option<OffsetDateTime>,
+}
+
+/// A row of `audit`, to be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewAudit {
+    pub actor: Actor,
+    pub action: AuditAction,
+    pub run: Option<Uuid>,
+    pub bucket: Option<BucketName>,
+    pub name: Option<ObjectKey>,
+    pub version: Option<Uuid>,
+    pub size: Option<u64>,
+    pub reason: String,
+}
+
+/// A row of `audit`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Audit {
+    /// In the order in which it was written.
+    pub ordinal: i64,
+    pub at: OffsetDateTime,
+    pub entry: NewAudit,
+}
+
+/// Which rows of `audit`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditQuery {
+    pub run: Option<Uuid>,
+    pub bucket: Option<BucketName>,
+    /// Only what was written before this one.
+    pub before: Option<i64>,
+    pub limit: u32,
+}
+
+/// An object that a run is to remove, if it is still this version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Retiree {
+    pub key: ObjectKey,
+    pub version: Uuid,
+    pub reason: String,
+}
+
+/// A batch of a run.
+#[derive(Clone, Debug)]
+pub struct Retire<'a> {
+    pub run: Uuid,
+    pub actor: Actor,
+    /// The turn is prolonged with every batch.
+    pub until: OffsetDateTime,
+    pub restorable_until: OffsetDateTime,
+    pub bucket: &'a BucketName,
+    pub objects: &'a [Retiree],
+}
+
+/// A row of `removed_objects` that can still be brought back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Removed {
+    pub run: Uuid,
+    pub object: Object,
+    pub removed_at: OffsetDateTime,
+    pub restorable_until: OffsetDateTime,
+}
+
+/// What became of an object that was to be brought back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Restored {
+    Back(Box<Object>),
+    /// There is another object of that name by now.
+    Taken,
+    NoBucket,
+    /// Its time is over, or it is back already.
+    Gone,
+}
+
+impl Actor {
+    /// The name in the audit log.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Schedule => "schedule",
+            Self::Operator => "operator",
+        }
+    }
+
+    pub(in crate::catalog) fn parse(text: &str) -> Result<Self, CatalogError> {
+        let found = [Self::Schedule, Self::Operator].into_iter().find(|actor| actor.as_str() == text);
+        found.ok_or_else(|| CatalogError::Broken(format!("`{text}` is no actor")))
+    }
+}
+
+impl RunState {
+    /// The name in the API and in the database.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Ended => "ended",
+            Self::Failed => "failed",
+        }
+    }
+
+    pub(in crate::catalog) fn parse(text: &str) -> Result<Self, CatalogError> {
+        let found = [Self::Running, Self::Ended, Self::Failed].into_iter().find(|state| state.as_str() == text);
+        found.ok_or_else(|| CatalogError::Broken(format!("`{text}` is no state of a run")))
+    }
+}
+
+impl AuditAction {
+    const ALL: [Self; 5] = [Self::Listed, Self::Removed, Self::Restored, Self::Refused, Self::Expired];
+
+    /// The name in the API and in the database.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Listed => "listed",
+            Self::Removed => "removed",
+            Self::Restored => "restored",
+            Self::Refused => "refused",
+            Self::Expired => "expired",
+        }
+    }
+
+    pub(in crate::catalog) fn parse(text: &str) -> Result<Self, CatalogError> {
+        let found = Self::ALL.into_iter().find(|action| action.as_str() == text);
+        found.ok_or_else(|| CatalogError::Broken(format!("`{text}` is no action")))
+    }
+}
+
+impl NewAudit {
+    /// What is told of a whole object.
+    pub fn of(actor: Actor, action: AuditAction, run: Uuid, object: &Object, reason: &str) -> Self {
+        Self {
+            actor,
+            action,
+            run: Some(run),
+            bucket: Some(object.id.bucket.clone()),
+            name: Some(object.id.key.clone()),
+            version: Some(object.version),
+            size: Some(object.size),
+            reason: reason.to_owned(),
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Retention, as the owner of the tables.
+
+use futures_util::TryStreamExt;
+use sqlx::postgres::PgRow;
+use sqlx::{AssertSqlSafe, PgConnection};
+
+use super::objects::{INSERT, insert, lock};
+use super::outbox::{note_events, note_stale_versions_since};
+use crate::catalog::types::{Event, EventKind};
+
+crate::catalog::cleanup::cleanup_store!(Postgres, PgConnection, PgRow);
+
+/// Removes the row, if it is still this version, and notes its event.
+async fn take(connection: &mut PgConnection, id: &ObjectId, version: Uuid) -> Result<Option<Object>, CatalogError> {
+    let Some(object) = lock(connection, id).await?.filter(|object| object.version == version) else { return Ok(None) };
+    sqlx::query("DELETE FROM objects WHERE id = $1").bind(object.row).execute(&mut *connection).await?;
+    note_events(connection, &[Event::of(EventKind::Deleted, &object)]).await?;
+    Ok(Some(object))
+}
+
+/// Puts a row back where nothing else is: `ObjectExists`, `NoBucket`.
+async fn give_back(connection: &mut PgConnection, object: &Object) -> Result<(), CatalogError> {
+    insert(connection, INSERT, object.row, object).await?;
+    note_events(connection, &[Event::of(EventKind::Created, object)]).await
+}
+
+async fn stale(connection: &mut PgConnection, object: &Object, since: OffsetDateTime) -> Result<(), CatalogError> {
+    note_stale_versions_since(connection, &[object.id.bucket.as_str()], &[object.version], since).await
+}
+
+/// No character's columns change before the transaction's end: what nothing points at stays so.
+async fn settled_references(
+    connection: &mut PgConnection,
+    columns: &[ColumnName],
+    pointed: &mut Pointed,
+) -> Result<(), CatalogError> {
+    sqlx::query("LOCK TABLE kinksters IN SHARE MODE").execute(&mut *connection).await?;
+    references(connection, columns, pointed).await
+}
+
+async fn references(
+    connection: &mut PgConnection,
+    columns: &[ColumnName],
+    pointed: &mut Pointed,
+) -> Result<(), CatalogError> {
+    let own = "SELECT avatar_url FROM kinksters WHERE avatar_url IS NOT NULL UNION ALL \
+        SELECT storage_path FROM jobs WHERE storage_path IS NOT NULL AND state IN ('queued', 'running')";
+    read(connection, own, pointed).await?;
+    // Policies that would hide rows from us make it an error instead.
+    sqlx::query("SET LOCAL row_security = off").execute(&mut *connection).await?;
+    for column in columns {
+        let (table, name) = (column.table(), column.column());
+        let select = format!("SELECT CAST({name} AS text) FROM {table} WHERE {name} IS NOT NULL");
+        let unread = |error| CatalogError::Broken(format!("retention.columns: {column} cannot be read: {error}"));
+        read(connection, &select, pointed).await.map_err(unread)?;
+    }
+    sqlx::query("SET LOCAL row_security = on").execute(&mut *connection).await?;
+    Ok(())
+}
+
+async fn read(connection: &mut PgConnection, select: &str, pointed: &mut Pointed) -> Result<(), sqlx::Error> {
+    let mut texts = sqlx::query_scalar::<_, String>(AssertSqlSafe(select.to_owned())).fetch(connection);
+    while let Some(text) = texts.try_next().await? {
+        pointed.note(&text);
+    }
+    Ok(())
+}

@@ -1,0 +1,57 @@
+//! Retention. There is one writer: what it reads first nobody changes before it is done.
+
+use futures_util::TryStreamExt;
+use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteRow;
+
+use super::buckets;
+use super::objects::{delete, find, insert};
+use super::outbox::{note_event, note_stale};
+use crate::catalog::types::EventKind;
+
+crate::catalog::cleanup::cleanup_store!(Sqlite, SqliteConnection, SqliteRow);
+
+/// Removes the row, if it is still this version, and notes its event.
+async fn take(connection: &mut SqliteConnection, id: &ObjectId, version: Uuid) -> Result<Option<Object>, CatalogError> {
+    let Some(object) = find(connection, id).await?.filter(|object| object.version == version) else { return Ok(None) };
+    delete(connection, object.row).await?;
+    note_event(connection, EventKind::Deleted, &object).await?;
+    Ok(Some(object))
+}
+
+/// Puts a row back where nothing else is: `ObjectExists`, `NoBucket`.
+async fn give_back(connection: &mut SqliteConnection, object: &Object) -> Result<(), CatalogError> {
+    buckets::require(connection, &object.id.bucket).await?;
+    if find(connection, &object.id).await?.is_some() {
+        return Err(CatalogError::ObjectExists);
+    }
+    insert(connection, object).await?;
+    note_event(connection, EventKind::Created, object).await
+}
+
+async fn stale(connection: &mut SqliteConnection, object: &Object, since: OffsetDateTime) -> Result<(), CatalogError> {
+    note_stale(connection, object, since).await
+}
+
+/// Nobody else writes before the transaction's end: what nothing points at stays so.
+async fn settled_references(
+    connection: &mut SqliteConnection,
+    columns: &[ColumnName],
+    pointed: &mut Pointed,
+) -> Result<(), CatalogError> {
+    references(connection, columns, pointed).await
+}
+
+async fn references(
+    connection: &mut SqliteConnection,
+    _: &[ColumnName],
+    pointed: &mut Pointed,
+) -> Result<(), CatalogError> {
+    let select = "SELECT avatar_url FROM kinksters WHERE avatar_url IS NOT NULL UNION ALL \
+        SELECT storage_path FROM jobs WHERE storage_path IS NOT NULL AND state IN ('queued', 'running')";
+    let mut texts = sqlx::query_scalar::<_, String>(select).fetch(connection);
+    while let Some(text) = texts.try_next().await? {
+        pointed.note(&text);
+    }
+    Ok(())
+}

@@ -1,0 +1,204 @@
+//! Retention: what is removed by itself, and what never is.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{AVATARS, Config, TextList};
+use crate::object::BucketName;
+
+/// Pictures that are kept of each character, where nothing else is said.
+const KEPT: u32 = 10;
+
+/// Old pictures of characters that are removed by themselves. What a character's `avatar_url` points at never is.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct RetentionConfig {
+    /// Whether a server removes what the rules say. `tintype cleanup` does at any time.
+    pub enabled: bool,
+    /// Newest pictures `{user_id}/kinksters/avatar_{unix_ms}[_{kinkster_id}].{ext}` kept of each character, or else of each user, by bucket: `{ "kinkster-avatars" = 10 }`; 0 keeps all. Default: 10 in `kinkster-avatars` where its objects are ours, else all.
+    pub keep: BTreeMap<String, u32>,
+    /// Columns of the Postgres of `storage.database` whose URLs keep objects, too: `table.column` or `schema.table.column`.
+    pub columns: TextList,
+    /// Hours for which an object stays whatever the rules say, 24 at least.
+    pub young_hours: u32,
+    /// Most objects of a bucket in percent that one run removes. Where it would be more, none is, unless `tintype cleanup --force` is run.
+    pub most_percent: u32,
+    /// Hours from one run to the next; up to a tenth is added by chance. One server of a fleet runs at a time.
+    pub hours: f64,
+    /// Days for which removed objects can be brought back, 7 at least.
+    pub restore_days: u32,
+    /// Days for which the audit log is kept.
+    pub audit_days: u32,
+    /// Seconds after which a process that was not heard of has lost its run to the next.
+    pub lease_seconds: u64,
+}
+
+impl Default for RetentionConfig {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            keep: BTreeMap::new(),
+            columns: TextList::default(),
+            young_hours: 24,
+            most_percent: 5,
+            hours: 24.0,
+            restore_days: 7,
+            audit_days: 365,
+            lease_seconds: 60,
+        }
+    }
+}
+
+/// A column of a table, checked to need no more than quotes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ColumnName {
+    /// Schema, where there is one, and table.
+    table: Vec<String>,
+    column: String,
+}
+
+impl FromStr for ColumnName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let is_name = |part: &&str| {
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+            (1..=63).contains(&part.len()) && part.bytes().all(plain) && !part.starts_with(|c: char| c.is_ascii_digit())
+        };
+        let parts: Vec<&str> = text.split('.').collect();
+        if !(2..=3).contains(&parts.len()) || !parts.iter().all(is_name) {
+            return Err(format!("`{text}` is not table.column or schema.table.column, of letters, digits and _"));
+        }
+        let mut parts: Vec<String> = parts.into_iter().map(str::to_owned).collect();
+        let column = parts.pop().unwrap_or_default();
+        Ok(Self { table: parts, column })
+    }
+}
+
+impl ColumnName {
+    /// The table as SQL names it, quoted.
+    pub fn table(&self) -> String {
+        self.table.iter().map(|part| format!("\"{part}\"")).collect::<Vec<_>>().join(".")
+    }
+
+    /// The column as SQL names it, quoted.
+    pub fn column(&self) -> String {
+        format!("\"{}\"", self.column)
+    }
+}
+
+impl fmt::Display for ColumnName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}.{}", self.table.join("."), self.column)
+    }
+}
+
+impl Config {
+    /// How many pictures are kept of each character, by bucket; what is not here keeps all.
+    pub fn kept_pictures(&self) -> BTreeMap<BucketName, u32> {
+        let is_ours = self.upstream.url.is_none() && self.buckets.get(AVATARS).is_none_or(|own| own.url.is_none());
+        let mut kept = self.retention.keep.clone();
+        if is_ours {
+            kept.entry(AVATARS.to_owned()).or_insert(KEPT);
+        }
+        let kept = kept.into_iter().filter(|(_, keep)| *keep > 0);
+        kept.filter_map(|(name, keep)| Some((BucketName::parse(&name).ok()?, keep))).collect()
+    }
+
+    /// The columns whose URLs keep objects, sorted (they were checked by [`super::load`]).
+    pub fn retention_columns(&self) -> Vec<ColumnName> {
+        let mut columns: Vec<ColumnName> =
+            self.retention.columns.0.iter().filter_map(|text| text.parse().ok()).collect();
+        columns.sort();
+        columns
+    }
+}
+
+/// Rules that the types alone cannot say.
+pub(super) fn check(config: &Config, wrong: &mut impl FnMut(&str, String)) {
+    let retention = &config.retention;
+    for name in retention.keep.keys() {
+        if let Err(error) = BucketName::parse(name) {
+            wrong("retention.keep", format!("`{name}`: {error}"));
+        } else if config.buckets.get(name).is_some_and(|bucket| bucket.url.is_some()) {
+            wrong("retention.keep", format!("the objects of `{name}` are not ours to remove"));
+        }
+    }
+    if config.upstream.url.is_some() && retention.keep.values().any(|keep| *keep > 0) {
+        wrong("retention.keep", "the objects of an upstream are not ours to remove".to_owned());
+    }
+    for text in &retention.columns.0 {
+        if let Err(message) = text.parse::<ColumnName>() {
+            wrong("retention.columns", message);
+        }
+    }
+    if !retention.columns.0.is_empty() && config.storage.database.is_none() {
+        wrong("retention.columns", "needs storage.database: SQLite has no tables but our own".to_owned());
+    }
+    let numbers = [
+        ("young_hours", u64::from(retention.young_hours), 24..=87_600),
+        ("most_percent", u64::from(retention.most_percent), 1..=100),
+        ("restore_days", u64::from(retention.restore_days), 7..=3650),
+        ("audit_days", u64::from(retention.audit_days), 7..=36_500),
+        ("lease_seconds", retention.lease_seconds, 1..=3600),
+    ];
+    for (key, value, range) in numbers.into_iter().filter(|(_, value, range)| !range.contains(value)) {
+        wrong(&format!("retention.{key}"), format!("must be {} to {}, not {value}", range.start(), range.end()));
+    }
+    if !(0.0001..=720.0).contains(&retention.hours) {
+        wrong("retention.hours", "must be 0.0001 to 720".to_owned());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{BucketConfig, Mistakes, Overrides, UpstreamConfig, load};
+
+    #[test]
+    fn avatars_are_kept_ten_each_where_they_are_ours() {
+        let kept = |config: &Config| -> Vec<(String, u32)> {
+            config.kept_pictures().into_iter().map(|(name, keep)| (name.to_string(), keep)).collect()
+        };
+        let mut config = Config::default();
+        assert_eq!(kept(&config), [(AVATARS.to_owned(), 10)]);
+        config.retention.keep = BTreeMap::from([("album".to_owned(), 3)]);
+        assert_eq!(kept(&config), [("album".to_owned(), 3), (AVATARS.to_owned(), 10)]);
+        config.retention.keep.insert(AVATARS.to_owned(), 0);
+        assert_eq!(kept(&config), [("album".to_owned(), 3)]);
+        let url = Some("https://example.supabase.co/".parse().unwrap());
+        let fronted = Config { upstream: UpstreamConfig { url, ..UpstreamConfig::default() }, ..Config::default() };
+        assert_eq!(kept(&fronted), []);
+        let elsewhere = BucketConfig { url: Some("https://a.example/".parse().unwrap()), ..BucketConfig::default() };
+        let elsewhere = BTreeMap::from([(AVATARS.to_owned(), elsewhere)]);
+        assert_eq!(kept(&Config { buckets: elsewhere, ..Config::default() }), []);
+    }
+
+    #[test]
+    fn columns_are_names_and_nothing_else() {
+        let column: ColumnName = "app.characters.photo".parse().unwrap();
+        assert_eq!((column.table().as_str(), column.column().as_str()), ("\"app\".\"characters\"", "\"photo\""));
+        for wrong in ["photo", "a.b.c.d", "a.", "a.b;--", "a.\"b", "1a.b", ""] {
+            assert!(wrong.parse::<ColumnName>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_would_remove_too_early_is_refused() {
+        let mistakes = |key: &str, value: &str| {
+            let variable = (format!("TINTYPE_RETENTION__{key}"), value.to_owned());
+            load(None, [variable], &Overrides::default()).map_err(|Mistakes(mistakes)| mistakes[0].key.clone())
+        };
+        for (key, value) in [("YOUNG_HOURS", "23"), ("RESTORE_DAYS", "6"), ("MOST_PERCENT", "0"), ("HOURS", "0")] {
+            let told = mistakes(key, value).unwrap_err();
+            assert!(told.starts_with(&format!("retention.{}", key.to_lowercase())), "{told}");
+        }
+        assert_eq!(mistakes("COLUMNS", "a.b").unwrap_err(), "retention.columns");
+        let config = mistakes("KEEP__KINKSTER-AVATARS", "3").unwrap();
+        assert_eq!(config.kept_pictures().into_values().collect::<Vec<_>>(), [3]);
+    }
+}
