@@ -15,6 +15,7 @@ use serde_json::json;
 
 use super::admin;
 use super::avatars::{self, AvatarDoor};
+use super::demo::{self, Demo};
 use super::events::{self, EventDoors};
 use super::pages::Page;
 use super::realtime::Live;
@@ -80,6 +81,8 @@ pub struct Api {
     /// Unset: realtime is not served, or by somebody else.
     pub live: Option<Arc<Live>>,
     pub page: Page,
+    /// Set in `tintype demo` alone.
+    pub demo: Option<Demo>,
     /// Whether only this machine can reach the public door.
     pub loopback_only: bool,
     pub draining: AtomicBool,
@@ -151,9 +154,11 @@ pub(super) fn router(api: Arc<Api>) -> Router {
         .layer(axum::extract::DefaultBodyLimit::disable());
     // An upstream has a table and functions of its own.
     let avatars = api.backend.own().map_or_else(Router::new, |_| table(avatars::ROUTES));
+    let demo = api.demo.as_ref().map_or_else(Router::new, |_| table(demo::ROUTES));
     let live = api.live.clone().map_or_else(Router::new, super::realtime::router);
     table(OPEN)
         .merge(avatars)
+        .merge(demo)
         .merge(service)
         .merge(storage)
         .fallback(elsewhere)
