@@ -182,12 +182,14 @@ function take(told) {
   if (!known && awaited) show(id);
   else if (id === current) showCurrent();
   showHistory();
-  if (isOver(job) && !job.created_at) ask(id);
+  if (isOver(job) && !job.finished_at) ask(id);
 }
 
 /** The whole row: what is told of a job has neither its model nor its prompt. */
 async function ask(id) {
-  take(await call('GET', `/api/avatars/jobs/${id}`).catch(() => jobs.get(id)));
+  const row = await call('GET', `/api/avatars/jobs/${id}`).catch(() => null);
+  // A row that was read before it ended leaves the end to what is told next.
+  if (row) take(row);
 }
 
 async function refresh() {
@@ -266,6 +268,7 @@ async function generate(event) {
     showQuota(null);
     if (current !== said.job_id) show(said.job_id);
     else showCurrent();
+    lookAtPlate();
     // Where the first word is late or the stream is lost, the row says it.
     ask(said.job_id);
   } catch (fault) {
@@ -340,6 +343,14 @@ function showQuota(fault) {
 }
 
 /* The easel. */
+
+/** On a small screen the plate is below the sheet. */
+function lookAtPlate() {
+  const { top, bottom } = byId('plate').getBoundingClientRect();
+  if (top >= 0 && bottom <= innerHeight) return;
+  const calm = matchMedia('(prefers-reduced-motion: reduce)').matches;
+  byId('plate').scrollIntoView({ block: 'center', behavior: calm ? 'auto' : 'smooth' });
+}
 
 function show(id) {
   current = id;
@@ -428,7 +439,7 @@ async function showView(job, width) {
   if (viewed !== path) return;
   image.src = url;
   image.hidden = false;
-  const parts = [`${width} px`, `${bytesText(body.size)} ${kindText(answer.headers.get('content-type'))}`, timeText(time)];
+  const parts = [width === SIZES[0] ? `${width} px, above` : `${width} px`, `${bytesText(body.size)} ${kindText(answer.headers.get('content-type'))}`, timeText(time)];
   const state = cacheState(answer.headers);
   figures.replaceChildren(...parts.map((text) => element('span', '', text)));
   if (state) figures.append(element('span', `state state-${state}`, state));
@@ -451,13 +462,21 @@ function newCard(job) {
   button.append(element('span', 'print'), element('span', 'who'), element('span', 'when'));
   button.addEventListener('click', () => {
     show(job.job_id);
-    document.querySelector('.easel').scrollIntoView({ block: 'nearest' });
+    lookAtPlate();
   });
   item.append(button);
   return item;
 }
 
-const TIME = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+const CLOCK = new Intl.DateTimeFormat(undefined, { timeStyle: 'short' });
+const DAY = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' });
+
+/** The hour of what is of today, the day of anything older. */
+function whenText(created) {
+  if (!created) return '';
+  const time = new Date(created);
+  return time.toDateString() === new Date().toDateString() ? CLOCK.format(time) : DAY.format(time);
+}
 
 function showCard(item, job) {
   const [print, who, when] = ['.print', '.who', '.when'].map((name) => item.querySelector(name));
@@ -467,7 +486,7 @@ function showCard(item, job) {
     print.replaceChildren(state === 'completed' && job.storage_path ? thumbnail(job) : state);
   }
   who.textContent = nameOf(job);
-  when.textContent = job.created_at ? TIME.format(new Date(job.created_at)) : '';
+  when.textContent = whenText(job.created_at);
   const button = item.firstElementChild;
   if (job.job_id === current) button.setAttribute('aria-current', 'true');
   else button.removeAttribute('aria-current');
