@@ -68,7 +68,8 @@ fn painter(api: &Api, demo: &Demo) -> String {
                 <code>OPENAI_API_KEY</code> set, and a model does."
             .to_owned();
     }
-    let model = provider.plan(Size::default(), Quality::default()).map(|plan| plan.config.model);
+    let plan = provider.ready().and_then(|()| provider.plan(Size::default(), Quality::default()));
+    let model = plan.map(|plan| plan.config.model);
     let model = model.unwrap_or_else(|error| error.public_text());
     let (name, model) = (escaped(provider.name()), escaped(&model));
     format!(

@@ -165,6 +165,8 @@ impl Jobs {
         if !self.settings.enabled {
             return Err(JobError::Disabled);
         }
+        // Told now: nobody can be waiting for what cannot be painted.
+        self.studio.provider.ready()?;
         let plan = self.studio.provider.plan(order.request.size, order.request.quality)?;
         let request = serde_json::to_value(Kept::of(&order.request)).unwrap_or_default();
         let asked = format!("{request}{:?}", order.kinkster);
@@ -186,6 +188,7 @@ impl Jobs {
         if !self.settings.enabled {
             return Err(JobError::Disabled);
         }
+        self.studio.provider.ready()?;
         Ok(self.entered(self.catalog.revive_job(id, self.deadline(), &self.settings.budget).await?))
     }
 

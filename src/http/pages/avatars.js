@@ -240,11 +240,28 @@ async function listen() {
   }
 }
 
+/** The server says at least every 15 s that it is there (milliseconds). */
+const SILENCE = 40_000;
+
+/** The next part of a stream; a connection that died without a word is silent. */
+async function nextPart(reader) {
+  let timer;
+  const silence = new Promise((_, reject) => { timer = setTimeout(() => reject(new Error('silence')), SILENCE); });
+  try {
+    return await Promise.race([reader.read(), silence]);
+  } catch (fault) {
+    reader.cancel().catch(() => {});
+    throw fault;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** The data of each event of a stream. */
 async function* dataOf(body) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let text = '';
-  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+  for (let part = await nextPart(reader); !part.done; part = await nextPart(reader)) {
     const events = (text + part.value).split('\n\n');
     text = events.pop();
     for (const event of events) {
@@ -347,7 +364,7 @@ function showQuota(fault) {
 /** On a small screen the plate is below the sheet. */
 function lookAtPlate() {
   const { top, bottom } = byId('plate').getBoundingClientRect();
-  if (top >= 0 && bottom <= innerHeight) return;
+  if (Math.min(bottom, innerHeight) - Math.max(top, 0) > (bottom - top) / 2) return;
   const calm = matchMedia('(prefers-reduced-motion: reduce)').matches;
   byId('plate').scrollIntoView({ block: 'center', behavior: calm ? 'auto' : 'smooth' });
 }
@@ -366,8 +383,7 @@ function showCurrent() {
   byId('sitter').textContent = nameOf(job);
   byId('detail').textContent = detailOf(job);
   byId('message').textContent = over && state !== 'completed' ? '' : `${job.message}.`;
-  byId('progress').value = job.progress;
-  document.querySelector('.course').classList.toggle('failed', over && state !== 'completed');
+  byId('progress').value = over && state !== 'completed' ? 0 : job.progress;
   byId('cancel').hidden = over;
   byId('retry').hidden = !over || state === 'completed';
   byId('reuse').hidden = !over || !sheets().has(job.job_id);
