@@ -434,11 +434,16 @@ function hideViews() {
 function showViews(job) {
   if (viewed === job.storage_path) return;
   viewed = job.storage_path;
+  byId('view-640').hidden = true;
   byId('views').hidden = false;
   const link = byId('address');
   link.href = `/storage/v1/object/public/${BUCKET}/${job.storage_path.split('/').map(encodeURIComponent).join('/')}`;
   link.textContent = job.storage_path;
-  for (const width of SIZES) showView(job, width);
+  for (const width of SIZES) {
+    // Nobody is shown under another's name, however short.
+    byId(`view-${width}`).removeAttribute('src');
+    showView(job, width).catch(() => showTrouble('The picture could not be loaded.'));
+  }
 }
 
 /** Looks at the first answer's own words, then shows that answer: the browser has it. */
