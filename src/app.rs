@@ -35,7 +35,7 @@ use crate::clients::Clients;
 use crate::config::{Access, Config, Location, Secret};
 use crate::deliver::{Bounds, Deliver, Origin, OriginKind, Origins, Parts};
 use crate::events::Events;
-use crate::http::{Api, Backend, Cors, Images, Lifetimes, Page, Site, Storage};
+use crate::http::{Api, Backend, Cors, Demo, Images, Lifetimes, Page, Site, Storage};
 use crate::imaging;
 use crate::jwks::{self, Provider};
 use crate::object::BucketName;
@@ -165,6 +165,7 @@ impl App {
             avatars: jobs::door(config, &jobs),
             studio,
             page: page(config, front),
+            demo: demo(config, front),
             loopback_only: config.is_loopback_only(),
             draining: AtomicBool::new(false),
             started: Instant::now(),
@@ -421,6 +422,17 @@ fn page(config: &Config, front: Front) -> Page {
             Page::Status { buckets: config.named_buckets().map(|(name, bucket)| (name, place(&bucket.url))).collect() }
         }
     }
+}
+
+/// The demo's page for avatars. An upstream has users of its own, and we cannot sign for it.
+fn demo(config: &Config, front: Front) -> Option<Demo> {
+    let is_shown = front == Front::Gallery && config.upstream.url.is_none();
+    is_shown.then(|| Demo {
+        issuer: config.auth.issuer.0.first().cloned(),
+        audience: config.auth.audience.0.first().cloned(),
+        origins: config.public_urls().iter().map(|url| url.origin().ascii_serialization()).collect(),
+        dollars_per_day: config.avatars.dollars_per_day,
+    })
 }
 
 fn tls_files(config: &Config) -> Result<Option<TlsFiles>, AppError> {

@@ -31,7 +31,7 @@ pub struct Cli {
 enum Command {
     /// Serve the configured buckets.
     Serve(Common),
-    /// Serve a gallery of example pictures, or of your own with --bucket.
+    /// Serve a gallery of example pictures, or of your own with --bucket, and a page where avatars are painted.
     Demo(demo::Options),
     /// Make variants before anyone asks: from lists of URLs, sitemaps, pages, a bucket or a log.
     Warm(Box<warm::Options>),

@@ -1,4 +1,4 @@
-//! `tintype demo`: the embedded pictures in a folder of their own, and the gallery.
+//! `tintype demo`: the embedded pictures in a folder of their own, the gallery, and the page for avatars.
 
 use std::path::{Path, PathBuf};
 
@@ -8,6 +8,7 @@ use rust_embed::RustEmbed;
 use super::serve::serve;
 use super::{Common, Done, Failure};
 use crate::app::Front;
+use crate::config::{Avatars, Config, Painter};
 
 /// The gallery's pictures; `fixtures/README.md` names source and licence of each.
 #[derive(RustEmbed)]
@@ -33,7 +34,29 @@ pub(super) fn run(options: Options) -> Done {
         })?;
         common.buckets.push(format!("{BUCKET}={}", folder.display()));
     }
-    serve(common.load_alone()?, Front::Gallery)
+    serve(modest(common.load_alone()?), Front::Gallery)
+}
+
+/// What whoever opens the demo may have painted in a day: US dollars, and pictures.
+const DOLLARS: f64 = 5.0;
+const PICTURES: u32 = 300;
+
+/// Paints with what is there, and spends little: every visitor is a new user, so the limits for all are what holds.
+/// What is configured stays.
+fn modest(mut config: Config) -> Config {
+    let usual = Avatars::default();
+    let avatars = &mut config.avatars;
+    let has_key = avatars.openai.key.is_some() || avatars.openai.key_file.is_some();
+    if !has_key && avatars.provider == usual.provider && avatars.openai.base_url == usual.openai.base_url {
+        avatars.provider = Painter::Painter;
+    }
+    if avatars.dollars_per_day.to_bits() == usual.dollars_per_day.to_bits() {
+        avatars.dollars_per_day = DOLLARS;
+    }
+    if avatars.per_day == usual.per_day {
+        avatars.per_day = PICTURES;
+    }
+    config
 }
 
 /// A sibling of the data folder: a bucket must not lie inside it.
@@ -54,4 +77,26 @@ fn unpack(folder: &Path) -> std::io::Result<()> {
         std::fs::write(path, &file.data)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Secret;
+
+    #[test]
+    fn the_demo_paints_with_what_is_there_and_spends_little() {
+        let bare = modest(Config::default()).avatars;
+        assert_eq!((bare.provider, bare.per_day), (Painter::Painter, PICTURES));
+        let mut keyed = Config::default();
+        keyed.avatars.openai.key = Some(Secret::new("sk-test"));
+        let keyed = modest(keyed).avatars;
+        assert_eq!(keyed.provider, Painter::OpenAi);
+        assert!(keyed.dollars_per_day <= DOLLARS);
+        let mut other = Config::default();
+        other.avatars.openai.base_url = "http://127.0.0.1:1/v1".parse().unwrap();
+        other.avatars.per_day = 7;
+        let other = modest(other).avatars;
+        assert_eq!((other.provider, other.per_day), (Painter::OpenAi, 7));
+    }
 }

@@ -15,7 +15,8 @@ use serde_json::json;
 
 use super::admin;
 use super::audit;
-use super::avatars::{self, AvatarDoor, AvatarRoutes};
+use super::avatars::{AvatarDoor, AvatarRoutes};
+use super::demo::{self, Demo};
 use super::events::{self, EventDoors};
 use super::pages::Page;
 use super::realtime::Live;
@@ -83,6 +84,8 @@ pub struct Api {
     /// Unset: realtime is not served, or by somebody else alone.
     pub live: Option<Arc<Live>>,
     pub page: Page,
+    /// Set in `tintype demo` alone.
+    pub demo: Option<Demo>,
     /// Whether only this machine can reach the public door.
     pub loopback_only: bool,
     pub draining: AtomicBool,
@@ -160,8 +163,10 @@ pub(super) fn router(api: Arc<Api>) -> Router {
         (Backend::Own(_), Some(live)) => super::realtime::router(live),
         (Backend::Upstream(_), Some(live)) => super::realtime::streams(live),
     };
+    let demo = api.demo.as_ref().map_or_else(Router::new, |_| table(demo::ROUTES));
     table(OPEN)
         .merge(avatars)
+        .merge(demo)
         .merge(service)
         .merge(storage)
         .fallback(elsewhere)

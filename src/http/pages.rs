@@ -22,6 +22,11 @@ const CARD: &str = include_str!("pages/card.html");
 const STATUS: &str = include_str!("pages/status.html");
 const STYLE: &str = include_str!("pages/gallery.css");
 const SCRIPT: &str = include_str!("pages/gallery.js");
+const FIGURES: &str = include_str!("pages/figures.js");
+const AVATARS_STYLE: &str = include_str!("pages/avatars.css");
+const AVATARS_SCRIPT: &str = include_str!("pages/avatars.js");
+/// What leads from the gallery to the avatars.
+const ELSEWHERE: &str = r#"<nav class="elsewhere"><a href="/demo/avatars">Have an avatar painted</a></nav>"#;
 
 /// Nothing from elsewhere, nothing inline; pictures may be `data:` for the tiny first paint.
 const POLICY: HeaderValue = HeaderValue::from_static(
@@ -45,7 +50,8 @@ pub(super) async fn index(State(api): State<Arc<Api>>) -> Response {
     let html = match &api.page {
         Page::Gallery { buckets, cards } => {
             let cards = cards.get_or_init(|| gallery_cards(&api.deliver, buckets)).await;
-            filled(GALLERY, &[("pictures", cards), ("version", version)])
+            let elsewhere = api.demo.as_ref().map_or("", |_| ELSEWHERE);
+            filled(GALLERY, &[("pictures", cards), ("version", version), ("elsewhere", elsewhere)])
         }
         Page::Status { buckets } => {
             let item = |(name, place): &(BucketName, String)| {
@@ -56,6 +62,11 @@ pub(super) async fn index(State(api): State<Arc<Api>>) -> Response {
             filled(STATUS, &[("buckets", &list), ("version", version), ("uptime", &uptime)])
         }
     };
+    page(html)
+}
+
+/// A page of ours, under the policy of all of them.
+pub(super) fn page(html: String) -> Response {
     let headers = [
         (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
@@ -68,6 +79,9 @@ pub(super) async fn asset(Path(name): Path<String>) -> Response {
     let (content_type, text) = match name.as_str() {
         "gallery.css" => ("text/css; charset=utf-8", STYLE),
         "gallery.js" => ("text/javascript; charset=utf-8", SCRIPT),
+        "figures.js" => ("text/javascript; charset=utf-8", FIGURES),
+        "avatars.css" => ("text/css; charset=utf-8", AVATARS_STYLE),
+        "avatars.js" => ("text/javascript; charset=utf-8", AVATARS_SCRIPT),
         _ => return StatusCode::NOT_FOUND.into_response(),
     };
     let headers = [(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, "no-cache")];
@@ -145,7 +159,7 @@ fn title(file_name: &str) -> String {
 }
 
 /// Replaces every `{{name}}` in one pass, so that a value that looks like a placeholder stays what it is.
-fn filled(template: &str, values: &[(&str, &str)]) -> String {
+pub(super) fn filled(template: &str, values: &[(&str, &str)]) -> String {
     let mut parts = template.split("{{");
     let mut text = parts.next().unwrap_or_default().to_owned();
     for part in parts {
@@ -163,7 +177,7 @@ fn filled(template: &str, values: &[(&str, &str)]) -> String {
     text
 }
 
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {
@@ -209,7 +223,7 @@ mod tests {
             let known = ["bucket", "object", "object_url", "title", "width", "height", "bytes", "type", "blank"];
             assert!(known.contains(&name.as_str()), "{name}");
         }
-        assert!(names(GALLERY).iter().all(|name| ["pictures", "version"].contains(&name.as_str())));
+        assert!(names(GALLERY).iter().all(|name| ["pictures", "version", "elsewhere"].contains(&name.as_str())));
         assert!(names(STATUS).iter().all(|name| ["buckets", "version", "uptime"].contains(&name.as_str())));
     }
 }

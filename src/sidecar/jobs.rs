@@ -167,6 +167,8 @@ impl Jobs {
         if !self.settings.enabled {
             return Err(JobError::Disabled);
         }
+        // Told now: nobody can be waiting for what cannot be painted.
+        self.studio.provider.ready()?;
         if let Some(kinkster) = order.kinkster.filter(|_| !self.home.has_own_rows())
             && !self.home.admits(kinkster, &order.user, order.token.as_ref()).await?
         {
@@ -194,6 +196,7 @@ impl Jobs {
         if !self.settings.enabled {
             return Err(JobError::Disabled);
         }
+        self.studio.provider.ready()?;
         Ok(self.entered(self.catalog.revive_job(id, self.deadline(), &self.settings.budget).await?))
     }
 

@@ -151,6 +151,11 @@ impl PromptBook {
         self.presets.keys().map(String::as_str)
     }
 
+    /// The preset of requests that name none.
+    pub fn default_preset(&self) -> &str {
+        &self.default
+    }
+
     /// The prompt for a character.
     pub fn build(
         &self,

@@ -28,6 +28,11 @@ pub trait Provider: std::fmt::Debug + Send + Sync {
     /// What would be used for a picture now; costs nothing and asks nobody.
     fn plan(&self, size: Size, quality: Quality) -> Result<Plan, ProviderError>;
 
+    /// Whether anything can be painted at all, as far as that is known without asking anybody.
+    fn ready(&self) -> Result<(), ProviderError> {
+        Ok(())
+    }
+
     /// Paints one picture. Called once it may cost money: an error says whether another try makes sense.
     async fn paint(&self, request: &PaintRequest) -> Result<Painted, ProviderError>;
 }

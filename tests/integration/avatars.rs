@@ -50,8 +50,13 @@ pub fn paints(provider: &Origin) -> usize {
 
 /// The variables of a server that asks this provider.
 pub fn variables(provider: &Origin) -> [(&'static str, String); 6] {
+    variables_of(provider.url("/v1"))
+}
+
+/// Those of a server that asks below this URL.
+pub fn variables_of(base_url: String) -> [(&'static str, String); 6] {
     [
-        ("AVATARS__OPENAI__BASE_URL", provider.url("/v1")),
+        ("AVATARS__OPENAI__BASE_URL", base_url),
         ("AVATARS__OPENAI__KEY", "sk-test".to_owned()),
         ("AVATARS__MODEL", "gpt-image-2".to_owned()),
         ("AVATARS__RETRY_MS", "10".to_owned()),
@@ -65,13 +70,13 @@ fn setup(provider: &Origin) -> Setup {
 }
 
 /// One caller's requests.
-struct Client<'a> {
+pub struct Client<'a> {
     server: &'a Running,
     key: String,
 }
 
 impl<'a> Client<'a> {
-    fn new(server: &'a Running, subject: &str) -> Self {
+    pub fn new(server: &'a Running, subject: &str) -> Self {
         Self { server, key: token(subject) }
     }
 
@@ -99,7 +104,7 @@ impl<'a> Client<'a> {
         self.post("/api/kinksters/avatar/generate", body).await
     }
 
-    async fn begin(&self, user: &str) -> Value {
+    pub async fn begin(&self, user: &str) -> Value {
         let body = json!({"user_id": user, "character_data": {"name": "Rook"}});
         self.post("/functions/v1/generate-kinkster-avatar", &body).await.expect(202).json()
     }
@@ -109,7 +114,7 @@ impl<'a> Client<'a> {
     }
 
     /// The job once it has ended.
-    async fn ended(&self, id: &Value) -> Value {
+    pub async fn ended(&self, id: &Value) -> Value {
         eventually("the job ends", async || {
             let state = self.job(id).await["state"].clone();
             state != "queued" && state != "running"
@@ -118,7 +123,7 @@ impl<'a> Client<'a> {
         self.job(id).await
     }
 
-    async fn avatars_of(&self, user: &str) -> usize {
+    pub async fn avatars_of(&self, user: &str) -> usize {
         let body = json!({"prefix": format!("{user}/kinksters")});
         let listed = self.post("/storage/v1/object/list/kinkster-avatars", &body).await.expect(200).json();
         listed.as_array().unwrap().len()

@@ -12,9 +12,10 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tintype::sidecar::provider::{Nonsense, Painted, Picture, Provider, ProviderError, Quality, Retry, Size};
 
+use crate::avatars::{ANN, Client, variables_of};
 use crate::provider::{KEY, openai, request};
-use crate::support::fixture;
 use crate::support::origin::{Origin, Reply, Seen};
+use crate::support::{Setup, files_below, fixture};
 
 const FILES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests");
 
@@ -177,4 +178,65 @@ async fn a_mock_with_faults_of_its_own_is_understood() {
     assert!(matches!(cut, ProviderError::Unreachable(_)) && cut.retry() == Retry::After(None), "{cut:?}");
     mock.chaos(json!({})).await;
     mock.paint("a cat").await.unwrap();
+}
+
+/// A server whose jobs ask the mock.
+fn asking(mock: &Mock) -> Setup {
+    let variables = variables_of(format!("{}/v1", mock.base));
+    variables.iter().fold(Setup::new(), |setup, (name, value)| setup.with(name, value))
+}
+
+fn one_cat() -> Value {
+    let picture = json!({"b64Json": STANDARD.encode(fixture("formats/palette.png"))});
+    json!({"fixtures": [{"match": {"endpoint": "image", "userMessage": "Rook"}, "response": {"image": picture}}]})
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mocks_faults_end_jobs_with_a_reason_and_leave_nothing_stored() {
+    let mock = Mock::start(&one_cat());
+    let server =
+        asking(&mock).with("AVATARS__ATTEMPTS", "2").with("AVATARS__OPENAI__TIMEOUT_SECONDS", "2").start().await;
+    let ann = Client::new(&server, ANN);
+    for (chaos, code) in [
+        (json!({"rateLimitRate": 1}), "rate_limited"),
+        (json!({"dropRate": 1}), "overloaded"),
+        (json!({"malformedRate": 1}), "nonsense"),
+        (json!({"disconnectRate": 1}), "unreachable"),
+        (json!({"latencyMs": 30_000}), "timeout"),
+    ] {
+        mock.chaos(chaos).await;
+        let job = ann.ended(&ann.begin(ANN).await["job_id"]).await;
+        assert_eq!((&job["state"], &job["error_code"]), (&json!("error"), &json!(code)), "{job}");
+        let reason = job["error"].as_str().unwrap();
+        assert!(reason.contains(' ') && reason.starts_with(char::is_uppercase), "{code}: {reason}");
+        assert_eq!(ann.avatars_of(ANN).await, 0, "{code}");
+    }
+    let objects = files_below(&server.data().join("storage/objects/kinkster-avatars"));
+    assert!(objects.is_empty(), "{objects:?}");
+    mock.chaos(json!({})).await;
+    assert_eq!(ann.ended(&ann.begin(ANN).await["job_id"]).await["state"], "completed");
+    assert_eq!(ann.avatars_of(ANN).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn under_chaos_every_job_ends_and_exactly_what_completed_is_stored() {
+    let count = if std::env::var_os("TINTYPE_FULL").is_some() { 90 } else { 9 };
+    let mock = Mock::start(&one_cat());
+    let server = asking(&mock).with("AVATARS__ATTEMPTS", "4").start().await;
+    let ann = Client::new(&server, ANN);
+    mock.chaos(json!({"dropRate": 0.3, "malformedRate": 0.15, "disconnectRate": 0.15})).await;
+    let mut begun = Vec::new();
+    for _ in 0..count {
+        begun.push(ann.begin(ANN).await["job_id"].clone());
+    }
+    let mut completed = 0;
+    for id in &begun {
+        let job = ann.ended(id).await;
+        match job["state"].as_str() {
+            Some("completed") => completed += 1,
+            state => assert_eq!((state, job["error"].is_string()), (Some("error"), true), "{job}"),
+        }
+    }
+    assert_eq!(ann.avatars_of(ANN).await, completed);
+    assert!(completed > 0, "of {count} not one was painted");
 }

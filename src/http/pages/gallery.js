@@ -1,6 +1,8 @@
 // The gallery: figures beside each picture, and the workbench that asks for variants of one.
 // Pictures need nothing of this: they are plain <img srcset>.
 
+import { byId, bytesText, cacheState, element, kindText, timeText } from './figures.js';
+
 const LADDER = [16, 32, 48, 64, 96, 128, 256, 384, 640, 750, 828, 1080, 1200, 1920, 2048, 3840];
 
 // What browsers send for an <img>: Chromium with and without JPEG XL, Firefox (two ages of it), Safari.
@@ -11,28 +13,6 @@ const IMAGE_ACCEPTS = [
   'image/avif,image/webp,*/*',
   'image/webp,image/avif,image/jxl,image/heic,image/heic-sequence,video/*;q=0.8,image/png,image/svg+xml,image/*;q=0.8,*/*;q=0.5',
 ];
-
-const byId = (id) => document.getElementById(id);
-
-/* Figures as text. kB and MB are decimal: 1 kB = 1000 bytes. */
-
-const significant = new Intl.NumberFormat('en', { maximumSignificantDigits: 3 });
-
-function bytesText(bytes) {
-  if (bytes < 1000) return `${bytes} B`;
-  return bytes < 999_500 ? `${significant.format(bytes / 1e3)} kB` : `${significant.format(bytes / 1e6)} MB`;
-}
-
-function timeText(milliseconds) {
-  return `${milliseconds < 10 ? milliseconds.toFixed(1) : Math.round(milliseconds)} ms`;
-}
-
-const KINDS = { jpeg: 'JPEG', png: 'PNG', webp: 'WebP', avif: 'AVIF', gif: 'GIF' };
-
-function kindText(contentType) {
-  const kind = (contentType ?? '').split(';')[0].trim().replace('image/', '');
-  return KINDS[kind] ?? (kind || 'unknown type');
-}
 
 /** "97.6 % saved", or what it costs where the variant is larger than the original. */
 function savedText(bytes, stored) {
@@ -47,15 +27,6 @@ function fillBar(bar, bytes, stored) {
 }
 
 /* What an answer says of itself. */
-
-/** RFC 9211 Cache-Status in one word: hit, stale, shared (another request's fill), miss; null where it is not told. */
-function cacheState(headers) {
-  const status = headers.get('cache-status') ?? headers.get('x-nextjs-cache')?.toLowerCase();
-  if (!status) return null;
-  if (/\bstale\b|\bhit\b.*ttl=-/.test(status)) return 'stale';
-  if (/\bhit\b/.test(status)) return 'hit';
-  return /\bcollapsed\b/.test(status) ? 'shared' : 'miss';
-}
 
 /** The parts of a fill; `total` and `cache` beside them are none. */
 const STAGES = new Set(['fetch', 'decode', 'resize', 'encode']);
@@ -140,13 +111,6 @@ async function measureCard(card) {
     state: own || !asked || !state ? state : `${state}, asked twice`,
     time: painted && asked ? roundTrip(painted) : null,
   });
-}
-
-function element(name, className, text) {
-  const made = document.createElement(name);
-  if (className) made.className = className;
-  if (text !== undefined) made.textContent = text;
-  return made;
 }
 
 const STATE_TEXTS = { browser: 'browser’s copy', shared: 'miss, shared' };

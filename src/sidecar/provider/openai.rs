@@ -153,10 +153,12 @@ impl Provider for OpenAi {
         Ok(model.plan(size, quality))
     }
 
+    fn ready(&self) -> Result<(), ProviderError> {
+        if self.settings.key.is_none() { Err(ProviderError::NoKey) } else { Ok(()) }
+    }
+
     async fn paint(&self, request: &PaintRequest) -> Result<Painted, ProviderError> {
-        if self.settings.key.is_none() {
-            return Err(ProviderError::NoKey);
-        }
+        self.ready()?;
         for model in self.candidates() {
             match self.ask(&model, request).await {
                 Err(ProviderError::ModelGone { model }) => {

@@ -78,10 +78,11 @@ def read(path):
 
 
 @contextlib.contextmanager
-def served():
-    """Starts tintype as the variables say; its URL."""
+def served(environment=None):
+    """Starts tintype as the variables say, and as `environment` says beside them; its URL."""
+    environment = environment or {}
     given, behind = os.environ.get("TINTYPE_TEST_ENV", "{}"), os.environ.get("TINTYPE_TEST_BEHIND")
     with contextlib.ExitStack() as running:
         if behind:
-            given = given.replace("{behind}", running.enter_context(served_by_one(json.loads(behind))))
-        yield running.enter_context(served_by_one(json.loads(given)))
+            given = given.replace("{behind}", running.enter_context(served_by_one({**json.loads(behind), **environment})))
+        yield running.enter_context(served_by_one({**json.loads(given), **environment}))

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -12,7 +13,7 @@ import { anon, serve, service, user } from './support/server.js';
 const here = import.meta.dirname;
 const readme = readFileSync(join(here, '../../../README.md'), 'utf8');
 const blocks = readme.split('```js\n').slice(1).map((rest) => rest.split('\n```')[0]);
-const examples = ['progress', 'events'].map((name) => [name, blocks.find((block) => block.startsWith(`// ${name}.js\n`))]);
+const example = (name) => blocks.find((block) => block.startsWith(`// ${name}.js\n`));
 
 let server;
 let folder;
@@ -36,24 +37,39 @@ async function announce(status) {
   assert.equal(answer.status, 202);
 }
 
-for (const [name, source] of examples) {
+/** Runs an example as this user; `listen` is given the lines that it prints. */
+async function run(name, id, listen) {
+  const file = join(folder, `${name}.mjs`);
+  writeFileSync(file, example(name).replaceAll('http://127.0.0.1:8787', server.url));
+  const child = spawn(process.execPath, ['--import', join(here, 'support/browser.js'), file], {
+    env: { ...process.env, ANON_KEY: anon(), USER_TOKEN: user(id), USER_ID: id },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  try {
+    const lines = new Inbox();
+    child.stdout.setEncoding('utf8').on('data', (text) => text.split('\n').filter(Boolean).forEach((line) => lines.put(line)));
+    await listen(lines);
+  } finally {
+    child.kill();
+    await once(child, 'exit');
+  }
+}
+
+for (const name of ['progress', 'events']) {
   test(`${name}.js prints what it hears`, async () => {
-    const file = join(folder, `${name}.mjs`);
-    writeFileSync(file, source.replaceAll('http://127.0.0.1:8787', server.url));
     await announce('generating');
-    const child = spawn(process.execPath, ['--import', join(here, 'support/browser.js'), file], {
-      env: { ...process.env, ANON_KEY: anon(), USER_TOKEN: user('ann') },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    try {
-      const lines = new Inbox();
-      child.stdout.setEncoding('utf8').on('data', (text) => text.split('\n').filter(Boolean).forEach((line) => lines.put(line)));
+    await run(name, 'ann', async (lines) => {
       assert.equal(await lines.next('the last state'), 'generating');
       await announce('uploading');
       assert.equal(await lines.next('the next state'), 'uploading');
-    } finally {
-      child.kill();
-      await once(child, 'exit');
-    }
+    });
   });
 }
+
+test('avatar.js prints every state of an avatar and where it is', () => run('avatar', randomUUID(), async (lines) => {
+  const told = [];
+  while (!told.at(-1)?.startsWith('completed')) told.push(await lines.next('a state'));
+  const states = told.map((line) => line.split(' ')[0]).filter((state, at, all) => state !== all[at - 1]);
+  assert.deepEqual(states, ['generating', 'downloading', 'uploading', 'completed']);
+  assert.equal((await fetch(told.at(-1).split(' ')[1])).status, 200);
+}));

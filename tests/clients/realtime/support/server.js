@@ -9,7 +9,7 @@ import { startTintype } from '../../../next/browser/support/tintype.js';
 const SECRET = 'a-secret-for-tests-of-at-least-32-bytes';
 const folder = mkdtempSync(join(tmpdir(), 'tintype-realtime-'));
 const file = join(folder, 'tintype.toml');
-writeFileSync(file, `jwt_secret = "${SECRET}"\n[[realtime.topics]]\npattern = "team:*"\nrole = "authenticated"\noperations = ["hear", "send"]\n`);
+writeFileSync(file, `jwt_secret = "${SECRET}"\n[avatars]\nprovider = "painter"\n[[realtime.topics]]\npattern = "team:*"\nrole = "authenticated"\noperations = ["hear", "send"]\n`);
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 
 /** Starts the real binary; `listen` as `host:port`, else any free port. */

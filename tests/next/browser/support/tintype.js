@@ -6,7 +6,10 @@ const repository = resolve(import.meta.dirname, '../../../..');
 const LISTENING = /listening on (http:\/\/[^\s/]+)/;
 
 /** Starts the real binary on an empty data folder: `serve`, `demo`, and their further arguments. */
-export async function startTintype(command, ...args) {
+export const startTintype = (command, ...args) => startTintypeWith({}, command, ...args);
+
+/** The same with these variables. */
+export async function startTintypeWith(environment, command, ...args) {
   const binary = process.env.TINTYPE_BIN;
   if (!binary) throw new Error('TINTYPE_BIN names no tintype binary. deploy/test builds one and sets it.');
   const folder = makeFolder();
@@ -14,7 +17,7 @@ export async function startTintype(command, ...args) {
   const server = await startServer(
     resolve(binary),
     [command, '--listen', listen, '--data', join(folder, 'data'), ...args],
-    { listening: LISTENING, folder },
+    { listening: LISTENING, folder, environment },
   );
   return {
     ...server,
