@@ -18,7 +18,7 @@ use parking_lot::Mutex;
 use tokio_util::task::TaskTracker;
 use url::Url;
 
-pub use storage::{CATALOG_FILE, Store};
+pub use storage::{CATALOG_FILE, Store, rule_book};
 pub use studio::openai;
 
 use crate::admission::{Admission, BucketBook, BucketRules};

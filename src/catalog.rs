@@ -26,12 +26,12 @@ use uuid::Uuid;
 pub use deliveries::{Backlog, Delivery, HandOver, NewDelivery};
 pub use jobs::{
     Answered, AvatarWrite, Begun, Budget, Claim, Crowd, Ended, Enqueued, Failure, Job, JobQuery, JobState, JobStep,
-    Kinkster, KinksterChange, Lease, NewJob, Quota, QuotaExceeded, Stored,
+    Kinkster, KinksterChange, Lease, NewJob, Quota, QuotaExceeded, Spent, Stored,
 };
 pub use postgres::Postgres;
 pub use sqlite::Sqlite;
 pub use types::{
-    Amount, Bucket, BucketChange, BucketOrder, BucketQuery, BucketSettings, Direction, Entry, Event, EventKind,
+    Amount, Bucket, BucketChange, BucketOrder, BucketQuery, BucketSettings, Direction, Entry, Event, EventKind, Folder,
     ListQuery, Listing, NewBucket, NewObject, NewUpload, Object, PageQuery, Put, SortBy, StaleBlob, Upload, Usage,
 };
 
@@ -393,6 +393,14 @@ impl Catalog {
         match self {
             Self::Sqlite(sqlite) => sqlite.usage().await,
             Self::Postgres(postgres) => Box::pin(postgres.usage()).await,
+        }
+    }
+
+    /// What lies in a folder of a bucket, at every depth.
+    pub async fn folder(&self, bucket: &BucketName, folder: &str) -> Result<Folder, CatalogError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.folder(bucket, folder).await,
+            Self::Postgres(postgres) => Box::pin(postgres.folder(bucket, folder)).await,
         }
     }
 

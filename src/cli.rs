@@ -5,6 +5,7 @@ mod config;
 mod demo;
 mod doctor;
 mod keys;
+mod migrate;
 mod purge;
 mod remote;
 mod serve;
@@ -39,6 +40,8 @@ enum Command {
     Doctor(doctor::Options),
     /// Remove bytes of our own buckets that nobody needs: replaced versions, and what a crash left.
     Cleanup(cleanup::Options),
+    /// Make buckets, policies and functions in a Supabase's own Postgres, or take them back.
+    Migrate(migrate::Options),
     /// Print the effective configuration, or a commented default file.
     Config(config::Options),
     /// Print the anon key, the service key, and tokens for users.
@@ -98,6 +101,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Purge(options) => purge::run(&options),
         Command::Doctor(options) => doctor::run(&options),
         Command::Cleanup(options) => cleanup::run(&options),
+        Command::Migrate(options) => migrate::run(&options),
         Command::Config(options) => config::run(&options),
         Command::Keys(options) => keys::run(&options),
     };

@@ -8,11 +8,12 @@ use http::StatusCode;
 use super::{AppError, fetcher, hops, wrong};
 use crate::bucket::Buckets;
 use crate::catalog::{Budget, Crowd};
-use crate::config::{AVATARS, Config};
+use crate::config::{AVATARS, Config, PAINTED, RpcSide};
 use crate::deliver::Deliver;
 use crate::http::AvatarDoor;
 use crate::object::BucketName;
 use crate::realtime::Realtime;
+use crate::sidecar::avatar_url::AvatarOrigins;
 use crate::sidecar::jobs::{Answers, JobSettings, Jobs, Parts, UrlFetcher};
 use crate::sidecar::studio::Studio;
 use crate::telemetry::Metrics;
@@ -46,7 +47,15 @@ pub(super) fn door(config: &Config, jobs: &Arc<Jobs>) -> AvatarDoor {
     let own = config.public_urls().into_iter().map(|url| url.origin().ascii_serialization());
     let origins = own.chain(config.avatars.allowed_origins.0.iter().cloned()).collect();
     let accepted = StatusCode::from_u16(config.avatars.accepted_status).unwrap_or(StatusCode::ACCEPTED);
-    AvatarDoor { jobs: Arc::clone(jobs), origins, accepted }
+    let answers_rpc = config.upstream.url.is_none() || config.upstream.rpc == RpcSide::Local;
+    AvatarDoor { jobs: Arc::clone(jobs), origins, accepted, urls: avatar_origins(config), answers_rpc }
+}
+
+/// Where avatars are seen: at our own URLs and the upstream's, and for a while at OpenAI's.
+pub fn avatar_origins(config: &Config) -> AvatarOrigins {
+    let own = config.public_urls().into_iter().map(|url| url.origin().ascii_serialization());
+    let temporary = PAINTED.map(|host| format!("https://{host}"));
+    AvatarOrigins { stored: own.chain(config.avatar_origins()).collect(), temporary: temporary.into() }
 }
 
 fn by_url(config: &Config) -> Result<UrlFetcher, AppError> {

@@ -15,7 +15,7 @@ pub use kinksters::{Kinkster, KinksterChange};
 pub(super) use store::job_store;
 pub use types::{
     Answered, AvatarWrite, Begun, Budget, Claim, Crowd, Ended, Enqueued, Failure, Job, JobQuery, JobState, JobStep,
-    Lease, NewJob, Quota, QuotaExceeded, Stored,
+    Lease, NewJob, Quota, QuotaExceeded, Spent, Stored,
 };
 
 use super::{Catalog, CatalogError, NewObject, Put};
@@ -46,6 +46,11 @@ impl Catalog {
         budget: &Budget,
     ) -> Result<Enqueued, CatalogError> {
         either!(self, revive_job(id, deadline, budget))
+    }
+
+    /// What was painted today (UTC), and what that may have cost.
+    pub async fn spent_today(&self) -> Result<Spent, CatalogError> {
+        either!(self, spent_today())
     }
 
     pub async fn job(&self, id: Uuid) -> Result<Option<Job>, CatalogError> {
@@ -151,6 +156,11 @@ impl Catalog {
     /// A user's kinksters, newest first.
     pub async fn kinksters(&self, user: &str, limit: u32, offset: u32) -> Result<Vec<Kinkster>, CatalogError> {
         either!(self, kinksters(user, limit, offset))
+    }
+
+    /// Kinksters of everybody that have an avatar, by their ids.
+    pub async fn kinksters_with_avatar(&self, after: Option<Uuid>, limit: u32) -> Result<Vec<Kinkster>, CatalogError> {
+        either!(self, kinksters_with_avatar(after, limit))
     }
 
     /// Makes a kinkster, or changes the user's own; `Denied`: it is somebody else's.

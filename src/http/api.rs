@@ -136,7 +136,7 @@ const SERVICE: [Row; 13] = [
 
 /// Method and path of every route of these tables.
 pub(super) fn routes() -> impl Iterator<Item = (Method, &'static str)> {
-    OPEN.into_iter().chain(avatars::ROUTES).chain(SERVICE).map(|(method, path, _)| (method, path))
+    OPEN.into_iter().chain(avatars::ROUTES).chain(avatars::RPC).chain(SERVICE).map(|(method, path, _)| (method, path))
 }
 
 fn table(rows: impl IntoIterator<Item = Row>) -> Router<Arc<Api>> {
@@ -151,9 +151,11 @@ pub(super) fn router(api: Arc<Api>) -> Router {
         .layer(axum::extract::DefaultBodyLimit::disable());
     // An upstream has a table and functions of its own.
     let avatars = api.backend.own().map_or_else(Router::new, |_| table(avatars::ROUTES));
+    let rpc = if api.avatars.answers_rpc { table(avatars::RPC) } else { Router::new() };
     let live = api.live.clone().map_or_else(Router::new, super::realtime::router);
     table(OPEN)
         .merge(avatars)
+        .merge(rpc)
         .merge(service)
         .merge(storage)
         .fallback(elsewhere)
@@ -286,7 +288,7 @@ fn forbidden() -> Response {
 }
 
 /// Nothing of ours: the upstream's, if it lies below one of its prefixes.
-async fn elsewhere(State(api): State<Arc<Api>>, request: Request) -> Response {
+pub(super) async fn elsewhere(State(api): State<Arc<Api>>, request: Request) -> Response {
     match api.backend.upstream().filter(|upstream| upstream.claims(request.uri().path())) {
         Some(upstream) => upstream.serve_prefix(request).await,
         None => not_found(&request),

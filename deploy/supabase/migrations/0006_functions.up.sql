@@ -85,9 +85,10 @@ BEGIN
 END
 $$;
 
--- Whether a URL shows an avatar: a public object of the bucket, as it is or rendered, or what OpenAI has painted.
+-- Whether a URL shows an avatar: a public object of the bucket, as it is or rendered, or what OpenAI has painted. Null of
+-- null: a column without an avatar violates no check.
 CREATE OR REPLACE FUNCTION public.validate_avatar_url(p_url text) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = '' AS $$
+LANGUAGE sql STABLE STRICT SET search_path = '' AS $$
     SELECT tintype.avatar_url_kind(p_url) IS NOT NULL
 $$;
 
