@@ -118,6 +118,20 @@ impl Database {
         Ok(MIGRATIONS.iter().map(|one| Step { migration: *one, applied_at: applied_at(one) }).collect())
     }
 
+    /// Applies what was applied once more: it does no harm, and makes anew what somebody removed.
+    pub async fn again(&mut self, mut told: impl FnMut(&Migration)) -> Result<(), MigrateError> {
+        for migration in &MIGRATIONS {
+            let mut tx = self.connection.begin().await?;
+            ledger::lock(&mut tx).await?;
+            if !apply(&mut tx, migration, &self.user).await? {
+                run(&mut tx, migration, migration.up, &self.user).await?;
+            }
+            tx.commit().await?;
+            told(migration);
+        }
+        Ok(())
+    }
+
     /// Applies what is pending, each in a transaction of its own, and tells of each when it is done.
     pub async fn up(&mut self, mut told: impl FnMut(&Migration)) -> Result<(), MigrateError> {
         for migration in &MIGRATIONS {

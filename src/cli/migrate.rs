@@ -13,6 +13,7 @@ use crate::migrate::{Database, MIGRATIONS, MigrateError, Migration};
 use crate::telemetry;
 
 #[derive(Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(super) struct Options {
     #[command(flatten)]
     common: Common,
@@ -29,6 +30,9 @@ pub(super) struct Options {
     /// Only show what was applied when.
     #[arg(long, conflicts_with = "own")]
     status: bool,
+    /// Apply everything once more: makes anew what somebody removed.
+    #[arg(long, conflicts_with_all = ["down", "dry_run", "status"])]
+    again: bool,
     /// Make our own tables too (jobs, outbox, …), in the schema `storage.schema`. A server does that itself when it starts.
     #[arg(long)]
     own: bool,
@@ -57,7 +61,7 @@ pub(super) fn run(options: &Options) -> Done {
             Some(count) => database.down(count, |one| println!("{one}: taken back")).await?,
             None if options.status => status(&mut database).await?,
             None if options.dry_run => try_up(&mut database).await?,
-            None => up(&mut database, &config).await?,
+            None => up(&mut database, &config, options.again).await?,
         }
         if options.own {
             Catalog::open_postgres(&url, &config.storage.schema, &rule_book(&config))
@@ -69,13 +73,17 @@ pub(super) fn run(options: &Options) -> Done {
     })
 }
 
-async fn up(database: &mut Database, config: &Config) -> Result<(), MigrateError> {
+async fn up(database: &mut Database, config: &Config, again: bool) -> Result<(), MigrateError> {
     let mut applied = 0;
     let tell = |one: &Migration| {
         applied += 1;
         println!("{one}: applied");
     };
-    database.up(tell).await?;
+    if again {
+        database.again(tell).await?;
+    } else {
+        database.up(tell).await?;
+    }
     if applied == 0 {
         println!("nothing to do: all {} were applied", MIGRATIONS.len());
     }

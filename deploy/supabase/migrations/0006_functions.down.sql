@@ -1,4 +1,4 @@
--- Functions that stood in the place of ours come back, with the rights of new ones.
+-- Functions that stood in the place of ours come back, with who might call them.
 
 DO $$
 DECLARE

@@ -72,7 +72,13 @@ BEGIN
         IF EXISTS (SELECT FROM tintype.made WHERE kind = 'function' AND name = signature) THEN
             CONTINUE;
         END IF;
-        INSERT INTO tintype.made (kind, name, before) VALUES ('function', signature, pg_get_functiondef(found));
+        INSERT INTO tintype.made (kind, name, before)
+        SELECT 'function', signature, pg_get_functiondef(found) || ';' || (
+            SELECT format('REVOKE ALL ON FUNCTION %1$s FROM PUBLIC, anon, authenticated, service_role;', signature)
+                || coalesce(string_agg(format('GRANT EXECUTE ON FUNCTION %s TO %s;', signature,
+                    CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END), ''), '')
+            FROM pg_proc AS p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) WHERE p.oid = found
+        );
         IF found IS NOT NULL THEN
             BEGIN
                 EXECUTE format('DROP FUNCTION %s', found);

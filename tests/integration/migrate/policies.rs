@@ -168,9 +168,8 @@ async fn avatars_are_heard_of_by_their_owner_and_told_by_the_service_alone() {
             assert_eq!(joins_and_sends(&mut supabase, Who::Service, topic).await, (true, true), "{topic}");
         }
         // Other topics follow policies of the app's own, and avatars' stay as they are.
-        supabase.run("CREATE POLICY lax ON realtime.messages USING (true) WITH CHECK (true)").await;
-        if is_lax {
-            break;
+        if !is_lax {
+            supabase.run("CREATE POLICY lax ON realtime.messages USING (true) WITH CHECK (true)").await;
         }
     }
 }

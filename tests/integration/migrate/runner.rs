@@ -15,7 +15,8 @@ async fn inventory(supabase: &mut Supabase) -> Vec<String> {
         .ask(
             "SELECT 'column ' || c.table_schema || '.' || c.table_name || '.' || c.column_name FROM information_schema.columns AS c \
              WHERE c.table_schema NOT IN ('pg_catalog', 'information_schema') \
-             UNION ALL SELECT 'function ' || p.oid::regprocedure || md5(pg_get_functiondef(p.oid)) || coalesce(p.proacl::text, '') \
+             UNION ALL SELECT 'function ' || p.oid::regprocedure || md5(pg_get_functiondef(p.oid)) || \
+             coalesce((SELECT string_agg(a::text, ' ' ORDER BY a::text) FROM unnest(p.proacl) AS a), '') \
              FROM pg_proc AS p WHERE p.pronamespace::regnamespace::text IN ('public', 'storage', 'auth', 'realtime', 'tintype') \
              UNION ALL SELECT 'policy ' || p.tablename || '.' || p.policyname || coalesce(p.qual, '') FROM pg_policies AS p \
              UNION ALL SELECT 'schema ' || n.nspname FROM pg_namespace AS n WHERE n.nspname !~ '^pg_' \
