@@ -1,6 +1,7 @@
 //! Owns every part; the only place where concrete backends are named and parts are wired.
 
 mod events;
+mod home;
 mod jobs;
 mod live;
 mod storage;
@@ -18,6 +19,7 @@ use parking_lot::Mutex;
 use tokio_util::task::TaskTracker;
 use url::Url;
 
+pub use jobs::avatar_origins;
 pub use storage::{CATALOG_FILE, Store, rule_book};
 pub use studio::openai;
 
@@ -119,6 +121,8 @@ impl App {
         if config.upstream.url.is_none() {
             store.own(config).await?;
             bucket::fill_book(&book, &store.catalog).await?;
+        } else {
+            store.sweep(config)?;
         }
         let admission = Arc::new(build_admission(config, Arc::clone(&book))?);
         let buckets = Arc::new(Buckets::new(bucket::Parts {
@@ -143,15 +147,15 @@ impl App {
         let events = events::build(config, &store, &buckets, &deliver, book, metrics.events.clone())?;
         let keys = keys(config, &secret)?;
         let studio = studio::studio(config, Arc::clone(&deliver.gate))?;
-        let owners = KinksterOwners::new(Arc::clone(&buckets.catalog));
-        let realtime = live::realtime(config, Arc::new(owners));
-        let jobs = jobs::jobs(config, &buckets, &deliver, &studio, &realtime, &metrics)?;
+        let home = home::home(config, &buckets, &deliver)?;
+        let realtime = live::realtime(config, Arc::new(KinksterOwners::new(Arc::clone(&home))));
+        let jobs = jobs::jobs(config, &buckets, &home, &deliver, &studio, &realtime, &metrics)?;
         let backend = match &config.upstream.url {
             Some(url) => Backend::Upstream(Arc::new(upstream::build(config, url, &images, &tasks)?)),
             None => Backend::Own(Box::new(storage(config, &buckets, &images, &keys))),
         };
         let api = Arc::new(Api {
-            live: live::live(config, &realtime, &keys, &tasks),
+            live: live::live(config, &realtime, &keys, &tasks, home.elsewhere().is_some()),
             deliver: Arc::clone(&deliver),
             warmer: Arc::clone(&warmer),
             metrics: Arc::clone(&metrics),

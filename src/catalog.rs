@@ -26,7 +26,7 @@ use uuid::Uuid;
 pub use deliveries::{Backlog, Delivery, HandOver, NewDelivery};
 pub use jobs::{
     Answered, AvatarWrite, Begun, Budget, Claim, Crowd, Ended, Enqueued, Failure, Job, JobQuery, JobState, JobStep,
-    Kinkster, KinksterChange, Lease, NewJob, Quota, QuotaExceeded, Spent, Stored,
+    Kinkster, KinksterChange, KinksterMatch, Lease, NewJob, Placed, Quota, QuotaExceeded, Spent, Stored, Uploaded,
 };
 pub use postgres::Postgres;
 pub use sqlite::Sqlite;

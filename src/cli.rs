@@ -16,7 +16,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{Config, Log, Mistakes, Overrides, load};
+use crate::config::{Config, Log, Mistakes, Overrides, is_neighbour, load};
 
 /// Resized WebP and JPEG in front of an image bucket, through the URLs that apps already use.
 #[derive(Debug, Parser)]
@@ -71,6 +71,15 @@ pub struct Common {
 impl Common {
     /// The configuration from file, variables and these options.
     fn load(&self) -> Result<Config, Mistakes> {
+        self.load_with(std::env::vars())
+    }
+
+    /// As [`Self::load`], whatever the variables of other programs say: nothing is tried out on somebody's project.
+    fn load_alone(&self) -> Result<Config, Mistakes> {
+        self.load_with(std::env::vars().filter(|(name, _)| !is_neighbour(name)))
+    }
+
+    fn load_with(&self, variables: impl Iterator<Item = (String, String)>) -> Result<Config, Mistakes> {
         let beside = PathBuf::from("tintype.toml");
         let file = self.config.clone().or_else(|| beside.is_file().then_some(beside));
         let overrides = Overrides {
@@ -79,7 +88,7 @@ impl Common {
             public_url: self.public_url.clone(),
             buckets: self.buckets.clone(),
         };
-        load(file.as_deref(), std::env::vars(), &overrides)
+        load(file.as_deref(), variables, &overrides)
     }
 }
 

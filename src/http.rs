@@ -30,7 +30,7 @@ use ipnet::IpNet;
 use tower::ServiceExt;
 
 pub use api::{Api, Backend, Door};
-pub use avatars::AvatarDoor;
+pub use avatars::{AvatarDoor, AvatarRoutes};
 pub use body::Body;
 pub use cors::Cors;
 pub use errors::Problem;

@@ -25,7 +25,7 @@ use graceful::{Graceful, Watcher};
 use lanes::Lanes;
 use patient::Patient;
 
-use crate::http::{Api, Door, Site};
+use crate::http::{Api, AvatarRoutes, Door, Site};
 use crate::telemetry::Metrics;
 
 /// Limits of connections.
@@ -75,8 +75,7 @@ pub async fn run(service: Arc<Service>, entrances: Vec<Entrance>, shutdown: impl
         Ok(lanes) => lanes,
         Err(error) => return tracing::error!(%error, "the threads of the connections cannot be started"),
     };
-    // In front of an upstream nothing of ours is opened.
-    if service.api.backend.own().is_some() {
+    if service.api.avatars.routes != AvatarRoutes::None {
         service.api.avatars.jobs.start(&service.tasks).await;
     }
     service.api.events.start();

@@ -26,10 +26,12 @@ pub(super) fn live(
     realtime: &Arc<Realtime>,
     keys: &Arc<Keys>,
     tasks: &TaskTracker,
+    has_jobs: bool,
 ) -> Option<Arc<Live>> {
-    // In front of a Supabase its own realtime server answers.
-    let is_ours = config.realtime.enabled && config.upstream.url.is_none();
-    is_ours.then(|| Live::new(Arc::clone(realtime), Arc::clone(keys), limits(config), tasks.clone()))
+    // In front of a Supabase its own realtime server answers; what we know of our jobs is told beside it.
+    let has_own = config.upstream.url.is_none() || has_jobs;
+    (config.realtime.enabled && has_own)
+        .then(|| Live::new(Arc::clone(realtime), Arc::clone(keys), limits(config), tasks.clone()))
 }
 
 fn limits(config: &Config) -> LiveLimits {

@@ -13,7 +13,7 @@ use crate::object::BucketName;
 use crate::source::{EmbeddedSource, store_from_url};
 
 /// 5 MiB: what the avatar app's clients check before they send.
-const AVATAR_BYTES: u64 = 5 << 20;
+pub(super) const AVATAR_BYTES: u64 = 5 << 20;
 const PICTURES: [&str; 3] = ["image/png", "image/jpeg", "image/webp"];
 
 /// Name of the catalogue in the data folder.
@@ -61,10 +61,15 @@ impl Store {
     /// Makes it ready for the process that owns the data folder: what another left half arrived is removed, and the
     /// buckets that the configuration names are made.
     pub async fn own(&self, config: &Config) -> Result<(), AppError> {
-        let failed = |error: std::io::Error| AppError::Data { path: config.data.clone(), reason: error.to_string() };
-        self.blobs.sweep_incoming(Duration::ZERO).map_err(failed)?;
+        self.sweep(config)?;
         remove_stray_uploads(&self.catalog, &self.blobs, false).await?;
         declare(&self.catalog, config).await
+    }
+
+    /// Removes what a process before this one left half arrived.
+    pub fn sweep(&self, config: &Config) -> Result<(), AppError> {
+        let failed = |error: std::io::Error| AppError::Data { path: config.data.clone(), reason: error.to_string() };
+        self.blobs.sweep_incoming(Duration::ZERO).map(drop).map_err(failed)
     }
 
     pub fn source(&self) -> EmbeddedSource {

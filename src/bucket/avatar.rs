@@ -24,6 +24,13 @@ pub struct Ready {
     pub mime_type: String,
 }
 
+impl Ready {
+    /// Its bytes, in memory.
+    pub async fn bytes(&self) -> Result<Bytes, BucketError> {
+        Ok(self.incoming.bytes().await?)
+    }
+}
+
 impl Buckets {
     /// Holds a picture against the rules of avatars; one with too many bytes is encoded anew.
     pub async fn treat_avatar(&self, door: &Door, bytes: Bytes) -> Result<Ready, BucketError> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::{Map, Value};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{BucketError, Buckets};
@@ -36,6 +37,16 @@ pub struct Door {
 }
 
 impl Door {
+    /// That of a bucket which somebody else keeps, of at most so many bytes an object.
+    pub fn elsewhere(id: BucketName, limit: u64) -> Self {
+        let (created_at, updated_at) = (OffsetDateTime::UNIX_EPOCH, OffsetDateTime::UNIX_EPOCH);
+        let (owner, allowed_mime_types, settings) = (None, None, BucketSettings::default());
+        let file_size_limit = Some(limit);
+        let bucket =
+            Bucket { id, owner, public: true, file_size_limit, allowed_mime_types, settings, created_at, updated_at };
+        Self { bucket, limit }
+    }
+
     /// The same bucket with other settings, made of its own and of its limit.
     pub(super) fn stricter(&self, settings: impl Fn(&BucketSettings, u64) -> BucketSettings) -> Self {
         let settings = settings(&self.bucket.settings, self.limit);

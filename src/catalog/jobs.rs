@@ -11,11 +11,11 @@ mod types;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-pub use kinksters::{Kinkster, KinksterChange};
+pub use kinksters::{Kinkster, KinksterChange, KinksterMatch};
 pub(super) use store::job_store;
 pub use types::{
     Answered, AvatarWrite, Begun, Budget, Claim, Crowd, Ended, Enqueued, Failure, Job, JobQuery, JobState, JobStep,
-    Lease, NewJob, Quota, QuotaExceeded, Spent, Stored,
+    Lease, NewJob, Placed, Quota, QuotaExceeded, Spent, Stored, Uploaded,
 };
 
 use super::{Catalog, CatalogError, NewObject, Put};
@@ -104,9 +104,20 @@ impl Catalog {
     }
 
     /// Step 2, the commit point: picture, job and the kinkster's columns in one transaction. `Superseded`: the job is not
-    /// this worker's any more, and nothing is written.
+    /// this worker's any more, or the row shows another picture than it should; nothing is written.
     pub async fn put_avatar(&self, caller: &Caller, new: NewObject, write: &AvatarWrite) -> Result<Put, CatalogError> {
         either!(self, put_avatar(caller, new, write))
+    }
+
+    /// Step 2 where the picture and its row are somebody else's to keep: as far as it is done. With `url` it is done, and
+    /// that is the commit point.
+    pub async fn note_place(
+        &self,
+        lease: Lease,
+        placed: &Placed,
+        url: Option<&str>,
+    ) -> Result<Option<Job>, CatalogError> {
+        either!(self, note_place(lease, placed, url))
     }
 
     /// Step 3: everyone may know.
@@ -158,9 +169,9 @@ impl Catalog {
         either!(self, kinksters(user, limit, offset))
     }
 
-    /// Kinksters of everybody that have an avatar, by their ids.
-    pub async fn kinksters_with_avatar(&self, after: Option<Uuid>, limit: u32) -> Result<Vec<Kinkster>, CatalogError> {
-        either!(self, kinksters_with_avatar(after, limit))
+    /// Everybody's kinksters that show a picture, by id, beginning after this one.
+    pub async fn pictured_kinksters(&self, after: Option<Uuid>, limit: u32) -> Result<Vec<Kinkster>, CatalogError> {
+        either!(self, pictured_kinksters(after, limit))
     }
 
     /// Makes a kinkster, or changes the user's own; `Denied`: it is somebody else's.
@@ -168,14 +179,13 @@ impl Catalog {
         either!(self, put_kinkster(id, user, change))
     }
 
-    /// Changes a kinkster of this user, of anybody without one; `None`: there is none.
+    /// Changes a kinkster; `None`: there is none that is as it is thought to be.
     pub async fn change_kinkster(
         &self,
-        id: Uuid,
-        user: Option<&str>,
+        matching: KinksterMatch<'_>,
         change: &KinksterChange,
     ) -> Result<Option<Kinkster>, CatalogError> {
-        either!(self, change_kinkster(id, user, change))
+        either!(self, change_kinkster(matching, change))
     }
 
     /// Removes a kinkster of this user, of anybody without one.

@@ -25,7 +25,7 @@ const BUCKET: &str = "photos";
 
 pub(super) fn run(options: Options) -> Done {
     let mut common = options.common;
-    let config = common.load()?;
+    let config = common.load_alone()?;
     if config.buckets.is_empty() {
         let folder = photos_folder(&config.data);
         unpack(&folder).map_err(|error| {
@@ -33,7 +33,7 @@ pub(super) fn run(options: Options) -> Done {
         })?;
         common.buckets.push(format!("{BUCKET}={}", folder.display()));
     }
-    serve(common.load()?, Front::Gallery)
+    serve(common.load_alone()?, Front::Gallery)
 }
 
 /// A sibling of the data folder: a bucket must not lie inside it.

@@ -7,6 +7,7 @@ use toml::{Table, Value};
 
 use super::Config;
 use super::check::check;
+use super::neighbours;
 
 /// Prefix of every environment variable; `__` separates nested keys.
 const PREFIX: &str = "TINTYPE_";
@@ -64,12 +65,14 @@ pub fn load(
     let mut table = file.map_or_else(Table::new, |path| read_file(path, &mut mistakes));
     let variables: Vec<_> = variables.into_iter().collect();
     let openai_key = variables.iter().find(|(name, key)| name == OPENAI_KEY && !key.trim().is_empty()).cloned();
+    let neighbours = neighbours::of(&variables);
     let from_environment = apply_variables(&mut table, variables, &mut mistakes);
     if let Some((_, key)) = openai_key.filter(|_| !names_openai_key(&table)) {
         put(&mut table, &OPENAI_PATH.map(str::to_owned), Value::String(key));
     }
     apply_overrides(&mut table, overrides, &mut mistakes);
-    let config = deserialize(table, &from_environment, &mut mistakes);
+    let mut config = deserialize(table, &from_environment, &mut mistakes);
+    neighbours::apply(&mut config, &neighbours);
     check(&config, &mut mistakes);
     if mistakes.is_empty() { Ok(config) } else { Err(Mistakes(mistakes)) }
 }

@@ -4,14 +4,18 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::{ByteSize, TextList};
+use super::{ByteSize, Secret, TextList};
 
 /// A real Supabase behind us.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct UpstreamConfig {
-    /// Scheme, host and port of a Supabase to stand in front of, such as `https://your-project.supabase.co`. Its buckets are then served from here, and nothing is stored here but the cache.
+    /// Scheme, host and port of a Supabase to stand in front of, such as `https://your-project.supabase.co`. Its buckets are then served from here, and nothing is stored here but the cache and jobs. Default: the variable `NEXT_PUBLIC_SUPABASE_URL`, unless that is a URL of ours.
     pub url: Option<Url>,
+    /// The project's service key (`service_role`, or `sb_secret_…`). With it avatars are generated here and stored there. Default: the variable `SUPABASE_SERVICE_ROLE_KEY`.
+    pub service_key: Option<Secret>,
+    /// The project's public key (`anon`, or `sb_publishable_…`). With it callers' own tokens ask whose a kinkster is, so that the project's policies have their say. Default: the variable `NEXT_PUBLIC_SUPABASE_ANON_KEY`.
+    pub anon_key: Option<Secret>,
     /// Paths below which everything that is not ours goes to the upstream.
     pub prefixes: TextList,
     /// Largest body of a request that is passed on.
@@ -44,6 +48,8 @@ impl Default for UpstreamConfig {
         let prefixes = ["/auth/v1", "/rest/v1", "/functions/v1", "/graphql/v1", "/realtime/v1"];
         Self {
             url: None,
+            service_key: None,
+            anon_key: None,
             prefixes: TextList(prefixes.map(str::to_owned).to_vec()),
             body_bytes: ByteSize(100_000_000),
             answer_bytes: ByteSize(5_000_000_000),
@@ -67,6 +73,13 @@ impl UpstreamConfig {
     pub(super) fn check(&self, wrong: &mut impl FnMut(&str, String)) {
         if self.url.as_ref().is_some_and(|url| !is_origin(url)) {
             wrong("upstream.url", "must be http(s)://host or http(s)://host:port and nothing more".to_owned());
+        }
+        for (key, secret) in [("upstream.service_key", &self.service_key), ("upstream.anon_key", &self.anon_key)] {
+            let is_key =
+                |secret: &Secret| !secret.reveal().is_empty() && secret.reveal().bytes().all(|b| b.is_ascii_graphic());
+            if secret.as_ref().is_some_and(|secret| !is_key(secret)) {
+                wrong(key, "is empty, or has characters that no key has".to_owned());
+            }
         }
         for prefix in &self.prefixes.0 {
             if !is_prefix(prefix) {

@@ -14,7 +14,7 @@ use axum::{Json, Router};
 use serde_json::json;
 
 use super::admin;
-use super::avatars::{self, AvatarDoor};
+use super::avatars::{AvatarDoor, AvatarRoutes, RPC};
 use super::events::{self, EventDoors};
 use super::pages::Page;
 use super::realtime::Live;
@@ -77,7 +77,7 @@ pub struct Api {
     /// Our own, which in front of an upstream hold nothing.
     pub buckets: Arc<Buckets>,
     pub backend: Backend,
-    /// Unset: realtime is not served, or by somebody else.
+    /// Unset: realtime is not served, or by somebody else alone.
     pub live: Option<Arc<Live>>,
     pub page: Page,
     /// Whether only this machine can reach the public door.
@@ -136,7 +136,7 @@ const SERVICE: [Row; 13] = [
 
 /// Method and path of every route of these tables.
 pub(super) fn routes() -> impl Iterator<Item = (Method, &'static str)> {
-    OPEN.into_iter().chain(avatars::ROUTES).chain(avatars::RPC).chain(SERVICE).map(|(method, path, _)| (method, path))
+    OPEN.into_iter().chain(AvatarRoutes::All.rows()).chain(RPC).chain(SERVICE).map(|(method, path, _)| (method, path))
 }
 
 fn table(rows: impl IntoIterator<Item = Row>) -> Router<Arc<Api>> {
@@ -149,10 +149,13 @@ pub(super) fn router(api: Arc<Api>) -> Router {
         .route("/storage/v1/{*path}", any(storage))
         // Each bucket has a limit of its own, counted on the stream.
         .layer(axum::extract::DefaultBodyLimit::disable());
-    // An upstream has a table and functions of its own.
-    let avatars = api.backend.own().map_or_else(Router::new, |_| table(avatars::ROUTES));
-    let rpc = if api.avatars.answers_rpc { table(avatars::RPC) } else { Router::new() };
-    let live = api.live.clone().map_or_else(Router::new, super::realtime::router);
+    let avatars = table(api.avatars.routes.rows());
+    let rpc = if api.avatars.answers_rpc { table(RPC) } else { Router::new() };
+    let live = match (&api.backend, api.live.clone()) {
+        (_, None) => Router::new(),
+        (Backend::Own(_), Some(live)) => super::realtime::router(live),
+        (Backend::Upstream(_), Some(live)) => super::realtime::streams(live),
+    };
     table(OPEN)
         .merge(avatars)
         .merge(rpc)

@@ -42,14 +42,35 @@ pub struct AvatarDoor {
     pub origins: Vec<String>,
     /// What a request that is taken on is answered with.
     pub accepted: StatusCode,
+    pub routes: AvatarRoutes,
     /// By which a URL is known to show an avatar.
     pub urls: AvatarOrigins,
     /// Whether the functions are answered here.
     pub answers_rpc: bool,
 }
 
-/// Beside the preview, which spends nothing.
-pub(super) const ROUTES: [Row; 15] = [
+/// Which avatar routes are answered here, beside the preview, which spends nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AvatarRoutes {
+    All,
+    /// In front of a Supabase, which has the characters' rows.
+    Jobs,
+    /// In front of a Supabase to which we have no key.
+    None,
+}
+
+impl AvatarRoutes {
+    pub(super) fn rows(self) -> impl Iterator<Item = Row> {
+        let (jobs, rows) = match self {
+            Self::All => (true, true),
+            Self::Jobs => (true, false),
+            Self::None => (false, false),
+        };
+        JOBS.into_iter().filter(move |_| jobs).chain(ROWS.into_iter().filter(move |_| rows))
+    }
+}
+
+const JOBS: [Row; 9] = [
     (Method::POST, "/functions/v1/generate-kinkster-avatar", || post(generate::at_once)),
     (Method::POST, "/api/kinksters/avatar/generate", || post(generate::awaited)),
     (Method::POST, "/api/kinksters/avatar/store", || post(store::store)),
@@ -59,6 +80,9 @@ pub(super) const ROUTES: [Row; 15] = [
     (Method::DELETE, "/api/avatars/jobs/{id}", || delete(jobs::cancel)),
     (Method::POST, "/api/avatars/jobs/{id}/cancel", || post(jobs::cancel)),
     (Method::POST, "/api/avatars/jobs/{id}/retry", || post(jobs::retry)),
+];
+
+const ROWS: [Row; 6] = [
     (Method::GET, "/api/kinksters/{id}", || get(kinksters::show)),
     (Method::PUT, "/api/kinksters/{id}", || put(kinksters::write)),
     (Method::DELETE, "/api/kinksters/{id}", || delete(kinksters::remove)),

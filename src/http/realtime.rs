@@ -115,6 +115,15 @@ pub(super) fn router(live: Arc<Live>) -> Router {
         .route("/realtime/v1/websocket", get(handshake))
         .route("/realtime/v1/api/broadcast", post(broadcast::batch))
         .route("/realtime/v1/api/broadcast/{topic}/events/{event}", post(broadcast::single))
+        .layer(DefaultBodyLimit::max(frame))
+        .with_state(Arc::clone(&live))
+        .merge(streams(live))
+}
+
+/// What is answered in front of a Supabase, whose clients listen there.
+pub(super) fn streams(live: Arc<Live>) -> Router {
+    let frame = live.limits.frame;
+    Router::new()
         .route("/api/avatars/events", get(events::stream))
         .route("/api/avatars/events/token", post(events::token))
         .layer(DefaultBodyLimit::max(frame))

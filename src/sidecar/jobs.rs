@@ -4,6 +4,7 @@
 //! told ([`Announcer`]) and can be asked for at any time. Nothing of a job lives in this process alone.
 
 mod answers;
+mod broadcasts;
 mod by_url;
 mod metrics;
 mod owners;
@@ -22,24 +23,23 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
-use url::Url;
 use uuid::Uuid;
 
 pub use answers::Answers;
+pub use broadcasts::Broadcasts;
 pub use by_url::{StoreError, UrlFetcher};
 pub use metrics::JobMetrics;
 pub use owners::KinksterOwners;
 pub use progress::{Announcer, EVENT, Progress, shown, timestamp};
-pub use walk::Written;
 
+use super::home::{Home, HomeError};
 use super::prompt::Prompt;
 use super::provider::{PaintRequest, ProviderError, Quality, Size};
 use super::studio::Studio;
-use crate::bucket::Buckets;
 use crate::catalog::{Budget, Catalog, CatalogError, Crowd, Ended, Enqueued, Job, JobQuery, NewJob};
 use crate::deliver::Deliver;
-use crate::object::BucketName;
 use crate::realtime::Realtime;
+use crate::secret::Secret;
 
 /// How jobs are worked on.
 #[derive(Clone, Debug)]
@@ -57,13 +57,8 @@ pub struct JobSettings {
     pub deadline: Duration,
     pub crowd: Crowd,
     pub budget: Budget,
-    pub bucket: BucketName,
-    /// `max-age=3600`.
-    pub cache_control: String,
     /// How long a stored picture waits for its warm list before it is announced.
     pub first_wait: Duration,
-    /// What our URLs begin with.
-    pub public_url: Url,
     /// How long a shutdown waits for what is being painted.
     pub drain: Duration,
 }
@@ -72,10 +67,12 @@ pub struct JobSettings {
 #[derive(Debug)]
 pub struct Parts {
     pub catalog: Arc<Catalog>,
-    pub buckets: Arc<Buckets>,
+    pub home: Arc<Home>,
     pub deliver: Arc<Deliver>,
     pub studio: Arc<Studio>,
     pub realtime: Arc<Realtime>,
+    /// The topics of an upstream, where its clients listen.
+    pub away: Option<Broadcasts>,
     pub answers: Answers,
     pub by_url: UrlFetcher,
     pub settings: JobSettings,
@@ -86,7 +83,7 @@ pub struct Parts {
 #[derive(Debug)]
 pub struct Jobs {
     pub catalog: Arc<Catalog>,
-    buckets: Arc<Buckets>,
+    pub home: Arc<Home>,
     deliver: Arc<Deliver>,
     studio: Arc<Studio>,
     answers: Answers,
@@ -110,6 +107,8 @@ pub struct Order {
     pub request: PaintRequest,
     /// The client's own name for this request: sent twice, it is done once.
     pub key: Option<String>,
+    /// With which whoever keeps the kinksters may be asked: the caller's own.
+    pub token: Option<Secret>,
 }
 
 /// Why nothing was taken on.
@@ -121,6 +120,9 @@ pub enum JobError {
     Provider(#[from] ProviderError),
     #[error(transparent)]
     Catalog(#[from] CatalogError),
+    /// Whose the kinkster is could not be asked.
+    #[error(transparent)]
+    Home(#[from] HomeError),
 }
 
 /// What is painted, as a row keeps it.
@@ -143,16 +145,16 @@ impl Kept {
 
 impl Jobs {
     pub fn new(parts: Parts) -> Arc<Self> {
-        let Parts { catalog, buckets, deliver, studio, realtime, answers, by_url, settings, metrics } = parts;
+        let Parts { catalog, home, deliver, studio, realtime, away, answers, by_url, settings, metrics } = parts;
         Arc::new(Self {
             catalog,
-            buckets,
+            home,
             deliver,
             studio,
             answers,
             by_url,
             settings,
-            announcer: Announcer::new(realtime),
+            announcer: Announcer::new(realtime, away),
             metrics,
             under_way: Mutex::default(),
             ring: Notify::new(),
@@ -164,6 +166,11 @@ impl Jobs {
     pub async fn enqueue(&self, order: Order) -> Result<Enqueued, JobError> {
         if !self.settings.enabled {
             return Err(JobError::Disabled);
+        }
+        if let Some(kinkster) = order.kinkster.filter(|_| !self.home.has_own_rows())
+            && !self.home.admits(kinkster, &order.user, order.token.as_ref()).await?
+        {
+            return Ok(Enqueued::NotTheirs);
         }
         let plan = self.studio.provider.plan(order.request.size, order.request.quality)?;
         let request = serde_json::to_value(Kept::of(&order.request)).unwrap_or_default();
@@ -177,6 +184,7 @@ impl Jobs {
             priority: 0,
             deadline_at: self.deadline(),
             estimate: plan.cost.unwrap_or_default().0,
+            claims_kinkster: self.home.has_own_rows(),
         };
         Ok(self.entered(self.catalog.enqueue_job(new, &self.settings.budget).await?))
     }

@@ -2,7 +2,7 @@
 //!
 //! Every source answers the same question, [`Source::open`]: the bytes behind a key, unless they are still the ones that
 //! the caller knows. Nothing here caches or decodes pictures. The ways out to HTTP are [`Fetcher::get`] and, to
-//! servers that the operator named, [`Fetcher::post`].
+//! servers that the operator named, [`Fetcher::send`].
 
 mod addresses;
 mod body;
@@ -45,7 +45,7 @@ pub use self::fetch::{
 pub use self::folder::FolderSource;
 pub use self::guard::{HostPort, Refused, SystemResolver};
 pub use self::http_origin::{HttpSource, encoded_key, read_original};
-pub use self::post::{Answered, PostRequest};
+pub use self::post::{Answered, PostRequest, SendRequest};
 pub use self::remote::RemoteSource;
 pub use self::store::{StoreSource, said};
 pub use self::store_setup::store_from_url;

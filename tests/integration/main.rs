@@ -5,12 +5,14 @@
 mod access;
 mod admin;
 mod auth;
+mod avatar_functions;
 mod avatar_prompts;
 mod avatar_urls;
 mod avatars;
 mod avatars_crash;
 mod cache;
 mod dialects;
+mod doctor;
 mod edge;
 mod events;
 mod fixtures;

@@ -31,7 +31,11 @@ fn configured(mut command: Command) -> Command {
         command.env_remove(name);
     }
     // Nobody's own key is to be used by a test.
-    command.env_remove("OPENAI_API_KEY");
+    for name in
+        ["OPENAI_API_KEY", "NEXT_PUBLIC_SUPABASE_URL", "NEXT_PUBLIC_SUPABASE_ANON_KEY", "SUPABASE_SERVICE_ROLE_KEY"]
+    {
+        command.env_remove(name);
+    }
     command.env("TINTYPE_JWT_SECRET", crate::support::SECRET).env("TINTYPE_LOG__LEVEL", "info");
     command
 }

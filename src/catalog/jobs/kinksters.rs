@@ -28,6 +28,22 @@ pub struct KinksterChange {
     pub is_active: Option<bool>,
 }
 
+/// The one row that is meant, if it is still as it is thought to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KinksterMatch<'a> {
+    pub id: Uuid,
+    /// Only if it is this user's.
+    pub user: Option<&'a str>,
+    /// Only if it shows this URL.
+    pub avatar_url: Option<&'a str>,
+}
+
+impl KinksterMatch<'_> {
+    pub fn of(id: Uuid) -> Self {
+        Self { id, user: None, avatar_url: None }
+    }
+}
+
 impl Kinkster {
     /// A row without anything but its owner.
     pub(in crate::catalog) fn new(id: Uuid, user: &str, now: OffsetDateTime) -> Self {

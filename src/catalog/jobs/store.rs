@@ -15,7 +15,7 @@ macro_rules! job_store {
         use crate::auth::Caller;
         use crate::catalog::jobs::{
             Answered, AvatarWrite, Begun, Budget, Claim, Ended, Enqueued, Failure, Job, JobQuery, JobState, JobStep, Kinkster,
-            KinksterChange, Lease, NewJob, Quota, QuotaExceeded, Spent, Stored,
+            KinksterChange, KinksterMatch, Lease, NewJob, Placed, Quota, QuotaExceeded, Spent, Stored, Uploaded,
         };
         use crate::catalog::{CatalogError, NewObject, Put, now};
 
@@ -48,7 +48,7 @@ macro_rules! job_store {
                     let is_same = fingerprint == new.fingerprint;
                     return Ok(if is_same { Enqueued::Known(Box::new(job(row)?)) } else { Enqueued::OtherRequest });
                 }
-                if let Some(kinkster) = new.kinkster
+                if let Some(kinkster) = new.kinkster.filter(|_| new.claims_kinkster)
                     && !claim_kinkster(&mut tx, kinkster, &new.user).await?
                 {
                     return Ok(Enqueued::NotTheirs);
@@ -260,6 +260,28 @@ macro_rules! job_store {
                 Ok(put)
             }
 
+            pub(in crate::catalog) async fn note_place(
+                &self,
+                lease: Lease,
+                placed: &Placed,
+                url: Option<&str>,
+            ) -> Result<Option<Job>, CatalogError> {
+                let change = held("storage_path = $4, mime_type = $5, size = $6, storage_url = $7");
+                let uploaded = placed.uploaded.as_ref();
+                let mut tx = self.begin().await?;
+                let query = sqlx::query(sqlx::AssertSqlSafe(change))
+                    .bind(lease.job)
+                    .bind(lease.worker)
+                    .bind(micros(now()))
+                    .bind(&placed.path)
+                    .bind(uploaded.map(|uploaded| uploaded.mime_type.as_str()))
+                    .bind(uploaded.map(|uploaded| uploaded.size as i64))
+                    .bind(url);
+                let changed = query.fetch_optional(&mut *tx).await?.as_ref().map(job).transpose()?;
+                tx.commit().await?;
+                Ok(changed)
+            }
+
             pub(in crate::catalog) async fn fail_job(
                 &self,
                 lease: Lease,
@@ -349,7 +371,7 @@ macro_rules! job_store {
                 query.fetch_all(&mut *tx).await?.iter().map(kinkster).collect()
             }
 
-            pub(in crate::catalog) async fn kinksters_with_avatar(
+            pub(in crate::catalog) async fn pictured_kinksters(
                 &self,
                 after: Option<Uuid>,
                 limit: u32,
@@ -380,13 +402,18 @@ macro_rules! job_store {
 
             pub(in crate::catalog) async fn change_kinkster(
                 &self,
-                id: Uuid,
-                user: Option<&str>,
+                matching: KinksterMatch<'_>,
                 change: &KinksterChange,
             ) -> Result<Option<Kinkster>, CatalogError> {
                 let mut tx = self.begin().await?;
-                let old = find_kinkster(&mut tx, id).await?;
-                let Some(old) = old.filter(|old| user.is_none_or(|user| user == old.user)) else { return Ok(None) };
+                // Written to before it is read: nobody else changes it in between.
+                let hold = "UPDATE kinksters SET updated_at = $4 WHERE id = $1 AND ($2 IS NULL OR user_id = $2) \
+                    AND ($3 IS NULL OR avatar_url = $3)";
+                let query = sqlx::query(hold).bind(matching.id).bind(matching.user).bind(matching.avatar_url);
+                if query.bind(micros(now())).execute(&mut *tx).await?.rows_affected() == 0 {
+                    return Ok(None);
+                }
+                let Some(old) = find_kinkster(&mut tx, matching.id).await? else { return Ok(None) };
                 let changed = old.changed(change, now());
                 write_kinkster(&mut tx, &changed).await?;
                 tx.commit().await?;
@@ -542,17 +569,19 @@ macro_rules! job_store {
         ) -> Result<(), CatalogError> {
             let update = "UPDATE kinksters SET avatar_url = $3, avatar_prompt = coalesce($4, avatar_prompt), \
                 avatar_generation_config = coalesce($5, avatar_generation_config), updated_at = $6 \
-                WHERE id = $1 AND user_id = $2";
-            sqlx::query(update)
+                WHERE id = $1 AND user_id = $2 AND ($7 IS NULL OR avatar_url = $7)";
+            let query = sqlx::query(update)
                 .bind(kinkster)
                 .bind(&write.user)
                 .bind(&write.url)
                 .bind(&write.prompt)
                 .bind(write.config.as_ref().map(Value::to_string))
                 .bind(micros(now()))
-                .execute(connection)
-                .await?;
-            Ok(())
+                .bind(&write.instead_of);
+            match query.execute(connection).await?.rows_affected() {
+                0 if write.instead_of.is_some() => Err(CatalogError::Superseded),
+                _ => Ok(()),
+            }
         }
 
         /// Microseconds since the epoch, as times are stored.
@@ -582,9 +611,12 @@ macro_rules! job_store {
                 Some(config) => Some(Answered { config: json(&config)?, provider_url, cost: None }),
                 None => None,
             };
-            let stored = match (text("storage_url")?, text("storage_path")?, text("mime_type")?) {
-                (Some(url), Some(path), Some(mime_type)) => {
-                    Some(Stored { url, path, mime_type, size: row.try_get::<Option<i64>, _>("size")?.unwrap_or(0) as u64 })
+            let size = row.try_get::<Option<i64>, _>("size")?.unwrap_or(0) as u64;
+            let uploaded = text("mime_type")?.map(|mime_type| Uploaded { mime_type, size });
+            let placed = text("storage_path")?.map(|path| Placed { path, uploaded });
+            let stored = match (text("storage_url")?, &placed) {
+                (Some(url), Some(Placed { path, uploaded: Some(Uploaded { mime_type, size }) })) => {
+                    Some(Stored { url, path: path.clone(), mime_type: mime_type.clone(), size: *size })
                 }
                 _ => None,
             };
@@ -606,6 +638,7 @@ macro_rules! job_store {
                 spent: row.try_get::<i64, _>("spent")? as u64,
                 answered,
                 stored,
+                placed,
                 failure,
                 created_at: time("created_at")?,
                 updated_at: time("updated_at")?,

@@ -55,6 +55,8 @@ pub struct Job {
     pub answered: Option<Answered>,
     /// Set once the picture is in its bucket.
     pub stored: Option<Stored>,
+    /// Set once the picture has a name, where storing it takes several steps.
+    pub placed: Option<Placed>,
     /// Why it failed, or failed last.
     pub failure: Option<Failure>,
     pub created_at: OffsetDateTime,
@@ -75,6 +77,9 @@ pub struct NewJob {
     pub deadline_at: OffsetDateTime,
     /// What it is expected to cost, in millionths of a US dollar.
     pub estimate: u64,
+    /// Whether the kinkster's row is one of ours: one that nobody has becomes this user's. Otherwise whoever has the rows
+    /// was asked before.
+    pub claims_kinkster: bool,
 }
 
 /// What became of a [`NewJob`].
@@ -190,6 +195,23 @@ pub struct Stored {
     pub size: u64,
 }
 
+/// How far the storing of a picture is where no transaction covers all of it: each step is recorded before the next one,
+/// and may be done again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Placed {
+    /// The object's name, chosen once.
+    pub path: String,
+    /// Set once the bytes are there.
+    pub uploaded: Option<Uploaded>,
+}
+
+/// Bytes that are in their bucket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Uploaded {
+    pub mime_type: String,
+    pub size: u64,
+}
+
 /// What is written beside the object's own row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AvatarWrite {
@@ -202,6 +224,8 @@ pub struct AvatarWrite {
     /// `None` leaves what was known of an older picture's making as it is.
     pub prompt: Option<String>,
     pub config: Option<Value>,
+    /// Written only if the row still shows this URL; otherwise nothing is, the picture neither.
+    pub instead_of: Option<String>,
 }
 
 /// Why a job failed.

@@ -8,7 +8,7 @@ use super::{id, make_bucket, new_object};
 use crate::auth::Caller;
 use crate::catalog::{
     Answered, AvatarWrite, Begun, Budget, Catalog, CatalogError, Claim, Crowd, Ended, Enqueued, Failure, Job, JobQuery,
-    JobState, JobStep, KinksterChange, NewJob, Quota,
+    JobState, JobStep, KinksterChange, KinksterMatch, NewJob, Placed, Quota, Uploaded,
 };
 
 const ROOMY: Budget =
@@ -29,6 +29,7 @@ fn new_job(user: &str) -> NewJob {
         priority: 0,
         deadline_at: now() + Duration::MINUTE,
         estimate: 40_000,
+        claims_kinkster: true,
     }
 }
 
@@ -103,12 +104,16 @@ pub async fn store_their_picture_with_row_and_columns_or_not_at_all(catalog: &Ca
         url: "https://a.example/x.png".to_owned(),
         prompt: Some("a fox".to_owned()),
         config: Some(json!({"model": "m"})),
+        instead_of: None,
     };
     let stranger = AvatarWrite { lease: Some(job.lease(Uuid::new_v4())), ..write.clone() };
     let new = new_object("painted", "j4/x.png");
     let refused = catalog.put_avatar(&Caller::service(), new.clone(), &stranger).await;
     assert_eq!(refused, Err(CatalogError::Superseded));
     assert_eq!(catalog.find_object(&id("painted", "j4/x.png")).await, Ok(None));
+    let changed = AvatarWrite { instead_of: Some("https://a.example/seen.png".to_owned()), ..write.clone() };
+    let refused = catalog.put_avatar(&Caller::service(), new.clone(), &changed).await;
+    assert_eq!(refused, Err(CatalogError::Superseded), "the row shows something else");
     catalog.put_avatar(&Caller::service(), new, &write).await.unwrap();
     let row = catalog.kinkster(kinkster).await.unwrap().unwrap();
     assert_eq!((row.avatar_url, row.avatar_prompt), (Some(write.url.clone()), write.prompt.clone()));
@@ -118,6 +123,27 @@ pub async fn store_their_picture_with_row_and_columns_or_not_at_all(catalog: &Ca
     // Past the commit point nothing is taken back.
     assert!(matches!(catalog.cancel_job(job.id).await, Ok(Some(Ended::TooLate(_)))));
     catalog.finish_job(job.lease(worker)).await.unwrap().unwrap();
+}
+
+pub async fn note_each_step_where_the_picture_is_elsewhere(catalog: &Catalog) {
+    let kinkster = Uuid::new_v4();
+    let elsewhere = NewJob { kinkster: Some(kinkster), claims_kinkster: false, ..new_job("j4b") };
+    enqueue(catalog, elsewhere).await;
+    assert_eq!(catalog.kinkster(kinkster).await, Ok(None), "the row is not ours to make");
+    let (job, worker) = take(catalog).await;
+    let lease = job.lease(worker);
+    let mut placed = Placed { path: "j4b/x.png".to_owned(), uploaded: None };
+    assert_eq!(job.placed, None);
+    assert_eq!(catalog.note_place(job.lease(Uuid::new_v4()), &placed, None).await, Ok(None));
+    let named = catalog.note_place(lease, &placed, None).await.unwrap().unwrap();
+    assert_eq!((named.placed.as_ref(), named.stored), (Some(&placed), None));
+    placed.uploaded = Some(Uploaded { mime_type: "image/png".to_owned(), size: 7 });
+    let uploaded = catalog.note_place(lease, &placed, None).await.unwrap().unwrap();
+    assert_eq!((uploaded.placed.as_ref(), uploaded.stored), (Some(&placed), None));
+    let stored = catalog.note_place(lease, &placed, Some("https://a.example/x.png")).await.unwrap().unwrap();
+    assert_eq!(stored.stored.map(|stored| (stored.path, stored.size)), Some(("j4b/x.png".to_owned(), 7)));
+    assert!(matches!(catalog.cancel_job(job.id).await, Ok(Some(Ended::TooLate(_)))));
+    catalog.finish_job(lease).await.unwrap().unwrap();
 }
 
 pub async fn are_cancelled_revived_and_buried(catalog: &Catalog) {
@@ -242,12 +268,20 @@ pub async fn kinksters_belong_to_whom_they_came_from(catalog: &Catalog) {
     let theft = NewJob { kinkster: Some(kinkster), ..new_job("bob") };
     assert_eq!(catalog.enqueue_job(theft, &ROOMY).await, Ok(Enqueued::NotTheirs));
     assert_eq!(catalog.put_kinkster(kinkster, "bob", &named("x")).await, Err(CatalogError::Denied));
+    let whose = |user| KinksterMatch { user: Some(user), ..KinksterMatch::of(kinkster) };
     let row = catalog.put_kinkster(kinkster, "ann", &named("Fox")).await.unwrap();
     assert_eq!((row.name.as_deref(), row.user.as_str(), row.is_active), (Some("Fox"), "ann", true));
-    assert_eq!(catalog.change_kinkster(kinkster, Some("bob"), &named("x")).await, Ok(None));
+    assert_eq!(catalog.change_kinkster(whose("bob"), &named("x")).await, Ok(None));
     let url = KinksterChange { avatar_url: Some(Some("u".to_owned())), ..KinksterChange::default() };
-    let changed = catalog.change_kinkster(kinkster, Some("ann"), &url).await.unwrap().unwrap();
+    let changed = catalog.change_kinkster(whose("ann"), &url).await.unwrap().unwrap();
     assert_eq!((changed.name.as_deref(), changed.avatar_url.as_deref()), (Some("Fox"), Some("u")));
+    let showing = |avatar_url| KinksterMatch { avatar_url: Some(avatar_url), ..whose("ann") };
+    assert_eq!(catalog.change_kinkster(showing("other"), &named("x")).await, Ok(None));
+    assert!(catalog.change_kinkster(showing("u"), &named("Fox")).await.unwrap().is_some());
+    let pictured = catalog.pictured_kinksters(None, 1000).await.unwrap();
+    assert!(pictured.iter().any(|row| row.id == kinkster) && pictured.is_sorted_by_key(|row| row.id));
+    let after = catalog.pictured_kinksters(Some(kinkster), 1000).await.unwrap();
+    assert!(after.iter().all(|row| row.id > kinkster));
     assert_eq!(catalog.kinksters("ann", 10, 0).await.unwrap().len(), 1);
     assert_eq!(catalog.remove_kinkster(kinkster, Some("bob")).await, Ok(false));
     assert_eq!(catalog.remove_kinkster(kinkster, Some("ann")).await, Ok(true));

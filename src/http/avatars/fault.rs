@@ -9,9 +9,12 @@ use http::{HeaderValue, StatusCode};
 use serde_json::{Value, json};
 
 use super::AvatarFault;
+use crate::bucket::BucketError;
 use crate::catalog::{CatalogError, QuotaExceeded};
 use crate::sidecar::field::FieldError;
+use crate::sidecar::home::HomeError;
 use crate::sidecar::jobs::JobError;
+use crate::sidecar::project::ProjectError;
 
 /// Why a job route does not do what was asked.
 #[derive(Clone, Debug, PartialEq)]
@@ -122,12 +125,43 @@ impl From<CatalogError> for Fault {
     }
 }
 
+impl From<HomeError> for Fault {
+    fn from(error: HomeError) -> Self {
+        match error {
+            HomeError::Project(error) => unstored(&error),
+            HomeError::Bucket(BucketError::Catalog(error)) => error.into(),
+            error => {
+                tracing::error!(%error, "an avatar's bucket failed");
+                Self::Internal
+            }
+        }
+    }
+}
+
+/// What the upstream does not do for us.
+pub(super) fn unstored(error: &ProjectError) -> Fault {
+    let status = match error {
+        ProjectError::Slow => StatusCode::GATEWAY_TIMEOUT,
+        ProjectError::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        ProjectError::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        ProjectError::Type => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        ProjectError::Failed { .. } | ProjectError::Unreachable(_) | ProjectError::Nonsense => StatusCode::BAD_GATEWAY,
+        // What is set up wrongly is ours to repair.
+        ProjectError::Key { .. } | ProjectError::Policy | ProjectError::Missing | ProjectError::Rejected { .. } => {
+            StatusCode::INTERNAL_SERVER_ERROR
+        }
+    };
+    tracing::warn!(%error, "the upstream did not do what an avatar needs");
+    Fault::told(status, error.public_text())
+}
+
 impl From<JobError> for Fault {
     fn from(error: JobError) -> Self {
         match error {
             JobError::Disabled => Self::Disabled,
             JobError::Provider(error) => Self::Avatar(error.into()),
             JobError::Catalog(error) => error.into(),
+            JobError::Home(error) => error.into(),
         }
     }
 }

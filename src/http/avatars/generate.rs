@@ -139,7 +139,8 @@ fn failed(job: &Job, failure: &Failure) -> Result<Value, Fault> {
 async fn order(api: &Api, headers: &HeaderMap, caller: &Caller, asked: &Asked, body: &[u8]) -> Result<Job, Fault> {
     let user = user_of(caller, asked.user_id)?;
     let request = wanted(api, parse(body)?)?;
-    let order = Order { user, kinkster: asked.kinkster_id, request, key: idempotency_key(headers)? };
+    let token = session::own_token(api, headers);
+    let order = Order { user, kinkster: asked.kinkster_id, request, key: idempotency_key(headers)?, token };
     taken(api.avatars.jobs.enqueue(order).await?)
 }
 

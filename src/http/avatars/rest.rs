@@ -1,4 +1,5 @@
-//! `/rest/v1/kinksters`: the calls that the app makes through supabase-js, and nothing more of PostgREST.
+//! `/rest/v1/kinksters`: the calls that the app makes through supabase-js, those that a tintype in front of this one makes,
+//! and nothing more of PostgREST.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use super::kinksters::{Name, row};
 use super::session::{self, user_of};
 use super::{AvatarFault, NO_STORE};
 use crate::auth::Caller;
-use crate::catalog::{CatalogError, Kinkster, KinksterChange};
+use crate::catalog::{CatalogError, Kinkster, KinksterChange, KinksterMatch};
 use crate::http::api::Api;
 use crate::sidecar::field::{FieldError, Prose, parse};
 
@@ -38,6 +39,9 @@ const COLUMNS: [&str; 9] = [
 pub(super) const MOST: u32 = 1000;
 /// Most characters of a URL that a row keeps.
 const URL_CHARACTERS: usize = 2048;
+
+/// The filter of rows that show a picture.
+const PICTURED: &str = "not.is.null";
 
 type Parameters = HashMap<String, String>;
 pub(super) type Answer = Result<Response, Refusal>;
@@ -120,11 +124,15 @@ async fn selected(api: &Api, head: &Parts, parameters: &Parameters) -> Answer {
     let columns = Columns::of(parameters)?;
     let catalog = &api.avatars.jobs.catalog;
     let asked = id_of(parameters, "user_id")?;
-    let rows = if let Some(id) = id_of(parameters, "id")? {
-        catalog.kinkster(id).await?.into_iter().filter(|row| sees(&caller, row)).collect()
+    let limit = number(parameters, "limit")?.unwrap_or(MOST).min(MOST);
+    let rows = if caller.is_service() && parameters.get("avatar_url").is_some_and(|filter| filter == PICTURED) {
+        catalog.pictured_kinksters(after(parameters)?, limit).await?
+    } else if let Some(id) = id_of(parameters, "id")? {
+        let url = url_of(parameters)?;
+        let is_meant = |row: &Kinkster| sees(&caller, row) && (url.is_none() || url == row.avatar_url.as_deref());
+        catalog.kinkster(id).await?.into_iter().filter(is_meant).collect()
     } else {
         let own = user_of(&caller, if caller.is_service() { asked } else { None })?;
-        let limit = number(parameters, "limit")?.unwrap_or(MOST).min(MOST);
         catalog.kinksters(&own, limit, number(parameters, "offset")?.unwrap_or(0)).await?
     };
     let is_asked = |row: &Kinkster| asked.is_none_or(|user| user.to_string() == row.user);
@@ -179,8 +187,14 @@ async fn updated(api: &Api, request: Request, parameters: &Parameters) -> Answer
     if written.id.is_some_and(|new| new != id) {
         return Err(Refusal::new(400, "PGRST100", "the id of a row does not change"));
     }
-    let user = if caller.is_service() { None } else { Some(user_of(&caller, written.user_id)?) };
-    let rows = api.avatars.jobs.catalog.change_kinkster(id, user.as_deref(), &change(written)?).await?;
+    let asked = id_of(parameters, "user_id")?.map(|user| user.to_string());
+    let user = if caller.is_service() { asked.clone() } else { Some(user_of(&caller, written.user_id)?) };
+    let matching = KinksterMatch { id, user: user.as_deref(), avatar_url: url_of(parameters)? };
+    let rows = if asked.is_none() || asked == user {
+        api.avatars.jobs.catalog.change_kinkster(matching, &change(written)?).await?
+    } else {
+        None
+    };
     let rows: Vec<Value> = rows.iter().map(|row| columns.shown(row)).collect();
     returned(StatusCode::OK, &head.headers, rows)
 }
@@ -239,7 +253,7 @@ struct Columns(Option<Vec<String>>);
 
 impl Columns {
     fn of(parameters: &Parameters) -> Result<Self, Refusal> {
-        const KNOWN: [&str; 7] = ["select", "id", "user_id", "order", "limit", "offset", "columns"];
+        const KNOWN: [&str; 8] = ["select", "id", "user_id", "avatar_url", "order", "limit", "offset", "columns"];
         if let Some(unknown) = parameters.keys().find(|name| !KNOWN.contains(&name.as_str())) {
             let name: String = unknown.chars().filter(|c| !c.is_control()).take(60).collect();
             return Err(Refusal::new(400, "PGRST100", format!("\"{name}\" is no filter of this table here")));
@@ -262,6 +276,20 @@ impl Columns {
         }
         row
     }
+}
+
+/// Where a listing of rows that show a picture begins: `gt.{uuid}`.
+fn after(parameters: &Parameters) -> Result<Option<Uuid>, Refusal> {
+    let Some(text) = parameters.get("id") else { return Ok(None) };
+    let id = text.strip_prefix("gt.").and_then(|id| Uuid::parse_str(id).ok());
+    id.map(Some).ok_or_else(|| Refusal::new(400, "22P02", "id must be gt. and a UUID"))
+}
+
+/// `eq.{url}`.
+fn url_of(parameters: &Parameters) -> Result<Option<&str>, Refusal> {
+    let Some(text) = parameters.get("avatar_url") else { return Ok(None) };
+    let url = text.strip_prefix("eq.");
+    url.map(Some).ok_or_else(|| Refusal::new(400, "PGRST100", "avatar_url must be eq. and a URL"))
 }
 
 /// `eq.{uuid}`.

@@ -148,7 +148,7 @@ async fn temporary(api: &Api) -> Result<Vec<Value>, Refusal> {
     };
     let (mut found, mut after) = (Vec::new(), None);
     loop {
-        let page = api.avatars.jobs.catalog.kinksters_with_avatar(after, MOST).await?;
+        let page = api.avatars.jobs.catalog.pictured_kinksters(after, MOST).await?;
         after = page.last().map(|row| row.id);
         let is_last = page.len() < MOST as usize;
         found.extend(page.into_iter().filter(is_temporary));

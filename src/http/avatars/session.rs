@@ -15,6 +15,7 @@ use super::fault::Fault;
 use super::{AvatarFault, BODY_BYTES, signed_in};
 use crate::auth::{Caller, Role};
 use crate::http::api::Api;
+use crate::secret::Secret;
 use crate::sidecar::field::FieldError;
 
 /// Encoders differ in whether they pad.
@@ -49,6 +50,21 @@ pub(super) fn caller(api: &Api, head: &Parts) -> Result<Caller, Fault> {
     let callers = sessions.iter().filter_map(|token| api.keys.caller_of_token(token).ok());
     let mut users = callers.filter(|caller| caller.role == Role::Authenticated && caller.subject.is_some());
     users.next().ok_or_else(|| AvatarFault::Unauthorized.into())
+}
+
+/// The signed-in user's own token, with which others may be asked on their behalf. Of a request that was let in.
+pub(super) fn own_token(api: &Api, headers: &HeaderMap) -> Option<Secret> {
+    let bearer = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let sent = match bearer {
+        Some(value) => value.split_once(' ').map(|(_, token)| token.trim().to_owned()).into_iter().collect(),
+        None => sessions(headers),
+    };
+    let is_users = |token: &String| {
+        api.keys
+            .caller_of_token(token)
+            .is_ok_and(|caller| caller.role == Role::Authenticated && caller.subject.is_some())
+    };
+    sent.into_iter().find(is_users).map(Secret::new)
 }
 
 fn is_own_page(origins: &[String], headers: &HeaderMap) -> bool {

@@ -12,7 +12,7 @@ use url::Url;
 use uuid::Uuid;
 
 use super::NO_STORE;
-use super::fault::Fault;
+use super::fault::{Fault, unstored};
 use super::session::{self, user_of};
 use crate::bucket::BucketError;
 use crate::http::api::Api;
@@ -45,12 +45,14 @@ async fn stored(api: &Api, request: Request) -> Result<Value, Fault> {
     let url =
         image_url.filter(|url| !url.trim().is_empty()).ok_or_else(|| Fault::bad_request("image_url is required"))?;
     let url = Url::parse(url.trim()).map_err(|_| Fault::bad_request("image_url must be a URL"))?;
-    let written = api.avatars.jobs.store_url(&user, kinkster_id, &url).await.map_err(refused)?;
+    let token = session::own_token(api, &head.headers);
+    let stored = api.avatars.jobs.store_url(&user, token.as_ref(), kinkster_id, &url).await;
+    let written = stored.map_err(refused)?;
     Ok(json!({
         "storage_url": written.url,
-        "storage_path": written.object.id.key.as_str(),
-        "content_type": written.object.mime_type,
-        "size": written.object.size,
+        "storage_path": written.key.as_str(),
+        "content_type": written.mime_type,
+        "size": written.size,
     }))
 }
 
@@ -75,6 +77,8 @@ fn refused(error: StoreError) -> Fault {
             IngestError::Corrupt => told(422, "The picture is damaged or incomplete"),
             IngestError::TooManyPixels => told(422, "The picture has too many pixels"),
         },
+        StoreError::Project(error) => unstored(&error),
+        StoreError::Changed => Fault::Conflict("The kinkster's avatar was changed meanwhile"),
         StoreError::Bucket(BucketError::Busy(_)) => told(503, "The server is busy, please try again"),
         StoreError::Bucket(error) => {
             tracing::error!(%error, "a picture could not be stored");

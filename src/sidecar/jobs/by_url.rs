@@ -7,14 +7,14 @@ use url::Url;
 use uuid::Uuid;
 
 use super::Jobs;
-use super::walk::{NewAvatar, Written};
 use crate::bucket::BucketError;
 use crate::catalog::KinksterChange;
+use crate::secret::Secret;
+use crate::sidecar::home::{HomeError, NewAvatar, Written};
+use crate::sidecar::project::ProjectError;
 use crate::source::{FetchRequest, Fetched, Fetcher, HopLimits, PICTURES_FIRST, SourceError};
 use crate::transform::HostList;
 
-/// Fetches at once: each holds its bytes in memory as a whole.
-const AT_ONCE: usize = 8;
 /// Longest wait for one of them.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -38,14 +38,36 @@ pub enum StoreError {
     Source(#[from] SourceError),
     #[error(transparent)]
     Bucket(#[from] BucketError),
+    /// Where somebody else keeps avatars.
+    #[error(transparent)]
+    Project(#[from] ProjectError),
+    #[error("the row was changed meanwhile")]
+    Changed,
+}
+
+impl From<HomeError> for StoreError {
+    fn from(error: HomeError) -> Self {
+        match error {
+            HomeError::Bucket(error) => error.into(),
+            HomeError::Project(error) => error.into(),
+            HomeError::Changed => Self::Changed,
+        }
+    }
 }
 
 impl UrlFetcher {
-    pub fn new(fetcher: Fetcher, hosts: HostList, hops: HopLimits) -> Self {
-        Self { fetcher, hosts, hops, turns: Semaphore::new(AT_ONCE) }
+    /// `at_once`: each fetch holds its bytes in memory as a whole.
+    pub fn new(fetcher: Fetcher, hosts: HostList, hops: HopLimits, at_once: usize) -> Self {
+        Self { fetcher, hosts, hops, turns: Semaphore::new(at_once) }
     }
 
-    async fn get(&self, url: &Url, limit: u64) -> Result<bytes::Bytes, StoreError> {
+    /// Whether the URL is at a host from which pictures are stored.
+    pub fn admits(&self, url: &Url) -> bool {
+        self.hosts.admits(url)
+    }
+
+    /// The bytes behind a URL, at most `limit` of them.
+    pub async fn get(&self, url: &Url, limit: u64) -> Result<bytes::Bytes, StoreError> {
         let turn = tokio::time::timeout(PATIENCE, self.turns.acquire()).await;
         let _turn = turn.map_err(|_| StoreError::Busy)?.map_err(|_| StoreError::Busy)?;
         let (accept, hops) = (PICTURES_FIRST, self.hops);
@@ -58,29 +80,29 @@ impl UrlFetcher {
 }
 
 impl Jobs {
-    /// Stores what `url` shows as the user's avatar. A kinkster that nobody has becomes theirs.
-    pub async fn store_url(&self, user: &str, kinkster: Option<Uuid>, url: &Url) -> Result<Written, StoreError> {
-        if let Some(kinkster) = kinkster {
-            self.admit_kinkster(kinkster, user).await?;
+    /// Stores what `url` shows as the user's avatar. A kinkster of ours that nobody has becomes theirs.
+    pub async fn store_url(
+        &self,
+        user: &str,
+        token: Option<&Secret>,
+        kinkster: Option<Uuid>,
+        url: &Url,
+    ) -> Result<Written, StoreError> {
+        // Nothing is fetched for whom it is not.
+        if let Some(kinkster) = kinkster
+            && !self.home.admits(kinkster, user, token).await?
+        {
+            return Err(StoreError::NotTheirs);
         }
-        let door = self.buckets.door(&self.settings.bucket).await?;
-        let bytes = self.by_url.get(url, door.limit).await?;
-        if let Some(kinkster) = kinkster {
+        let bytes = self.by_url.get(url, self.home.door().await?.limit).await?;
+        if let Some(kinkster) = kinkster.filter(|_| self.home.has_own_rows()) {
             let claimed = self.catalog.put_kinkster(kinkster, user, &KinksterChange::default()).await;
             claimed.map_err(|error| match error {
                 crate::catalog::CatalogError::Denied => StoreError::NotTheirs,
                 other => BucketError::from(other).into(),
             })?;
         }
-        let avatar = NewAvatar { user, kinkster, lease: None, prompt: None, config: None };
-        Ok(self.store(avatar, bytes).await?)
-    }
-
-    /// Nothing is fetched for whom it is not.
-    async fn admit_kinkster(&self, kinkster: Uuid, user: &str) -> Result<(), StoreError> {
-        match self.catalog.kinkster(kinkster).await.map_err(BucketError::from)? {
-            Some(row) if row.user != user => Err(StoreError::NotTheirs),
-            _ => Ok(()),
-        }
+        let avatar = NewAvatar { user, kinkster, lease: None, prompt: None, config: None, instead_of: None };
+        Ok(self.home.store(avatar, bytes).await?)
     }
 }

@@ -9,6 +9,7 @@ use time::macros::format_description;
 use tokio::sync::broadcast;
 use uuid::Uuid;
 
+use super::broadcasts::Broadcasts;
 use crate::catalog::{Job, JobState, JobStep};
 use crate::realtime::Realtime;
 use crate::realtime::topic::EventName;
@@ -113,17 +114,26 @@ pub fn timestamp(time: OffsetDateTime) -> String {
     time.to_offset(time::UtcOffset::UTC).format(format).unwrap_or_default()
 }
 
-/// Tells the topic's members, and whoever listens in this process. What is told is in the catalogue already: who missed
+/// Tells the topic's members, here and where a Supabase has them, and whoever listens in this process. What is told is in the catalogue already: who missed
 /// something asks there.
 #[derive(Clone, Debug)]
 pub struct Announcer {
     realtime: Arc<Realtime>,
     listeners: broadcast::Sender<Arc<Progress>>,
+    /// Where clients listen, if not here.
+    away: Option<Broadcasts>,
 }
 
 impl Announcer {
-    pub fn new(realtime: Arc<Realtime>) -> Self {
-        Self { realtime, listeners: broadcast::Sender::new(HELD) }
+    pub fn new(realtime: Arc<Realtime>, away: Option<Broadcasts>) -> Self {
+        Self { realtime, listeners: broadcast::Sender::new(HELD), away }
+    }
+
+    /// Waits a while until what was announced of the job is told where clients listen.
+    pub(super) async fn told(&self, job: Uuid) {
+        if let Some(away) = &self.away {
+            away.told(job).await;
+        }
     }
 
     /// Hears everything that is announced from now on.
@@ -138,6 +148,9 @@ impl Announcer {
             if let Err(error) = told {
                 tracing::warn!(job = %job.id, %error, "a job's progress has no topic");
             }
+        }
+        if let Some(away) = &self.away {
+            away.tell(&progress);
         }
         // An error says that nobody listens.
         let _ = self.listeners.send(Arc::new(progress));

@@ -5,6 +5,8 @@ use std::time::Duration;
 use crate::bucket::BucketError;
 use crate::catalog::{CatalogError, Failure};
 use crate::ingest::IngestError;
+use crate::sidecar::home::HomeError;
+use crate::sidecar::project::ProjectError;
 use crate::sidecar::provider::{Nonsense, ProviderError, Retry};
 
 /// Why a walk broke off.
@@ -80,6 +82,29 @@ impl From<BucketError> for Trouble {
                 tracing::warn!(%error, "a picture could not be stored; it is tried again");
                 Self::new("storage", "The picture could not be stored; please try again", Again::Later(None))
             }
+        }
+    }
+}
+
+impl From<ProjectError> for Trouble {
+    fn from(error: ProjectError) -> Self {
+        let again = error.retry().map_or(Again::Never, Again::Later);
+        if again == Again::Never {
+            tracing::error!(%error, "the upstream does not store an avatar");
+        } else {
+            tracing::warn!(%error, "an avatar could not be stored at the upstream; it is tried again");
+        }
+        Self::new("storage", error.public_text(), again)
+    }
+}
+
+impl From<HomeError> for Trouble {
+    fn from(error: HomeError) -> Self {
+        match error {
+            HomeError::Bucket(error) => error.into(),
+            HomeError::Project(error) => error.into(),
+            // A job replaces whatever its row shows.
+            HomeError::Changed => Self::Lost,
         }
     }
 }

@@ -1,28 +1,25 @@
 //! Walk B from a claimed job to its end: provider → fetch → ingest → bucket → warm → finish, each step recorded.
 
 use time::OffsetDateTime;
-use uuid::Uuid;
 
 use super::trouble::{Again, Trouble};
 use super::{Jobs, Kept};
-use crate::auth::Caller;
-use crate::bucket::BucketError;
-use crate::catalog::{Answered, AvatarWrite, Begun, CatalogError, Job, JobStep, Lease};
-use crate::object::{ObjectId, ObjectKey};
+use crate::catalog::{Answered, Begun, Job, JobStep, Lease, Placed, Uploaded};
+use crate::object::ObjectKey;
+use crate::sidecar::home::{Elsewhere, NewAvatar, extension_of, now_ms};
 use crate::sidecar::provider::{Painted, Picture, ProviderError};
-
-/// How many names are tried: another picture of the same user may have been stored in the same millisecond.
-const NAMES: i64 = 5;
 
 impl Jobs {
     /// Resumes after whatever was recorded.
     pub(super) async fn walk(&self, job: &Job, lease: Lease) -> Result<Job, Trouble> {
-        let stored = if job.stored.is_some() {
-            job.clone()
-        } else {
-            let painted = self.painted(job, lease).await?;
-            let bytes = self.fetched(lease, &painted).await?;
-            self.stored(job, lease, &painted, bytes).await?
+        let stored = match (&job.stored, self.home.elsewhere()) {
+            (Some(_), _) => job.clone(),
+            (None, Some(elsewhere)) if is_uploaded(job) => self.noted(job, lease, elsewhere).await?,
+            (None, _) => {
+                let painted = self.painted(job, lease).await?;
+                let bytes = self.fetched(lease, &painted).await?;
+                self.stored(job, lease, &painted, bytes).await?
+            }
         };
         // The commit point is passed: from here on only warnings.
         self.fill_first_views(&stored).await;
@@ -114,45 +111,51 @@ impl Jobs {
         self.studio.pictures.fetch_painted(&painted.picture).await.map_err(|error| Trouble::fetching(&error))
     }
 
-    /// Picture, row and the character's columns, at once or not at all.
+    /// Picture, row and the character's columns: at once or not at all, or step by step.
     async fn stored(&self, job: &Job, lease: Lease, painted: &Painted, bytes: bytes::Bytes) -> Result<Job, Trouble> {
         // Told before it begins.
         self.advance(lease, JobStep::Uploading).await?;
+        self.announcer.told(job.id).await;
+        if let Some(elsewhere) = self.home.elsewhere() {
+            let uploaded = self.uploaded(job, lease, elsewhere, bytes).await?;
+            return self.noted(&uploaded, lease, elsewhere).await;
+        }
         let config = serde_json::to_value(&painted.config).unwrap_or_default();
-        let prompt = job.request["prompt"].as_str().map(str::to_owned);
-        let avatar =
-            NewAvatar { user: &job.user, kinkster: job.kinkster, lease: Some(lease), prompt, config: Some(config) };
-        self.store(avatar, bytes).await?;
+        self.home.store(avatar_of(job, Some(lease), Some(config)), bytes).await?;
         held(self.catalog.job(job.id).await?)
     }
 
-    /// Stores a picture as somebody's avatar: the end of a job, or of a stored URL.
-    pub(super) async fn store(&self, avatar: NewAvatar<'_>, bytes: bytes::Bytes) -> Result<Written, BucketError> {
-        let door = self.buckets.door(&self.settings.bucket).await?;
-        let now = (OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000) as i64;
-        for later in 0..NAMES {
-            let ready = self.buckets.treat_avatar(&door, bytes.clone()).await?;
-            let key = avatar.key(now + later, &ready.mime_type)?;
-            let object = ObjectId::new(self.settings.bucket.clone(), key);
-            let url = self.public_url(&object);
-            let write = avatar.write(url.clone());
-            let caller = on_behalf_of(avatar.user);
-            match self.buckets.put_avatar(&caller, object, &self.settings.cache_control, ready, write).await {
-                Err(BucketError::Catalog(CatalogError::ObjectExists)) => {}
-                put => return Ok(Written { url, object: put?.object }),
-            }
-        }
-        Err(CatalogError::ObjectExists.into())
+    /// The picture under a name that is chosen once: an upload that is done again replaces itself.
+    async fn uploaded(
+        &self,
+        job: &Job,
+        lease: Lease,
+        elsewhere: &Elsewhere,
+        bytes: bytes::Bytes,
+    ) -> Result<Job, Trouble> {
+        let picture = elsewhere.treated(bytes).await?;
+        let (mime_type, size) = (picture.mime_type.clone(), picture.bytes.len() as u64);
+        let known = job.placed.as_ref().and_then(|placed| ObjectKey::parse(&placed.path).ok());
+        let fits = |key: &ObjectKey| key.as_str().ends_with(&format!(".{}", extension_of(&mime_type)));
+        let key = match known.filter(fits) {
+            Some(key) => key,
+            None => avatar_of(job, None, None).key(now_ms(), &mime_type)?,
+        };
+        let mut placed = Placed { path: key.as_str().to_owned(), uploaded: None };
+        held(self.catalog.note_place(lease, &placed, None).await?)?;
+        self.home.upload(elsewhere, &self.home.object(key), picture).await?;
+        placed.uploaded = Some(Uploaded { mime_type, size });
+        held(self.catalog.note_place(lease, &placed, None).await?)
     }
 
-    /// The public URL of an object.
-    fn public_url(&self, object: &ObjectId) -> String {
-        let mut url = self.settings.public_url.clone();
-        if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty().extend(["storage", "v1", "object", "public", object.bucket.as_str()]);
-            segments.extend(object.key.as_str().split('/'));
-        }
-        url.into()
+    /// The row of an uploaded picture; noting that it is written is the commit point.
+    async fn noted(&self, job: &Job, lease: Lease, elsewhere: &Elsewhere) -> Result<Job, Trouble> {
+        let Some(placed) = &job.placed else { return Err(unreadable()) };
+        let key = ObjectKey::parse(&placed.path).map_err(|_| unreadable())?;
+        let url = self.home.public_url(&self.home.object(key));
+        let config = job.answered.as_ref().map(|answered| answered.config.clone());
+        elsewhere.note_row(&avatar_of(job, None, config), &url).await?;
+        held(self.catalog.note_place(lease, placed, Some(&url)).await?)
     }
 
     async fn advance(&self, lease: Lease, step: JobStep) -> Result<(), Trouble> {
@@ -162,52 +165,15 @@ impl Jobs {
     }
 }
 
-/// A picture to be stored for somebody.
-#[derive(Clone, Debug)]
-pub(super) struct NewAvatar<'a> {
-    pub user: &'a str,
-    pub kinkster: Option<Uuid>,
-    pub lease: Option<Lease>,
-    pub prompt: Option<String>,
-    pub config: Option<serde_json::Value>,
+/// What a job's picture is stored as.
+fn avatar_of(job: &Job, lease: Option<Lease>, config: Option<serde_json::Value>) -> NewAvatar<'_> {
+    let prompt = job.request["prompt"].as_str().map(str::to_owned);
+    NewAvatar { user: &job.user, kinkster: job.kinkster, lease, prompt, config, instead_of: None }
 }
 
-/// What was stored, and where it is seen.
-#[derive(Clone, Debug)]
-pub struct Written {
-    pub url: String,
-    pub object: crate::catalog::Object,
-}
-
-impl NewAvatar<'_> {
-    /// `{user}/kinksters/avatar_{unix_ms}[_{kinkster}].{ext}`.
-    fn key(&self, milliseconds: i64, mime_type: &str) -> Result<ObjectKey, BucketError> {
-        let extension = match mime_type {
-            "image/jpeg" => "jpg",
-            "image/webp" => "webp",
-            _ => "png",
-        };
-        let kinkster = self.kinkster.map(|kinkster| format!("_{kinkster}")).unwrap_or_default();
-        let key = format!("{}/kinksters/avatar_{milliseconds}{kinkster}.{extension}", self.user);
-        ObjectKey::parse(&key).map_err(|error| CatalogError::Broken(error.to_string()).into())
-    }
-
-    fn write(&self, url: String) -> AvatarWrite {
-        AvatarWrite {
-            lease: self.lease,
-            kinkster: self.kinkster,
-            user: self.user.to_owned(),
-            url,
-            prompt: self.prompt.clone(),
-            config: self.config.clone(),
-        }
-    }
-}
-
-/// We write, and the picture is theirs.
-fn on_behalf_of(user: &str) -> Caller {
-    let claims = [("role", "service_role"), ("sub", user)].map(|(name, value)| (name.to_owned(), value.into()));
-    Caller::from_claims(claims.into_iter().collect())
+/// Whether its picture lies in its bucket already.
+fn is_uploaded(job: &Job) -> bool {
+    job.placed.as_ref().is_some_and(|placed| placed.uploaded.is_some())
 }
 
 /// What a worker that still has its lease gets back.

@@ -13,7 +13,7 @@ impl Jobs {
     /// and after a crash for a job whose event is long forgotten. A failure costs the first viewer a moment.
     pub(super) async fn fill_first_views(&self, job: &Job) {
         let Some(key) = job.stored.as_ref().and_then(|stored| ObjectKey::parse(&stored.path).ok()) else { return };
-        let object = ObjectId::new(self.settings.bucket.clone(), key);
+        let object = self.home.object(key);
         let Some(wants) = self.deliver.listed.of(&object.bucket) else { return };
         let fills = wants.iter().map(|want| self.fill(&object, *want));
         if tokio::time::timeout(self.settings.first_wait, join_all(fills)).await.is_err() {

@@ -95,6 +95,8 @@ impl Jobs {
         if let Err(error) = self.settle(&job, lease, walked).await {
             tracing::warn!(job = %job.id, %error, "what came of a job could not be noted; its lease will end");
         }
+        // This process may end once its workers have.
+        self.announcer.told(job.id).await;
     }
 
     /// Resolves once the lease is lost.
