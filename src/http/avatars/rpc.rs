@@ -14,7 +14,7 @@ use super::NO_STORE;
 use super::fault::Fault;
 use super::rest::{Answer, MOST, Refusal, shown};
 use super::session::{self, user_of};
-use crate::auth::{Caller, Role};
+use crate::auth::{Caller, Role, TokenError};
 use crate::catalog::{JobQuery, Kinkster};
 use crate::config::AVATARS;
 use crate::http::api::{Api, elsewhere};
@@ -77,7 +77,11 @@ pub(super) async fn call(State(api): State<Arc<Api>>, Path(name): Path<String>, 
 
 async fn called(api: &Api, name: &str, function: Option<Function>, request: Request) -> Answer {
     let (head, body) = request.into_parts();
-    let caller = api.keys.caller(&head.headers).map_err(|_| Fault::from(super::AvatarFault::Unauthorized))?;
+    let caller = match api.keys.caller(&head.headers) {
+        Ok(caller) => caller,
+        Err(TokenError::Missing) => Caller::anon(),
+        Err(_) => return Err(Fault::from(super::AvatarFault::Unauthorized).into()),
+    };
     if head.method != Method::POST {
         return Err(Refusal::new(405, "PGRST117", format!("Unsupported HTTP method: {}", head.method)));
     }
