@@ -22,8 +22,9 @@ use tokio_util::task::TaskTracker;
 use url::Url;
 
 pub use backfill::{BackfillApp, backfill};
+pub use jobs::avatar_origins;
 pub use retention::retention_beside;
-pub use storage::{CATALOG_FILE, Store};
+pub use storage::{CATALOG_FILE, Store, rule_book};
 pub use studio::openai;
 
 use crate::admission::{Admission, BucketBook, BucketRules};

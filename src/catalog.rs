@@ -31,12 +31,12 @@ pub use cleanup::{
 pub use deliveries::{Backlog, Delivery, HandOver, NewDelivery};
 pub use jobs::{
     Answered, AvatarWrite, Begun, Budget, Claim, Crowd, Ended, Enqueued, Failure, Job, JobQuery, JobState, JobStep,
-    Kinkster, KinksterChange, KinksterMatch, Lease, NewJob, Placed, Quota, QuotaExceeded, Stored, Uploaded,
+    Kinkster, KinksterChange, KinksterMatch, Lease, NewJob, Placed, Quota, QuotaExceeded, Spent, Stored, Uploaded,
 };
 pub use postgres::Postgres;
 pub use sqlite::Sqlite;
 pub use types::{
-    Amount, Bucket, BucketChange, BucketOrder, BucketQuery, BucketSettings, Direction, Entry, Event, EventKind,
+    Amount, Bucket, BucketChange, BucketOrder, BucketQuery, BucketSettings, Direction, Entry, Event, EventKind, Folder,
     ListQuery, Listing, NewBucket, NewObject, NewUpload, Object, PageQuery, Put, SortBy, StaleBlob, Upload, Usage,
 };
 
@@ -398,6 +398,14 @@ impl Catalog {
         match self {
             Self::Sqlite(sqlite) => sqlite.usage().await,
             Self::Postgres(postgres) => Box::pin(postgres.usage()).await,
+        }
+    }
+
+    /// What lies in a folder of a bucket, at every depth.
+    pub async fn folder(&self, bucket: &BucketName, folder: &str) -> Result<Folder, CatalogError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.folder(bucket, folder).await,
+            Self::Postgres(postgres) => Box::pin(postgres.folder(bucket, folder)).await,
         }
     }
 

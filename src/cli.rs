@@ -7,6 +7,7 @@ mod demo;
 mod doctor;
 mod keys;
 mod meter;
+mod migrate;
 mod purge;
 mod remote;
 mod serve;
@@ -43,6 +44,8 @@ enum Command {
     Doctor(doctor::Options),
     /// Remove old pictures of characters by the rules of `retention`, and bytes that nobody needs; bring back what a run removed.
     Cleanup(cleanup::Options),
+    /// Make buckets, policies and functions in a Supabase's own Postgres, or take them back.
+    Migrate(migrate::Options),
     /// Print the effective configuration, or a commented default file.
     Config(config::Options),
     /// Print the anon key, the service key, and tokens for users.
@@ -112,6 +115,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Purge(options) => purge::run(&options),
         Command::Doctor(options) => doctor::run(&options),
         Command::Cleanup(options) => cleanup::run(&options),
+        Command::Migrate(options) => migrate::run(&options),
         Command::Config(options) => config::run(&options),
         Command::Keys(options) => keys::run(&options),
     };

@@ -27,7 +27,7 @@ pub use neighbours::is_neighbour;
 pub use realtime::RealtimeConfig;
 pub use reference::{commented_default, markdown_table};
 pub use retention::{ColumnName, RetentionConfig};
-pub use upstream::UpstreamConfig;
+pub use upstream::{RpcSide, UpstreamConfig};
 pub use values::{ByteSize, Location, SecretList, TextList};
 
 use crate::auth::RuleSet;
@@ -135,8 +135,8 @@ pub struct Storage {
     pub fetch_hosts: TextList,
 }
 
-/// Each by its full name: every customer of that cloud has a host beside these.
-const PAINTED: [&str; 3] = [
+/// Where OpenAI keeps what it has painted for a while. Each by its full name: every customer of that cloud has a host beside these.
+pub const PAINTED: [&str; 3] = [
     "oaidalleapiprodscus.blob.core.windows.net",
     "dalleproduse.blob.core.windows.net",
     "dalleprodsec.blob.core.windows.net",
@@ -444,6 +444,13 @@ impl Config {
             return configured;
         }
         Url::parse(&format!("http://{}/", self.listen)).into_iter().collect()
+    }
+
+    /// Origins at which avatars are seen: ours, if they are configured, and the upstream's.
+    pub fn avatar_origins(&self) -> Vec<String> {
+        let own = self.public_url.0.iter().filter_map(|text| Url::parse(text).ok());
+        let all = own.chain(self.upstream.url.clone());
+        all.map(|url| url.origin().ascii_serialization()).collect()
     }
 
     /// Networks whose `X-Forwarded-For` is believed.

@@ -1,6 +1,10 @@
 //! Looks at everything a server needs and says what to do about each fault.
 
 mod avatars;
+mod budget;
+mod database;
+mod live;
+mod shelf;
 
 use std::fmt;
 use std::path::Path;
@@ -12,7 +16,6 @@ use time::OffsetDateTime;
 
 use crate::app::{App, AppError, CATALOG_FILE, Front, Store, lock_data_folder};
 use crate::auth;
-use crate::catalog::Backlog;
 use crate::config::{Access, Config};
 use crate::deliver::{Ask, Purpose};
 use crate::error::Code;
@@ -75,14 +78,23 @@ pub async fn examine(config: &Config, scratch: &Path) -> Vec<Finding> {
     findings.push(secret(config));
     findings.push(clock(scratch));
     findings.extend(reach(config));
-    findings.extend(told(config).await);
+    let store = store(config).await;
+    findings.extend(told(store.as_ref()).await);
     let private_copy = Config { data: scratch.to_owned(), ..config.clone() };
     match App::build(&private_copy, Front::Status).await {
         Ok(app) => {
             findings.extend(variant_store(config, &app).await);
             findings.extend(upstream(config, &app).await);
             findings.extend(buckets(config, &app).await);
-            findings.extend(avatars::examine(config).await);
+            let painting = avatars::examine(config).await;
+            let paints = !has_fault(&painting);
+            findings.extend(painting);
+            if let Some(Ok(store)) = &store {
+                findings.extend(budget::examine(config, &store.catalog, paints).await);
+                findings.extend(shelf::examine(config, &store.catalog).await);
+            }
+            findings.extend(database::examine(config).await);
+            findings.extend(live::examine(config).await);
         }
         Err(error) => {
             findings.push(Finding::fault(error.to_string(), "mend what the message names, then run doctor again"));
@@ -180,8 +192,12 @@ fn reach(config: &Config) -> Vec<Finding> {
 const STUCK: Duration = Duration::from_secs(60);
 
 /// Events that are not acted upon, and messages that webhooks never got.
-async fn told(config: &Config) -> Vec<Finding> {
-    let Some(backlog) = backlog(config).await else { return Vec::new() };
+async fn told(store: Option<&Result<Store, AppError>>) -> Vec<Finding> {
+    let backlog = match store {
+        None => return Vec::new(),
+        Some(Ok(store)) => store.catalog.backlog().await.map_err(|error| AppError::from(error).to_string()),
+        Some(Err(error)) => Err(error.to_string()),
+    };
     let backlog = match backlog {
         Ok(backlog) => backlog,
         Err(error) => {
@@ -210,13 +226,10 @@ async fn told(config: &Config) -> Vec<Finding> {
 }
 
 /// `None` where there is no catalogue yet: doctor makes none.
-async fn backlog(config: &Config) -> Option<Result<Backlog, AppError>> {
+async fn store(config: &Config) -> Option<Result<Store, AppError>> {
     let is_there = config.storage.database.is_some() || config.data.join(CATALOG_FILE).exists();
     is_there.then_some(())?;
-    Some(match Store::open(config).await {
-        Ok(store) => store.catalog.backlog().await.map_err(AppError::from),
-        Err(error) => Err(error),
-    })
+    Some(Store::open(config).await)
 }
 
 /// The store of `cache.variants_url`; the data folder was looked at already.

@@ -99,6 +99,7 @@ pub mod source;
 
 pub mod blobs;
 pub mod catalog;
+pub mod migrate;
 
 pub mod config;
 

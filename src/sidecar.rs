@@ -4,6 +4,7 @@
 //! a [`provider::Provider`] paints it; [`studio::Studio`] holds them together. [`jobs`] takes it on,
 //! has it painted, stores it where avatars live ([`home`]) and tells of it. Nothing here knows HTTP's server side.
 
+pub mod avatar_url;
 pub mod backfill;
 pub mod character;
 pub mod field;

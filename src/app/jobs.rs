@@ -8,10 +8,11 @@ use http::StatusCode;
 use super::{AppError, fetcher, hops, wrong};
 use crate::bucket::Buckets;
 use crate::catalog::{Budget, Crowd};
-use crate::config::Config;
+use crate::config::{Config, PAINTED, RpcSide};
 use crate::deliver::Deliver;
 use crate::http::{AvatarDoor, AvatarRoutes};
 use crate::realtime::Realtime;
+use crate::sidecar::avatar_url::AvatarOrigins;
 use crate::sidecar::home::{Home, Keeper};
 use crate::sidecar::jobs::{Answers, Broadcasts, JobSettings, Jobs, Parts, UrlFetcher};
 use crate::sidecar::studio::Studio;
@@ -53,7 +54,15 @@ pub(super) fn door(config: &Config, jobs: &Arc<Jobs>) -> AvatarDoor {
         (Keeper::Own(_), None) => AvatarRoutes::All,
         (Keeper::Own(_), Some(_)) => AvatarRoutes::None,
     };
-    AvatarDoor { jobs: Arc::clone(jobs), origins, accepted, routes }
+    let answers_rpc = config.upstream.url.is_none() || config.upstream.rpc == RpcSide::Local;
+    AvatarDoor { jobs: Arc::clone(jobs), origins, accepted, routes, urls: avatar_origins(config), answers_rpc }
+}
+
+/// Where avatars are seen: at our own URLs and the upstream's, and for a while at OpenAI's.
+pub fn avatar_origins(config: &Config) -> AvatarOrigins {
+    let own = config.public_urls().into_iter().map(|url| url.origin().ascii_serialization());
+    let temporary = PAINTED.map(|host| format!("https://{host}"));
+    AvatarOrigins { stored: own.chain(config.avatar_origins()).collect(), temporary: temporary.into() }
 }
 
 pub(super) fn by_url(config: &Config, at_once: usize) -> Result<UrlFetcher, AppError> {

@@ -47,7 +47,7 @@ impl Store {
             _ => Blobs::on_disk(&root),
         };
         let blobs = blobs.map_err(failed)?;
-        let rules = rules(config);
+        let rules = rule_book(config);
         let (catalog, inward) = match &config.storage.database {
             Some(url) => {
                 let opening = Catalog::open_postgres(url, &config.storage.schema, &rules);
@@ -77,7 +77,8 @@ impl Store {
     }
 }
 
-fn rules(config: &Config) -> RuleBook {
+/// Who may do what in buckets of our own.
+pub fn rule_book(config: &Config) -> RuleBook {
     let own = config.named_buckets().filter_map(|(name, bucket)| Some((name, bucket.rules.clone()?)));
     RuleBook { default: config.rules.clone(), buckets: own.collect() }
 }

@@ -15,7 +15,7 @@ pub use kinksters::{Kinkster, KinksterChange, KinksterMatch};
 pub(super) use store::job_store;
 pub use types::{
     Answered, AvatarWrite, Begun, Budget, Claim, Crowd, Ended, Enqueued, Failure, Job, JobQuery, JobState, JobStep,
-    Lease, NewJob, Placed, Quota, QuotaExceeded, Stored, Uploaded,
+    Lease, NewJob, Placed, Quota, QuotaExceeded, Spent, Stored, Uploaded,
 };
 
 use super::{Catalog, CatalogError, NewObject, Put};
@@ -46,6 +46,11 @@ impl Catalog {
         budget: &Budget,
     ) -> Result<Enqueued, CatalogError> {
         either!(self, revive_job(id, deadline, budget))
+    }
+
+    /// What was painted today (UTC), and what that may have cost.
+    pub async fn spent_today(&self) -> Result<Spent, CatalogError> {
+        either!(self, spent_today())
     }
 
     pub async fn job(&self, id: Uuid) -> Result<Option<Job>, CatalogError> {

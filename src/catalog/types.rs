@@ -175,6 +175,15 @@ pub struct Amount {
     pub bytes: u64,
 }
 
+/// What lies in a folder.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Folder {
+    pub amount: Amount,
+    /// When its first and its last object came; `None`: it is empty.
+    pub oldest: Option<OffsetDateTime>,
+    pub newest: Option<OffsetDateTime>,
+}
+
 /// What is stored where, and by whom; sorted by bucket, then by owner.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Usage {

@@ -30,6 +30,17 @@ pub struct UpstreamConfig {
     pub tunnels: usize,
     /// Seconds for which both sides of a websocket may be silent; then it is closed.
     pub tunnel_seconds: u64,
+    /// Who answers the avatars' four functions below `/rest/v1/rpc`: `upstream`, whose database has them by `tintype migrate`, or `local`, from what the catalogue here knows.
+    pub rpc: RpcSide,
+}
+
+/// Who answers the avatars' functions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RpcSide {
+    #[default]
+    Upstream,
+    Local,
 }
 
 impl Default for UpstreamConfig {
@@ -46,6 +57,7 @@ impl Default for UpstreamConfig {
             permission_seconds: 0,
             tunnels: 4096,
             tunnel_seconds: 300,
+            rpc: RpcSide::default(),
         }
     }
 }

@@ -15,7 +15,7 @@ use serde_json::json;
 
 use super::admin;
 use super::audit;
-use super::avatars::{AvatarDoor, AvatarRoutes};
+use super::avatars::{AvatarDoor, AvatarRoutes, RPC};
 use super::demo::{self, Demo};
 use super::events::{self, EventDoors};
 use super::pages::Page;
@@ -144,7 +144,7 @@ const SERVICE: [Row; 15] = [
 
 /// Method and path of every route of these tables.
 pub(super) fn routes() -> impl Iterator<Item = (Method, &'static str)> {
-    OPEN.into_iter().chain(AvatarRoutes::All.rows()).chain(SERVICE).map(|(method, path, _)| (method, path))
+    OPEN.into_iter().chain(AvatarRoutes::All.rows()).chain(RPC).chain(SERVICE).map(|(method, path, _)| (method, path))
 }
 
 fn table(rows: impl IntoIterator<Item = Row>) -> Router<Arc<Api>> {
@@ -158,6 +158,7 @@ pub(super) fn router(api: Arc<Api>) -> Router {
         // Each bucket has a limit of its own, counted on the stream.
         .layer(axum::extract::DefaultBodyLimit::disable());
     let avatars = table(api.avatars.routes.rows());
+    let rpc = if api.avatars.answers_rpc { table(RPC) } else { Router::new() };
     let live = match (&api.backend, api.live.clone()) {
         (_, None) => Router::new(),
         (Backend::Own(_), Some(live)) => super::realtime::router(live),
@@ -167,6 +168,7 @@ pub(super) fn router(api: Arc<Api>) -> Router {
     table(OPEN)
         .merge(avatars)
         .merge(demo)
+        .merge(rpc)
         .merge(service)
         .merge(storage)
         .fallback(elsewhere)
@@ -300,7 +302,7 @@ fn forbidden() -> Response {
 }
 
 /// Nothing of ours: the upstream's, if it lies below one of its prefixes.
-async fn elsewhere(State(api): State<Arc<Api>>, request: Request) -> Response {
+pub(super) async fn elsewhere(State(api): State<Arc<Api>>, request: Request) -> Response {
     match api.backend.upstream().filter(|upstream| upstream.claims(request.uri().path())) {
         Some(upstream) => upstream.serve_prefix(request).await,
         None => not_found(&request),

@@ -5,6 +5,7 @@ mod generate;
 mod jobs;
 mod kinksters;
 mod rest;
+mod rpc;
 mod session;
 mod store;
 
@@ -14,13 +15,14 @@ use axum::Json;
 use axum::body::to_bytes;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, patch, post, put};
+use axum::routing::{any, delete, get, patch, post, put};
 use http::header::{CACHE_CONTROL, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::api::{Api, Row};
 use crate::auth::Caller;
+use crate::sidecar::avatar_url::AvatarOrigins;
 use crate::sidecar::field::{FieldError, parse};
 use crate::sidecar::jobs::Jobs;
 use crate::sidecar::provider::{ProviderError, Retry};
@@ -41,6 +43,10 @@ pub struct AvatarDoor {
     /// What a request that is taken on is answered with.
     pub accepted: StatusCode,
     pub routes: AvatarRoutes,
+    /// By which a URL is known to show an avatar.
+    pub urls: AvatarOrigins,
+    /// Whether the functions are answered here.
+    pub answers_rpc: bool,
 }
 
 /// Which avatar routes are answered here, beside the preview, which spends nothing.
@@ -84,6 +90,9 @@ const ROWS: [Row; 6] = [
     (Method::POST, "/rest/v1/kinksters", || post(rest::insert)),
     (Method::PATCH, "/rest/v1/kinksters", || patch(rest::update)),
 ];
+
+/// The functions of the contract. Beside an upstream's these are for methods and names of its own too.
+pub(super) const RPC: [Row; 1] = [(Method::POST, "/rest/v1/rpc/{name}", || any(rpc::call))];
 
 /// Why an avatar route does not do what was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]

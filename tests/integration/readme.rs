@@ -5,7 +5,7 @@ use std::process::Command;
 use clap::Parser;
 use serde_json::Value;
 
-use crate::process::serve;
+use crate::process::{command, serve};
 use crate::receiver::{Answer, Receiver};
 use crate::support::object_server::{Bucket, options};
 use crate::support::{Setup, eventually, fixture, fixtures, service_key};
@@ -35,6 +35,8 @@ fn the_commands_are_understood() {
         .iter()
         .flat_map(|block| block.lines().map(str::to_owned).collect::<Vec<_>>())
         .filter(|line| line.starts_with("tintype "))
+        // What follows is for people.
+        .map(|line| line.split(" # ").next().unwrap().to_owned())
         .collect();
     assert!(commands.len() >= 8, "{commands:?}");
     for command in commands {
@@ -42,6 +44,18 @@ fn the_commands_are_understood() {
             panic!("{command}: {error}");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_migrations_run_in_their_order() {
+    let supabase = crate::migrate::Supabase::new().await;
+    let block = blocks("sh").into_iter().find(|block| block.contains("tintype migrate")).unwrap();
+    for line in block.lines() {
+        let arguments = line.split(" # ").next().unwrap().split_whitespace().skip(1);
+        let output = command().args(arguments).env("SUPABASE_DB_URL", supabase.url()).output().unwrap();
+        assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    assert_eq!(supabase.down(1).await, 0, "the last line takes everything back");
 }
 
 #[test]

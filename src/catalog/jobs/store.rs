@@ -15,7 +15,7 @@ macro_rules! job_store {
         use crate::auth::Caller;
         use crate::catalog::jobs::{
             Answered, AvatarWrite, Begun, Budget, Claim, Ended, Enqueued, Failure, Job, JobQuery, JobState, JobStep, Kinkster,
-            KinksterChange, KinksterMatch, Lease, NewJob, Placed, Quota, QuotaExceeded, Stored, Uploaded,
+            KinksterChange, KinksterMatch, Lease, NewJob, Placed, Quota, QuotaExceeded, Spent, Stored, Uploaded,
         };
         use crate::catalog::{CatalogError, NewObject, Put, now};
 
@@ -88,6 +88,15 @@ macro_rules! job_store {
                 let revived = job(&query.fetch_one(&mut *tx).await?)?;
                 tx.commit().await?;
                 Ok(Enqueued::New(Box::new(revived)))
+            }
+
+            pub(in crate::catalog) async fn spent_today(&self) -> Result<Spent, CatalogError> {
+                let mut tx = self.begin_read().await?;
+                let row = today(&mut tx, "").await?;
+                Ok(Spent {
+                    pictures: row.try_get::<i64, _>("pictures")? as u64,
+                    money: row.try_get::<i64, _>("money")? as u64,
+                })
             }
 
             pub(in crate::catalog) async fn job(&self, id: Uuid) -> Result<Option<Job>, CatalogError> {
@@ -469,13 +478,7 @@ macro_rules! job_store {
                 let wait = first.map_or(MINUTE, |first| (first + MINUTE - micros(time)).clamp(1, MINUTE));
                 return Ok(exceeded(Quota::UserMinute, std::time::Duration::from_micros(wait as u64)));
             }
-            let day = "SELECT CAST(coalesce(sum(pictures), 0) AS BIGINT) AS pictures, \
-                CAST(coalesce(sum(CASE WHEN user_id = $2 THEN pictures ELSE 0 END), 0) AS BIGINT) AS own, \
-                CAST(coalesce(sum(money), 0) AS BIGINT) AS money FROM (SELECT user_id, \
-                CASE WHEN paints > 0 THEN paints WHEN state IN ('queued', 'running') THEN 1 ELSE 0 END AS pictures, \
-                CASE WHEN paints > 0 THEN spent WHEN state IN ('queued', 'running') THEN estimate ELSE 0 END AS money \
-                FROM jobs WHERE admitted_at >= $1) AS today";
-            let row = sqlx::query(day).bind(micros(midnight)).bind(user).fetch_one(&mut *connection).await?;
+            let row = today(connection, user).await?;
             if row.try_get::<i64, _>("own")? >= i64::from(budget.per_user_per_day) {
                 return Ok(exceeded(Quota::UserDay, until_midnight));
             }
@@ -486,6 +489,18 @@ macro_rules! job_store {
                 return Ok(exceeded(Quota::Money, until_midnight));
             }
             Ok(None)
+        }
+
+        /// What was painted today, by all as `pictures` and by the user as `own`, and what that may have cost as `money`.
+        async fn today(connection: &mut $connection, user: &str) -> Result<$row, CatalogError> {
+            let midnight = now().replace_time(time::Time::MIDNIGHT);
+            let day = "SELECT CAST(coalesce(sum(pictures), 0) AS BIGINT) AS pictures, \
+                CAST(coalesce(sum(CASE WHEN user_id = $2 THEN pictures ELSE 0 END), 0) AS BIGINT) AS own, \
+                CAST(coalesce(sum(money), 0) AS BIGINT) AS money FROM (SELECT user_id, \
+                CASE WHEN paints > 0 THEN paints WHEN state IN ('queued', 'running') THEN 1 ELSE 0 END AS pictures, \
+                CASE WHEN paints > 0 THEN spent WHEN state IN ('queued', 'running') THEN estimate ELSE 0 END AS money \
+                FROM jobs WHERE admitted_at >= $1) AS today";
+            Ok(sqlx::query(day).bind(micros(midnight)).bind(user).fetch_one(connection).await?)
         }
 
         /// Whether the kinkster is this user's; one that nobody has becomes so.

@@ -105,6 +105,14 @@ pub struct Budget {
     pub spent_per_day: u64,
 }
 
+/// What of the budget is used up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spent {
+    pub pictures: u64,
+    /// Millionths of a US dollar.
+    pub money: u64,
+}
+
 /// What became of a wish to ask the provider.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Begun {

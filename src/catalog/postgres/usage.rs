@@ -4,7 +4,7 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 
 use super::{Postgres, rows};
-use crate::catalog::types::{Amount, Object, Usage};
+use crate::catalog::types::{Amount, Folder, Object, Usage};
 use crate::catalog::{CatalogError, bucket_name};
 use crate::object::BucketName;
 
@@ -22,6 +22,17 @@ impl Postgres {
         let mut tx = self.begin().await?;
         let rows: Result<_, CatalogError> = sqlx::query(query).fetch_all(&mut *tx).await?.iter().map(row).collect();
         Ok(Usage::of(rows?))
+    }
+
+    pub(in crate::catalog) async fn folder(&self, bucket: &BucketName, folder: &str) -> Result<Folder, CatalogError> {
+        // `0` is what follows the slash.
+        let select = "SELECT count(*) AS objects, coalesce(sum((metadata->>'size')::bigint), 0)::bigint AS bytes, \
+            min(created_at) AS oldest, max(created_at) AS newest FROM objects \
+            WHERE bucket_id = $1 AND name > $2 || '/' AND name < $2 || '0'";
+        let mut tx = self.begin().await?;
+        let row = sqlx::query(select).bind(bucket.as_str()).bind(folder).fetch_one(&mut *tx).await?;
+        let amount = Amount { objects: rows::count(&row, "objects")?, bytes: rows::count(&row, "bytes")? };
+        Ok(Folder { amount, oldest: row.try_get("oldest")?, newest: row.try_get("newest")? })
     }
 
     pub(in crate::catalog) async fn largest(

@@ -4,7 +4,7 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use super::{Sqlite, rows};
-use crate::catalog::types::{Amount, Object, Usage};
+use crate::catalog::types::{Amount, Folder, Object, Usage};
 use crate::catalog::{CatalogError, bucket_name};
 use crate::object::BucketName;
 
@@ -21,6 +21,16 @@ impl Sqlite {
         let rows: Result<_, CatalogError> =
             sqlx::query(query).fetch_all(&self.readers).await?.iter().map(row).collect();
         Ok(Usage::of(rows?))
+    }
+
+    pub(in crate::catalog) async fn folder(&self, bucket: &BucketName, folder: &str) -> Result<Folder, CatalogError> {
+        // `0` is what follows the slash.
+        let select = "SELECT count(*) AS objects, coalesce(sum(size), 0) AS bytes, min(created_at) AS oldest, \
+            max(created_at) AS newest FROM objects WHERE bucket_id = $1 AND name > $2 || '/' AND name < $2 || '0'";
+        let row = sqlx::query(select).bind(bucket.as_str()).bind(folder).fetch_one(&self.readers).await?;
+        let amount = Amount { objects: rows::count(&row, "objects")?, bytes: rows::count(&row, "bytes")? };
+        let time = |column| rows::optional_time(&row, column);
+        Ok(Folder { amount, oldest: time("oldest")?, newest: time("newest")? })
     }
 
     pub(in crate::catalog) async fn largest(

@@ -36,7 +36,7 @@ const COLUMNS: [&str; 9] = [
     "updated_at",
 ];
 /// Most rows of one answer.
-const MOST: u32 = 1000;
+pub(super) const MOST: u32 = 1000;
 /// Most characters of a URL that a row keeps.
 const URL_CHARACTERS: usize = 2048;
 
@@ -44,20 +44,21 @@ const URL_CHARACTERS: usize = 2048;
 const PICTURED: &str = "not.is.null";
 
 type Parameters = HashMap<String, String>;
-type Answer = Result<Response, Refusal>;
+pub(super) type Answer = Result<Response, Refusal>;
 
 /// `{code, message, details, hint}`.
 #[derive(Debug)]
-struct Refusal {
+pub(super) struct Refusal {
     status: StatusCode,
     code: &'static str,
     message: String,
+    pub(super) details: Option<String>,
 }
 
 impl Refusal {
-    fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
+    pub(super) fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Self { status, code, message: message.into() }
+        Self { status, code, message: message.into(), details: None }
     }
 
     fn denied() -> Self {
@@ -67,7 +68,7 @@ impl Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let body = json!({"code": self.code, "message": self.message, "details": null, "hint": null});
+        let body = json!({"code": self.code, "message": self.message, "details": self.details, "hint": null});
         (self.status, NO_STORE, Json(body)).into_response()
     }
 }
@@ -318,7 +319,7 @@ fn returned(status: StatusCode, headers: &HeaderMap, rows: Vec<Value>) -> Answer
 }
 
 /// A list, or the one row that `.single()` wants.
-fn shown(status: StatusCode, headers: &HeaderMap, mut rows: Vec<Value>) -> Answer {
+pub(super) fn shown(status: StatusCode, headers: &HeaderMap, mut rows: Vec<Value>) -> Answer {
     let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if !accept.starts_with("application/vnd.pgrst.object") {
         return Ok((status, NO_STORE, Json(rows)).into_response());
