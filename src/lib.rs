@@ -46,6 +46,12 @@
 //! ([`deliver::Deliver::purge`]), then the bucket's warm list ([`deliver::WarmLists`]), then it is announced, to this
 //! process ([`events::Bus`]) and to webhooks ([`events::Hook`]).
 //!
+//! # The walk of what goes by itself
+//!
+//! Once a day one server of a fleet takes the turn ([`retention::Retention::start`]), plans what of each bucket is beyond
+//! the newest pictures of its character, old enough and shown by no row, and removes it in batches that hold all of that
+//! again ([`catalog::Catalog::retire`]). Rows and bytes wait to be brought back ([`retention::Retention::restore`]).
+//!
 //! # The walk of what sockets hear
 //!
 //! Whoever sends (a socket, a request, a job) names a [`realtime::topic::Topic`]; [`realtime::rules`] says whether they may,

@@ -1,7 +1,7 @@
 //! Killed in the middle of a run: every row has its bytes, the next run goes on, and everything can be brought back.
 
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -11,7 +11,7 @@ use super::world::{ANN, BUCKET, World};
 use crate::process::command;
 use crate::support::files_below;
 
-const PICTURES: usize = 600;
+const PICTURES: usize = 1500;
 
 /// Rows and files as if they had been uploaded one by one.
 async fn fill(world: &World, data: &Path) {
@@ -33,21 +33,38 @@ async fn fill(world: &World, data: &Path) {
     world.run_sql(&format!("{insert}{}", rows.join(", "))).await;
 }
 
-/// Starts `tintype cleanup` with these arguments; killed after a while, or awaited.
-fn cleanup(world: &World, data: &Path, arguments: &[&str], killed_after: Option<Duration>) -> (i32, String) {
+fn start(world: &World, data: &Path, arguments: &[&str]) -> Child {
     let mut command = command();
     command.envs(world.setup.variables()).arg("cleanup").args(arguments).args(["--data", data.to_str().unwrap()]);
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-    if let Some(pause) = killed_after {
-        std::thread::sleep(pause);
-        child.kill().ok();
-    }
-    let output = child.wait_with_output().unwrap();
+    command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+/// Runs `tintype cleanup` with these arguments.
+fn cleanup(world: &World, data: &Path, arguments: &[&str]) -> (i32, String) {
+    let output = start(world, data, arguments).wait_with_output().unwrap();
     (output.status.code().unwrap_or(-1), String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
+/// Runs it until so many objects are removed, and then kills it; how many are removed by then.
+async fn killed_after(world: &World, data: &Path, removed: u64) -> u64 {
+    let mut database = world.sqlite().await;
+    let mut child = start(world, data, &["--older-than", "0"]);
+    let mut count = async || -> u64 {
+        let sum = "SELECT CAST(coalesce(sum(removed), 0) AS INTEGER) FROM cleanup_runs";
+        sqlx::query_scalar::<_, i64>(sum).fetch_one(&mut database).await.unwrap().cast_unsigned()
+    };
+    while child.try_wait().unwrap().is_none() {
+        if count().await >= removed {
+            break;
+        }
+    }
+    child.kill().ok();
+    child.wait().unwrap();
+    count().await
+}
+
 fn runs(world: &World, data: &Path) -> Vec<Value> {
-    let (_, text) = cleanup(world, data, &["--runs", "--json"], None);
+    let (_, text) = cleanup(world, data, &["--runs", "--json"]);
     serde_json::from_str(&text).unwrap()
 }
 
@@ -59,27 +76,18 @@ async fn killed_in_a_run_nothing_is_lost_and_the_next_one_goes_on() {
     let data = server.data();
     server.stop().await;
     fill(&world, &data).await;
-    assert_eq!(cleanup(&world, &data, &["--older-than", "0"], None).0, 0, "the dry run");
+    assert_eq!(cleanup(&world, &data, &["--older-than", "0"]).0, 0, "the dry run");
     let mut was_in_the_middle = false;
-    // How long a start takes is not known: the kills come later and later, until one is too late.
-    for step in 1..200_u64 {
-        cleanup(&world, &data, &["--older-than", "0"], Some(Duration::from_millis(step * 7)));
-        let removed: u64 = runs(&world, &data).iter().map(|run| run["removed"].as_u64().unwrap()).sum();
-        assert_eq!(
-            files_below(&data.join("storage/objects")).len(),
-            PICTURES,
-            "bytes are kept, of rows and of removed ones"
-        );
+    for removed in [1, 300, 800] {
+        let removed = killed_after(&world, &data, removed).await;
         was_in_the_middle |= removed > 0 && removed < PICTURES as u64 - 1;
-        if removed == PICTURES as u64 - 1 {
-            break;
-        }
+        let files = files_below(&data.join("storage/objects")).len();
+        assert_eq!(files, PICTURES, "bytes are kept, of rows and of removed ones");
         // Until the turn of the dead is over.
-        std::thread::sleep(Duration::from_millis(if removed > 0 { 1050 } else { 0 }));
+        tokio::time::sleep(Duration::from_millis(1050)).await;
     }
     assert!(was_in_the_middle, "no kill came between two batches");
-    std::thread::sleep(Duration::from_millis(1050));
-    let (code, text) = cleanup(&world, &data, &["--older-than", "0"], None);
+    let (code, text) = cleanup(&world, &data, &["--older-than", "0"]);
     assert_eq!(code, 0, "{text}");
     let runs = runs(&world, &data);
     let removed: u64 = runs.iter().map(|run| run["removed"].as_u64().unwrap()).sum();

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use reqwest::Method;
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, SqliteConnection};
 use uuid::Uuid;
 
 use crate::avatars::token;
@@ -102,11 +102,16 @@ impl World {
             connection.close().await.unwrap();
             return;
         }
-        let file = self.setup.data.path().join("data/catalog.sqlite");
-        let options = SqliteConnectOptions::from_str(&format!("sqlite://{}", file.display())).unwrap();
-        let mut connection = options.busy_timeout(std::time::Duration::from_secs(10)).connect().await.unwrap();
+        let mut connection = self.sqlite().await;
         sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(&mut connection).await.unwrap();
         connection.close().await.unwrap();
+    }
+
+    /// The catalogue's file, opened beside whoever uses it.
+    pub async fn sqlite(&self) -> SqliteConnection {
+        let file = self.setup.data.path().join("data/catalog.sqlite");
+        let options = SqliteConnectOptions::from_str(&format!("sqlite://{}", file.display())).unwrap();
+        options.busy_timeout(std::time::Duration::from_secs(10)).connect().await.unwrap()
     }
 
     /// The bucket's names, sorted.
