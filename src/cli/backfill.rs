@@ -25,6 +25,9 @@ pub(super) struct Options {
     /// Paint dead avatars again from their saved prompts, within the quotas; a running server does it.
     #[arg(long)]
     regenerate: bool,
+    /// Ask again for what an earlier run found dead.
+    #[arg(long)]
+    recheck: bool,
     /// Rows worked on at once.
     #[arg(long, default_value_t = 4, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=64))]
     jobs: u16,
@@ -43,6 +46,7 @@ pub(super) fn run(options: &Options) -> Done {
     let plan = Plan {
         apply: options.apply,
         regenerate: options.regenerate,
+        recheck: options.recheck,
         at_once: usize::from(options.jobs),
         picture_bytes: config.avatars.picture_bytes.0,
     };

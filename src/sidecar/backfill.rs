@@ -42,6 +42,8 @@ pub struct Plan {
     pub apply: bool,
     /// Whether dead rows whose prompt is known are painted again, within the budget.
     pub regenerate: bool,
+    /// Whether rows that an earlier run found dead are asked for again.
+    pub recheck: bool,
     /// Rows at once.
     pub at_once: usize,
     /// Most bytes of a picture; what is stored is encoded anew if it has too many.
@@ -103,7 +105,7 @@ impl Backfill {
     }
 
     async fn step(&self, row: Row) -> Step {
-        let outcome = if row.is_known_dead() {
+        let outcome = if row.is_known_dead() && !self.plan.recheck {
             self.known_dead(&row).await
         } else {
             match self.fetched(&row).await {

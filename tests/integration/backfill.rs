@@ -174,6 +174,11 @@ async fn what_lives_is_stored_what_is_dead_is_marked_and_the_rest_is_left_alone(
     let (_, again) = report(beside(&server, &variables, &["--yes"])).await;
     assert_eq!((&again["stored"], &again["known_dead"], &again["failed"]), (&json!(0), &json!(2), &json!(3)));
     assert_eq!((host.hits("/gone.png"), objects(&server).await.len()), (asked, 2));
+    // Unless it is wanted: something in between may have said no.
+    host.serve("/expired.png", Reply::ok("image/png", fox()));
+    let (_, again) = report(beside(&server, &variables, &["--apply", "--recheck"])).await;
+    assert_eq!((state(&again, expired), state(&again, gone)), (json!("stored"), json!("dead")), "{again}");
+    assert!(shown(&server, expired).await.avatar_url.unwrap().contains("/kinkster-avatars/"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
