@@ -185,7 +185,7 @@ macro_rules! job_store {
                         return Ok(Begun::Refused(refused));
                     }
                 }
-                let paint = held("paints = paints + 1, spent = spent + estimate");
+                let paint = held("paints = paints + 1, spent = spent + estimate, seq = seq + 1");
                 let query = sqlx::query(sqlx::AssertSqlSafe(paint)).bind(lease.job).bind(lease.worker);
                 let begun = job(&query.bind(micros(now())).fetch_one(&mut *tx).await?)?;
                 tx.commit().await?;
@@ -208,7 +208,7 @@ macro_rules! job_store {
 
             pub(in crate::catalog) async fn release_job(&self, lease: Lease) -> Result<Option<Job>, CatalogError> {
                 let release = "state = 'queued', worker = NULL, lease_until = NULL, due_at = $3, \
-                    attempts = attempts - 1";
+                    attempts = attempts - 1, seq = seq + 1";
                 self.change_held(lease, release).await
             }
 

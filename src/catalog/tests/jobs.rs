@@ -75,7 +75,8 @@ pub async fn of_a_dead_worker_are_resumed_and_it_may_write_no_more(catalog: &Cat
     enqueue(catalog, new_job("j3")).await;
     let dead = claim(-Duration::SECOND);
     let job = catalog.claim_job(&dead).await.unwrap().unwrap();
-    assert!(matches!(catalog.begin_paint(job.lease(dead.worker), &ROOMY).await, Ok(Begun::Job(_))));
+    let Begun::Job(painting) = catalog.begin_paint(job.lease(dead.worker), &ROOMY).await.unwrap() else { panic!() };
+    assert!(painting.seq > job.seq, "what is told of painting must not be taken for what was told of waiting");
     let answered = Answered { config: json!({"model": "m"}), provider_url: None, cost: Some(30_000) };
     catalog.note_answer(job.lease(dead.worker), &answered).await.unwrap().unwrap();
     let (resumed, worker) = take(catalog).await;
