@@ -163,7 +163,10 @@ impl Site {
         let mut response = answer.map_or_else(|never| match never {}, |response| response.map(Body::Api));
         // What was passed on belongs to the upstream, which may answer while it reads.
         let is_ended = response.extensions().get::<Passed>().is_some() || response.headers().contains_key(CONNECTION);
-        if !is_ended {
+        if response.status() == StatusCode::REQUEST_TIMEOUT {
+            // It was waited for long enough.
+            unread::close(version, response.headers_mut());
+        } else if !is_ended {
             body.finish(version, response.headers_mut()).await;
         }
         response

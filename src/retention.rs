@@ -116,15 +116,14 @@ impl Retention {
     pub async fn look(&self) -> Result<Report, RetentionError> {
         let mut report = Report::default();
         for (bucket, keep) in &self.settings.keep {
-            let plan = self.plan(bucket, *keep).await?;
+            let mut plan = self.plan(bucket, *keep).await?;
             let outcome = if plan.goes.is_empty() {
                 Outcome::Nothing
             } else if !self.catalog.knows_rule(bucket, &self.rule(*keep)).await? {
                 Outcome::WouldList
-            } else if self.is_too_much(&plan) {
-                Outcome::WouldRefuse
             } else {
-                Outcome::WouldRemove
+                plan.limit(self.settings.most_percent);
+                if plan.goes.is_empty() { Outcome::WouldRefuse } else { Outcome::WouldRemove }
             };
             report.buckets.push(plan.report(outcome));
         }
@@ -162,7 +161,7 @@ impl Retention {
         Ok(report)
     }
 
-    async fn apply(&self, turn: &Turn, plan: Plan, force: bool) -> Result<BucketReport, RetentionError> {
+    async fn apply(&self, turn: &Turn, mut plan: Plan, force: bool) -> Result<BucketReport, RetentionError> {
         let (bucket, rule) = (plan.bucket.clone(), self.rule(plan.keep));
         if !self.catalog.knows_rule(&bucket, &rule).await? {
             self.list(turn, &plan).await?;
@@ -174,8 +173,13 @@ impl Retention {
         if plan.goes.is_empty() {
             return Ok(plan.report(Outcome::Nothing));
         }
-        if self.is_too_much(&plan) && !force {
-            self.refuse(turn, &plan).await?;
+        if !force {
+            plan.limit(self.settings.most_percent);
+        }
+        if plan.left > 0 {
+            self.note_left(turn, &plan).await?;
+        }
+        if plan.goes.is_empty() {
             return Ok(plan.report(Outcome::Refused));
         }
         let removed = self.remove(turn, &plan).await?;
@@ -200,10 +204,14 @@ impl Retention {
         Ok(())
     }
 
-    async fn refuse(&self, turn: &Turn, plan: &Plan) -> Result<(), CatalogError> {
-        let (goes, most) = (plan.goes.len(), self.settings.most_percent);
-        let reason = format!("{goes} of {} objects would go, more than {most} %; needs --force", plan.objects);
-        tracing::warn!(bucket = %plan.bucket, "retention removes nothing: {reason}");
+    /// Notes what has to wait for a later run.
+    async fn note_left(&self, turn: &Turn, plan: &Plan) -> Result<(), CatalogError> {
+        let (all, most) = (plan.goes.len() as u64 + plan.left, self.settings.most_percent);
+        let reason = format!(
+            "{all} of {} objects would go, and one run removes {most} % at most: {} are left; --force takes all",
+            plan.objects, plan.left
+        );
+        tracing::warn!(bucket = %plan.bucket, "retention: {reason}");
         let entry = NewAudit {
             actor: turn.actor,
             action: AuditAction::Refused,
@@ -250,10 +258,6 @@ impl Retention {
     fn rule(&self, keep: u32) -> String {
         let columns: Vec<String> = self.settings.columns.iter().map(ToString::to_string).collect();
         format!("keep {keep}, {} s, columns {}", self.settings.young.as_secs(), columns.join(" "))
-    }
-
-    fn is_too_much(&self, plan: &Plan) -> bool {
-        plan.goes.len() as u64 * 100 > plan.objects * u64::from(self.settings.most_percent)
     }
 
     /// Reads the counts that only the catalogue knows: those of every process.

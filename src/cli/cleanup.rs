@@ -130,17 +130,17 @@ fn show_text(report: &Report, dry_run: bool) {
 }
 
 fn show_bucket(bucket: &BucketReport) {
-    let (count, bytes, of) = (bucket.goes.len(), bucket.bytes, bucket.objects);
+    let (count, left, bytes, of) = (bucket.goes.len(), bucket.left, bucket.bytes, bucket.objects);
     let what = match bucket.outcome {
         Outcome::Nothing => "nothing to remove".to_owned(),
         Outcome::Listed => {
             format!("{count} of {of}, {bytes} bytes, listed in the audit log; the next run removes them")
         }
         Outcome::Removed => format!("{count} of {of}, {bytes} bytes removed"),
-        Outcome::Refused => format!("{count} of {of} would be too much at once; nothing removed, unless with --force"),
+        Outcome::Refused => format!("{left} of {of} would be too much at once; nothing removed, unless with --force"),
         Outcome::WouldList => format!("{count} of {of}, {bytes} bytes would be listed: the rule is new"),
         Outcome::WouldRemove => format!("{count} of {of}, {bytes} bytes would be removed"),
-        Outcome::WouldRefuse => format!("{count} of {of} would be too much at once; they would need --force"),
+        Outcome::WouldRefuse => format!("{left} of {of} would be too much at once; they would need --force"),
     };
     println!("old pictures of {}: {what}", bucket.bucket);
     for goes in bucket.goes.iter().take(SHOWN) {
@@ -148,6 +148,9 @@ fn show_bucket(bucket: &BucketReport) {
     }
     if count > SHOWN {
         println!("  … and {} more; --json lists all", count - SHOWN);
+    }
+    if left > 0 && count > 0 {
+        println!("  {left} more go in later runs, or now with --force: together they would be too much at once");
     }
     let kept = [(bucket.pointed_at, "shown by a row"), (bucket.young, "too young"), (bucket.restored, "brought back")];
     for (count, why) in kept.into_iter().filter(|(count, _)| *count > 0) {

@@ -25,7 +25,7 @@ pub struct RetentionConfig {
     pub columns: TextList,
     /// Hours for which an object stays whatever the rules say, 24 at least.
     pub young_hours: u32,
-    /// Most objects of a bucket in percent that one run removes. Where it would be more, none is, unless `tintype cleanup --force` is run.
+    /// Most objects of a bucket in percent that one run removes, the oldest first; the rest waits for later runs, or for `tintype cleanup --force`.
     pub most_percent: u32,
     /// Hours from one run to the next; up to a tenth is added by chance. One server of a fleet runs at a time.
     pub hours: f64,

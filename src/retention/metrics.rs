@@ -16,7 +16,7 @@ pub struct RetentionMetrics {
     bytes: Counter,
     /// Removed objects that were brought back.
     restored: Counter,
-    /// Times that retention left a bucket alone because too much would have gone.
+    /// Times that retention left pictures of a bucket for later because too much would have gone at once.
     refused: Counter,
 }
 
@@ -33,7 +33,7 @@ impl RetentionMetrics {
         registry.register("restored_objects", "Removed objects that were brought back", self.restored.clone());
         registry.register(
             "refused_runs",
-            "Times that retention left a bucket alone because too much would have gone",
+            "Times that retention left pictures of a bucket for later because too much would have gone at once",
             self.refused.clone(),
         );
     }

@@ -46,6 +46,8 @@ pub(super) struct Plan {
     pub objects: u64,
     /// Oldest first, of one character after the other.
     pub goes: Vec<Goes>,
+    /// What would go as well, but for the limit.
+    pub left: u64,
     pointed_at: u64,
     young: u64,
     restored: u64,
@@ -60,8 +62,16 @@ impl Plan {
         before: OffsetDateTime,
         restored: HashSet<Uuid>,
     ) -> Result<Self, CatalogError> {
-        let plan =
-            Self { bucket: bucket.clone(), keep, objects: 0, goes: Vec::new(), pointed_at: 0, young: 0, restored: 0 };
+        let plan = Self {
+            bucket: bucket.clone(),
+            keep,
+            objects: 0,
+            goes: Vec::new(),
+            left: 0,
+            pointed_at: 0,
+            young: 0,
+            restored: 0,
+        };
         let mut sorting = Sorting { plan, before, restored, user: String::new(), pictures: HashMap::new() };
         let mut after = String::new();
         loop {
@@ -88,6 +98,16 @@ impl Plan {
         Ok(self)
     }
 
+    /// Leaves the newest for later runs where it is more than this part of the bucket.
+    pub(super) fn limit(&mut self, percent: u32) {
+        let most = (self.objects * u64::from(percent) / 100) as usize;
+        if self.goes.len() > most {
+            self.goes.sort_by_key(|goes| goes.updated_at);
+            self.left = (self.goes.len() - most) as u64;
+            self.goes.truncate(most);
+        }
+    }
+
     /// What is told of it.
     pub(super) fn report(self, outcome: Outcome) -> BucketReport {
         BucketReport {
@@ -97,6 +117,7 @@ impl Plan {
             objects: self.objects,
             bytes: self.goes.iter().map(|goes| goes.size).sum(),
             goes: self.goes,
+            left: self.left,
             pointed_at: self.pointed_at,
             young: self.young,
             restored: self.restored,

@@ -15,7 +15,7 @@ pub enum Outcome {
     /// The rule is new: what would go is in the audit log.
     Listed,
     Removed,
-    /// It would be too much.
+    /// Already one object would be more than a run may remove.
     Refused,
     WouldList,
     WouldRemove,
@@ -46,6 +46,8 @@ pub struct BucketReport {
     pub goes: Vec<Goes>,
     /// Of those.
     pub bytes: u64,
+    /// What waits for later runs: together it would be more than a run may remove.
+    pub left: u64,
     /// Beyond the newest, and kept because something points at them.
     pub pointed_at: u64,
     /// Beyond the newest, and kept because they are young.

@@ -112,36 +112,52 @@ async fn another_rule_has_a_dry_run_of_its_own() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn too_much_at_once_is_refused_unless_forced() {
+async fn no_more_than_a_part_goes_at_once_unless_forced() {
     for world in World::both().await {
         let server = world.setup.start().await;
-        for number in 1..=12 {
+        for number in 1..=13 {
             world.picture(&server, ANN, None, number).await;
         }
         for number in 0..28 {
             world.put(&server, ANN, &format!("{ANN}/other-{number}.png")).await;
         }
         world.age(48).await;
-        assert_eq!(server.app.retention.run(false).await.unwrap().buckets[0].goes.len(), 2, "listed");
-        // 2 of 40 are 5 %, and 3 of 41 are more.
-        world.picture(&server, ANN, None, 13).await;
-        world.age(48).await;
-        assert_eq!(server.app.retention.look().await.unwrap().buckets[0].outcome, Outcome::WouldRefuse);
-        let refused = server.app.retention.run(false).await.unwrap();
-        assert_eq!((refused.buckets[0].outcome, world.names(&server).await.len()), (Outcome::Refused, 41));
-        let log = told(&server, &format!("/admin/audit?run={}", refused.run.unwrap())).await;
-        assert_eq!((&log["entries"][0]["action"], &log["entries"][0]["name"]), (&json!("refused"), &Value::Null));
+        assert_eq!(server.app.retention.run(false).await.unwrap().buckets[0].goes.len(), 3, "listed");
+        // 2 of 41 are not 5 % yet, and 3 are more.
+        let looked = server.app.retention.look().await.unwrap();
+        assert_eq!((looked.buckets[0].goes.len(), looked.buckets[0].left), (2, 1));
+        let limited = server.app.retention.run(false).await.unwrap();
+        assert_eq!((limited.buckets[0].outcome, limited.buckets[0].left), (Outcome::Removed, 1));
+        assert_eq!(world.names(&server).await.len(), 39);
+        let log = told(&server, &format!("/admin/audit?run={}", limited.run.unwrap())).await;
+        let told: Vec<_> = log["entries"].as_array().unwrap().iter().filter(|one| one["action"] == "refused").collect();
+        assert_eq!((told.len(), &told[0]["name"]), (1, &Value::Null), "{log}");
         let metrics = server.get("/metrics").await.expect(200).text();
         assert!(metrics.contains("tintype_retention_refused_runs_total 1"), "{metrics}");
-        assert_eq!(server.app.retention.run(true).await.unwrap().buckets[0].goes.len(), 3);
-        assert_eq!(world.names(&server).await.len(), 38);
-        for number in 14..=15 {
+        // What was left is the next run's.
+        assert_eq!(server.app.retention.run(false).await.unwrap().buckets[0].goes.len(), 1);
+        for number in 14..=17 {
             world.picture(&server, ANN, None, number).await;
         }
         world.age(48).await;
-        let fits = server.app.retention.run(false).await.unwrap();
-        assert_eq!((fits.buckets[0].outcome, fits.buckets[0].goes.len()), (Outcome::Removed, 2), "2 of 40");
+        assert_eq!(server.app.retention.run(true).await.unwrap().buckets[0].goes.len(), 4);
+        assert_eq!(world.names(&server).await.len(), 38);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_small_bucket_nothing_goes_unless_forced() {
+    let world = World::on_disk();
+    let server = world.setup.start().await;
+    for number in 1..=12 {
+        world.picture(&server, ANN, None, number).await;
+    }
+    world.age(48).await;
+    server.app.retention.run(false).await.unwrap();
+    assert_eq!(server.app.retention.look().await.unwrap().buckets[0].outcome, Outcome::WouldRefuse);
+    let refused = server.app.retention.run(false).await.unwrap();
+    assert_eq!((refused.buckets[0].outcome, world.names(&server).await.len()), (Outcome::Refused, 12));
+    assert_eq!(server.app.retention.run(true).await.unwrap().buckets[0].goes.len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
