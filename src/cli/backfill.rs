@@ -16,6 +16,7 @@ use crate::sidecar::backfill::{BackfillError, Plan, Summary};
 use crate::telemetry;
 
 #[derive(Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct Options {
     #[command(flatten)]
     common: Common,
