@@ -1,6 +1,6 @@
 //! Retention: old pictures of characters go by themselves, and can be brought back for a while.
 //!
-//! A run has the fleet's only turn ([`turn`]). For each bucket with a rule it makes a plan ([`plan`]): what is beyond the
+//! A run has the fleet's only turn (`turn`). For each bucket with a rule it makes a plan (`plan`): what is beyond the
 //! newest pictures of its character, is old enough, and nothing points at. The first run of a rule only writes the plan
 //! into the audit log; from the second on it is carried out in batches, each of which holds every condition again in the
 //! transaction that removes the rows. What was made of the pictures is purged, and their bytes are kept until nobody may
