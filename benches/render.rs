@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
-use tintype::imaging::{self, Effort, Limits, Picture};
+use tintype::imaging::{self, Effort, Limits, Picture, Shrink};
 use tintype::transform::{Dialect, Frames, Rendering, Resolved, Want, native};
 
 /// As in the shipped binary.
@@ -64,7 +64,8 @@ fn read(fixture: &str) -> Vec<u8> {
 /// Decoded, in sRGB and upright.
 fn pixels(bytes: &[u8]) -> Picture {
     let probe = imaging::probe(bytes).expect("a fixture is a picture");
-    let decoded = imaging::decode(bytes, &probe, Frames::First, &Limits::default()).expect("a fixture decodes");
+    let decoded =
+        imaging::decode(bytes, &probe, Frames::First, Shrink::Whole, &Limits::default()).expect("a fixture decodes");
     imaging::orient(imaging::colour(decoded).expect("a fixture has colours")).expect("a fixture has a way up")
 }
 

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::catalog::BucketSettings;
-use crate::imaging::{self, Effort, ImagingError, Limits, Orientation, Picture, Probe, RefusedKind};
+use crate::imaging::{self, Effort, ImagingError, Limits, Orientation, Picture, Probe, RefusedKind, Shrink};
 use crate::transform::{Blur, Format, Frames, Quality, Rendering, SourceFormat};
 use crate::variants::content_type_of;
 
@@ -187,7 +187,7 @@ fn decoded(bytes: &[u8], probe: &Probe, limits: &Limits) -> Result<Picture, Inge
         ImagingError::TooManyPixels { .. } => IngestError::TooManyPixels,
         _ => IngestError::Corrupt,
     };
-    let decoded = imaging::decode(bytes, probe, Frames::All, limits).map_err(failed)?;
+    let decoded = imaging::decode(bytes, probe, Frames::All, Shrink::Whole, limits).map_err(failed)?;
     imaging::colour(decoded).and_then(imaging::orient).map_err(failed)
 }
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use moka::sync::Cache;
 use tokio::sync::OnceCell;
 
-use crate::imaging::{self, ImagingError, Limits, Picture, Probe};
+use crate::imaging::{self, ImagingError, Limits, Picture, Probe, Shrink};
 use crate::object::{ObjectId, VersionId};
 use crate::render::{Cost, Gate, GateError, Priority, Timings, timed};
 use crate::transform::Frames;
@@ -34,19 +34,21 @@ pub struct OpenPicture {
     pub probe: Option<Probe>,
     /// Time it took to fetch the bytes.
     pub fetched_in: Duration,
-    still: OnceCell<Arc<Picture>>,
+    /// By how much smaller than stored they are.
+    stills: [OnceCell<Arc<Picture>>; 3],
     moving: OnceCell<Arc<Picture>>,
 }
 
 impl OpenPicture {
     pub fn new(bytes: Bytes, probe: Option<Probe>, fetched_in: Duration) -> Self {
-        Self { bytes, probe, fetched_in, still: OnceCell::new(), moving: OnceCell::new() }
+        Self { bytes, probe, fetched_in, stills: Default::default(), moving: OnceCell::new() }
     }
 
-    /// The pixels, decoded once, upright and in sRGB; adds the time to `timings` for who did the work.
+    /// The pixels, decoded once for each size, upright and in sRGB; adds the time to `timings` for who did the work.
     pub async fn decoded(
         &self,
         frames: Frames,
+        shrink: Shrink,
         limits: Limits,
         gate: &Gate,
         priority: Priority,
@@ -54,11 +56,12 @@ impl OpenPicture {
     ) -> Result<Arc<Picture>, RenderError> {
         let probe = self.probe.ok_or(ImagingError::NotAPicture)?;
         let still = frames == Frames::First || probe.natural.frames <= 1;
-        let (cell, frames) = if still { (&self.still, Frames::First) } else { (&self.moving, Frames::All) };
+        let (cell, frames) =
+            if still { (&self.stills[shrink as usize], Frames::First) } else { (&self.moving, Frames::All) };
         let bytes = self.bytes.clone();
         let decoding = || async move {
             let pixels = if still { probe.pixels() / u64::from(probe.natural.frames.max(1)) } else { probe.pixels() };
-            let work = move || decode(&bytes, &probe, frames, &limits);
+            let work = move || decode(&bytes, &probe, frames, shrink, &limits);
             let (picture, spent) = gate.run(Cost::of_decoding(pixels), priority, work).await??;
             timings.decode += spent;
             Ok(Arc::new(picture))
@@ -73,10 +76,16 @@ impl OpenPicture {
     }
 }
 
-fn decode(bytes: &[u8], probe: &Probe, frames: Frames, limits: &Limits) -> Result<(Picture, Duration), ImagingError> {
+fn decode(
+    bytes: &[u8],
+    probe: &Probe,
+    frames: Frames,
+    shrink: Shrink,
+    limits: &Limits,
+) -> Result<(Picture, Duration), ImagingError> {
     let mut spent = Duration::ZERO;
     let picture = timed(&mut spent, || {
-        let decoded = imaging::decode(bytes, probe, frames, limits)?;
+        let decoded = imaging::decode(bytes, probe, frames, shrink, limits)?;
         imaging::orient(imaging::colour(decoded)?)
     })?;
     Ok((picture, spent))

@@ -9,7 +9,7 @@ use http::HeaderValue;
 use super::confirm::Confirmed;
 use super::{Deliver, DeliverError, Purpose, is_usual};
 use crate::fills::Part;
-use crate::imaging::{self, Effort, ImagingError, Picture};
+use crate::imaging::{self, Effort, ImagingError, Picture, Shrink};
 use crate::pictures::OpenPicture;
 use crate::purge::Moment;
 use crate::render::{Cost, Timings, timed};
@@ -141,7 +141,8 @@ impl Deliver {
     ) -> Result<Bytes, DeliverError> {
         let frames = if rendering.animated { Frames::All } else { Frames::First };
         let priority = purpose.priority();
-        let decoded = picture.decoded(frames, self.bounds.imaging, &self.gate, priority, timings).await?;
+        let shrink = picture.probe.map_or(Shrink::Whole, |probe| Shrink::of(&probe, rendering.output));
+        let decoded = picture.decoded(frames, shrink, self.bounds.imaging, &self.gate, priority, timings).await?;
         let output = u64::from(rendering.output.width) * u64::from(rendering.output.height);
         let cost = Cost::of_encoding(output * decoded.frames() as u64);
         let (rendering, effort, mut spent) = (*rendering, purpose.effort(), *timings);

@@ -19,6 +19,7 @@ mod passthrough;
 mod probe;
 mod raster;
 mod resize;
+mod shrink;
 mod smart;
 mod srgb;
 #[cfg(test)]
@@ -35,9 +36,10 @@ pub use passthrough::passthrough;
 pub use probe::{Probe, probe};
 pub use raster::{Animation, Channels, Frame, Picture, Raster, flatten};
 pub use resize::resize;
+pub use shrink::Shrink;
 
 /// Part of every variant's key; raised whenever the pixels or bytes of a rendering would change.
-pub const REVISION: u32 = 1;
+pub const REVISION: u32 = 2;
 
 /// What a source may be. Both are read from the header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

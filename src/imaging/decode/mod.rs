@@ -9,7 +9,7 @@ mod webp;
 
 use crate::transform::{Frames, Size, SourceFormat};
 
-use super::{ImagingError, Limits, Orientation, Probe, RefusedKind};
+use super::{ImagingError, Limits, Orientation, Probe, RefusedKind, Shrink};
 
 /// Interleaved channels as a file stores them, 8 bits each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,16 +53,22 @@ pub struct Decoded {
     pub(super) orientation: Orientation,
 }
 
-/// Decodes what `probe` found in the same `bytes`: all frames or the first.
+/// Decodes what `probe` found in the same `bytes`: all frames or the first. A JPEG alone can be shrunk on the way.
 ///
 /// # Errors
 /// [`ImagingError::TooManyPixels`] before memory is taken, [`ImagingError::Corrupt`] for anything short of whole and sound,
 /// [`ImagingError::KindRefused`] for kinds that are only passed through.
-pub fn decode(bytes: &[u8], probe: &Probe, frames: Frames, limits: &Limits) -> Result<Decoded, ImagingError> {
+pub fn decode(
+    bytes: &[u8],
+    probe: &Probe,
+    frames: Frames,
+    shrink: Shrink,
+    limits: &Limits,
+) -> Result<Decoded, ImagingError> {
     probe.admit(limits)?;
     let animated = probe.natural.frames > 1;
     match probe.natural.format {
-        SourceFormat::Jpeg => jpeg::decode(bytes, probe),
+        SourceFormat::Jpeg => jpeg::decode(bytes, probe, shrink),
         SourceFormat::Png if animated => apng::decode(bytes, probe, frames),
         SourceFormat::Png => png::decode(bytes, probe),
         SourceFormat::WebP if animated => webp::decode_animation(bytes, probe, frames),

@@ -1,3 +1,6 @@
+mod unfilter;
+mod whole;
+
 use std::io::Cursor;
 
 use png::{ColorType, DecodingError, Reader, Transformations};
@@ -49,8 +52,95 @@ pub(super) fn decode(bytes: &[u8], probe: &Probe) -> Result<Decoded, ImagingErro
     if reader.output_buffer_size() != Some(data.len()) {
         return Err(ImagingError::corrupt(SourceFormat::Png, "the header's size is not the decoder's"));
     }
-    reader.next_frame(&mut data).map_err(|error| corrupt(&error))?;
-    // A file that ends before its IEND is cut off.
-    reader.finish().map_err(|error| corrupt(&error))?;
+    if whole::decode(bytes, reader.info(), &mut data).is_none() {
+        by_rows(&mut reader, &mut data)?;
+    }
     Ok(Decoded::still(probe, layout, data, profile(&reader)))
+}
+
+fn by_rows(reader: &mut PngReader<'_>, data: &mut [u8]) -> Result<(), ImagingError> {
+    reader.next_frame(data).map_err(|error| corrupt(&error))?;
+    // A file that ends before its IEND is cut off.
+    reader.finish().map_err(|error| corrupt(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use png::{BitDepth, Encoder, Filter};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::imaging::probe;
+
+    /// What each of the two ways makes of the file.
+    fn both(bytes: &[u8]) -> (Option<Vec<u8>>, Option<Vec<u8>>) {
+        let Ok(probe) = probe(bytes) else { return (None, None) };
+        let Ok(mut reader) = reader(bytes, &probe) else { return (None, None) };
+        let length = reader.output_buffer_size().unwrap();
+        let (mut whole, mut rows) = (vec![0; length], vec![0; length]);
+        let at_once = whole::decode(bytes, reader.info(), &mut whole);
+        let one_by_one = by_rows(&mut reader, &mut rows);
+        (at_once.map(|()| whole), one_by_one.ok().map(|()| rows))
+    }
+
+    fn encoded(pixels: &[u8], width: u32, colour: ColorType, filter: Filter) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut encoder = Encoder::new(&mut bytes, width, (pixels.len() / colour.samples()) as u32 / width);
+        encoder.set_color(colour);
+        encoder.set_depth(BitDepth::Eight);
+        encoder.set_filter(filter);
+        let mut writer = encoder.write_header().unwrap();
+        writer.write_image_data(pixels).unwrap();
+        writer.finish().unwrap();
+        bytes
+    }
+
+    proptest! {
+        #[test]
+        fn at_once_is_what_row_by_row_is(
+            seed in prop::collection::vec(any::<u8>(), 64..6000), width in 1_u32..70, filter in 0_usize..6, alpha: bool
+        ) {
+            let filters = [
+                Filter::NoFilter, Filter::Sub, Filter::Up, Filter::Avg, Filter::Paeth, Filter::Adaptive,
+            ];
+            let colour = if alpha { ColorType::Rgba } else { ColorType::Rgb };
+            let stride = width as usize * colour.samples();
+            prop_assume!(seed.len() >= stride);
+            // Neighbours that are alike make the filters differ.
+            let smooth: Vec<u8> = seed.iter().scan(0_u8, |sum, step| { *sum = sum.wrapping_add(step % 7); Some(*sum) }).collect();
+            let bytes = encoded(&smooth[..smooth.len() / stride * stride], width, colour, filters[filter]);
+            let (at_once, by_rows) = both(&bytes);
+            prop_assert!(at_once.is_some() == whole::is_possible());
+            prop_assert!(at_once.is_none() || at_once == by_rows);
+        }
+
+        #[test]
+        fn what_row_by_row_refuses_is_never_taken_at_once(at in 0_usize..4000, value: u8, cut in 0_usize..4000) {
+            let pixels: Vec<u8> = (0..40 * 30 * 3).map(|at| (at * at / 7) as u8).collect();
+            let mut bytes = encoded(&pixels, 40, ColorType::Rgb, Filter::Adaptive);
+            let place = at % bytes.len();
+            bytes[place] = value;
+            bytes.truncate(bytes.len() - cut % 3 * (cut % bytes.len()) / 2);
+            let (at_once, by_rows) = both(&bytes);
+            prop_assert!(at_once.is_none() || at_once == by_rows);
+        }
+    }
+
+    #[test]
+    fn fixtures_are_the_same_both_ways() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures");
+        let mut taken = 0;
+        for entry in ["photos", "formats", "hostile"]
+            .iter()
+            .flat_map(|name| std::fs::read_dir(format!("{folder}/{name}")).unwrap())
+        {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "png") {
+                let (at_once, by_rows) = both(&std::fs::read(&path).unwrap());
+                taken += usize::from(at_once.is_some());
+                assert!(at_once.is_none() || at_once == by_rows, "{}", path.display());
+            }
+        }
+        assert!(taken >= 5 || !whole::is_possible(), "only {taken} fixtures are ordinary");
+    }
 }

@@ -17,7 +17,7 @@ fn open(bytes: &[u8]) -> Result<Picture, ImagingError> {
 
 fn open_within(bytes: &[u8], frames: Frames, limits: &Limits) -> Result<Picture, ImagingError> {
     let probe = probe(bytes)?;
-    orient(colour(decode(bytes, &probe, frames, limits)?)?)
+    orient(colour(decode(bytes, &probe, frames, Shrink::Whole, limits)?)?)
 }
 
 /// An uncropped rendering at quality 90.

@@ -1,0 +1,54 @@
+//! Decoding a JPEG smaller than it is stored, where nobody sees the difference.
+
+use crate::transform::{Size, SourceFormat};
+
+use super::Probe;
+
+/// How a JPEG's blocks of 8 × 8 pixels are transformed: libjpeg makes halves and quarters of their side for less work.
+///
+/// What that costs in SSIMULACRA2 beside the same WebP (quality 75) of the whole picture, median and worst of nine
+/// photographs, by the reduction that is left to [`super::resize`]:
+///
+/// | left | 1.5 | 2 | 3 | 4 | 6 | 8 |
+/// |---|---|---|---|---|---|---|
+/// | half | -1.1, -11.2 | -0.7, -7.8 | -1.3, -5.0 | -0.6, -1.1 | -0.3, -0.8 | 0.0, -0.9 |
+/// | quarter | -4.1, -27.9 | -1.7, -10.6 | -0.6, -8.7 | -0.3, -2.6 | 0.0, -1.3 | 0.1, -1.5 |
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Shrink {
+    /// As stored.
+    #[default]
+    Whole,
+    Half,
+    Quarter,
+}
+
+impl Shrink {
+    /// What a rendering of this size may be made from. The same for one source and one size, whatever else is asked.
+    pub fn of(probe: &Probe, output: Size) -> Self {
+        if probe.natural.format != SourceFormat::Jpeg {
+            return Self::Whole;
+        }
+        let reduction = (probe.natural.width / output.width.max(1)).min(probe.natural.height / output.height.max(1));
+        match reduction {
+            // Leaves at least 6.
+            24.. => Self::Quarter,
+            // Leaves at least 4.
+            8.. => Self::Half,
+            _ => Self::Whole,
+        }
+    }
+
+    /// Pixels of one side that become one.
+    pub const fn divisor(self) -> u32 {
+        match self {
+            Self::Whole => 1,
+            Self::Half => 2,
+            Self::Quarter => 4,
+        }
+    }
+
+    /// The size that a stored size is decoded to; what is left over at an edge makes a pixel.
+    pub(super) fn size(self, stored: Size) -> Size {
+        Size { width: stored.width.div_ceil(self.divisor()), height: stored.height.div_ceil(self.divisor()) }
+    }
+}
