@@ -104,6 +104,11 @@ impl Blobs {
         Self::open(root, Place::Store(store))
     }
 
+    /// Those that are there already, in `store` or below `root`: no folder is made, so nothing can arrive where none is.
+    pub fn there(root: &FilePath, store: Option<Arc<DynObjectStore>>) -> Self {
+        Self { root: root.into(), place: store.map_or(Place::Disk, Place::Store) }
+    }
+
     fn open(root: &FilePath, place: Place) -> io::Result<Self> {
         std::fs::create_dir_all(root.join(INCOMING))?;
         std::fs::create_dir_all(root.join(partial::UPLOADS))?;

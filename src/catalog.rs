@@ -68,6 +68,9 @@ pub enum CatalogError {
     /// The database is down or too slow.
     #[error("the database cannot be used: {0}")]
     Unavailable(String),
+    /// No server has made or renewed the tables yet.
+    #[error("{0}; start a server once, or run `tintype migrate --own`")]
+    NotSetUp(String),
     #[error("the database answered nonsense: {0}")]
     Broken(String),
 }
@@ -140,10 +143,25 @@ impl Catalog {
         Ok(Self::Sqlite(Sqlite::open(path, rules).await?))
     }
 
+    /// The same, of a file and tables that are there.
+    pub async fn look_into_sqlite(path: &Path, rules: RuleBook) -> Result<Self, CatalogError> {
+        Ok(Self::Sqlite(Sqlite::look_into(path, rules).await?))
+    }
+
     /// Postgres, in this schema of its own (`tintype` if nothing else is said). The rules are written into it, for the
     /// policies that it is set up with; the operator may replace these.
     pub async fn open_postgres(url: &Secret, schema: &str, rules: &RuleBook) -> Result<Self, CatalogError> {
-        Ok(Self::Postgres(Postgres::open(url, schema, rules).await?))
+        Ok(Self::Postgres(Postgres::open(url, schema, Some(rules)).await?))
+    }
+
+    /// Makes the tables, and leaves the rules to the servers: until one was there, nobody but the service may do anything.
+    pub async fn set_up_postgres(url: &Secret, schema: &str) -> Result<Self, CatalogError> {
+        Ok(Self::Postgres(Postgres::open(url, schema, None).await?))
+    }
+
+    /// Postgres beside the servers that share it: their tables and their rules stay as they are.
+    pub async fn join_postgres(url: &Secret, schema: &str) -> Result<Self, CatalogError> {
+        Ok(Self::Postgres(Postgres::join(url, schema).await?))
     }
 
     /// The buckets that the caller may see.

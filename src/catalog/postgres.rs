@@ -47,8 +47,22 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Connects, brings the schema up to date and writes the rules into it.
-    pub async fn open(url: &Secret, schema: &str, rules: &RuleBook) -> Result<Self, CatalogError> {
+    /// Connects, brings the schema up to date and writes the rules into it, if any are given.
+    pub async fn open(url: &Secret, schema: &str, rules: Option<&RuleBook>) -> Result<Self, CatalogError> {
+        let (connected, schema) = Self::connect(url, schema).await?;
+        setup::prepare(&connected.pool, &schema, &connected.search_path, rules).await?;
+        Ok(connected)
+    }
+
+    /// Connects to a schema that servers have set up. Writes nothing.
+    pub async fn join(url: &Secret, schema: &str) -> Result<Self, CatalogError> {
+        let (connected, quoted) = Self::connect(url, schema).await?;
+        setup::check(&connected.pool, schema, &quoted).await?;
+        Ok(connected)
+    }
+
+    /// With the schema's name as SQL writes it.
+    async fn connect(url: &Secret, schema: &str) -> Result<(Self, String), CatalogError> {
         let options = PgConnectOptions::from_str(url.reveal())
             // The text of the error may hold the URL, and the URL holds the password.
             .map_err(|_| CatalogError::Unavailable("the URL is not one of a Postgres database".to_owned()))?
@@ -57,10 +71,9 @@ impl Postgres {
         let search_path = format!("{schema}, public");
         let pool = PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(PATIENCE);
         let pool = pool.connect_with(options).await?;
-        setup::prepare(&pool, &schema, &search_path, rules).await?;
         let find_object = format!("SELECT * FROM {schema}.objects WHERE bucket_id = $1 AND name = $2");
         let find_bucket = format!("SELECT * FROM {schema}.buckets WHERE id = $1");
-        Ok(Self { pool, search_path, find_object, find_bucket })
+        Ok((Self { pool, search_path, find_object, find_bucket }, schema))
     }
 
     /// A transaction as the owner of the tables.

@@ -132,13 +132,14 @@ async fn postgres_keeps_the_contract() {
     deliveries::taken_messages_are_not_given_to_others(&catalog).await;
     contract(&catalog, 5).await;
     drop(catalog);
-    for number in 0..5 {
+    for number in 0..6 {
         let database = postgres::Database::create().await;
         match number {
             0 => policies::replaced_policies_decide(&database).await,
             1 => policies::powerful_and_unknown_roles_are_refused(&database).await,
             2 => policies::added_policies_widen_listings(&database).await,
             3 => Box::pin(policies::nodes_start_together(&database)).await,
+            4 => Box::pin(policies::one_who_joins_changes_no_rules(&database)).await,
             _ => policies::no_superuser_is_needed(&database).await,
         }
     }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::serve::runtime;
 use super::{Common, Done, Failure};
-use crate::app::{App, Front, Store, retention_beside};
+use crate::app::{App, Opening, Store, retention_beside};
 use crate::catalog::CleanupRun;
 use crate::config::Config;
 use crate::object::{BucketName, ObjectKey};
@@ -59,7 +59,7 @@ pub(super) fn run(options: &Options) -> Done {
         return Ok(ExitCode::SUCCESS);
     }
     runtime()?.block_on(async {
-        let store = Store::open(&config).await?;
+        let store = Store::open(&config, Opening::Beside).await?;
         let retention = retention_beside(&config, &store, Duration::from_secs(options.older_than));
         if options.runs {
             let runs = store.catalog.cleanup_runs(LISTED).await.map_err(|error| stopped(&error.into()))?;
@@ -95,7 +95,7 @@ async fn purge_here(config: &Config, objects: Vec<(BucketName, ObjectKey)>) {
     if objects.is_empty() {
         return;
     }
-    let Ok(app) = App::build(config, Front::Status).await else { return };
+    let Ok(app) = App::build_beside(config).await else { return };
     for (bucket, key) in objects {
         if let Err(error) = app.deliver.purge(Scope::Object(bucket, key)).await {
             tracing::warn!(%error, "variants of a removed object are left to the next server");

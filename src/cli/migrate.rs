@@ -6,7 +6,6 @@ use clap::Args;
 
 use super::serve::runtime;
 use super::{Common, Done, Failure, quiet};
-use crate::app::rule_book;
 use crate::catalog::Catalog;
 use crate::config::{Config, Secret};
 use crate::migrate::{Database, MIGRATIONS, MigrateError, Migration};
@@ -64,7 +63,7 @@ pub(super) fn run(options: &Options) -> Done {
             None => up(&mut database, &config, options.again).await?,
         }
         if options.own {
-            Catalog::open_postgres(&url, &config.storage.schema, &rule_book(&config))
+            Catalog::set_up_postgres(&url, &config.storage.schema)
                 .await
                 .map_err(|error| Failure::Other(error.to_string()))?;
             println!("schema {}: up to date", config.storage.schema);

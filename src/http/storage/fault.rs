@@ -143,7 +143,10 @@ impl From<CatalogError> for Fault {
             CatalogError::ObjectExists => Self::ObjectExists,
             CatalogError::NotEmpty => Self::NotEmpty,
             CatalogError::Denied => Self::Denied,
-            CatalogError::Superseded | CatalogError::Unavailable(_) | CatalogError::Broken(_) => {
+            CatalogError::Superseded
+            | CatalogError::Unavailable(_)
+            | CatalogError::NotSetUp(_)
+            | CatalogError::Broken(_) => {
                 tracing::error!(%error, "the catalogue failed");
                 Self::Internal
             }
