@@ -239,6 +239,23 @@ async fn a_refused_upload_leaves_neither_row_nor_byte() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_removal_that_the_rules_refuse_is_said_to_be_and_of_many_it_is_just_absent() {
+    let server = Setup::new().start().await;
+    let (ann, bob) = (Client::new(&server, user("ann")), Client::new(&server, user("bob")));
+    ann.upload("kinkster-avatars/ann/a.png", "image/png", fixture("photos/avatar-fox.png")).await.expect(200);
+    let none = json!({});
+    let remove = async |who: &Client<'_>, key: &str| {
+        who.call(Method::DELETE, &format!("/object/kinkster-avatars/{key}"), &none).await
+    };
+    assert_refused(&remove(&bob, "ann/a.png").await, "403", "Unauthorized");
+    assert_refused(&remove(&bob, "ann/none.png").await, "404", "not_found");
+    let many = json!({"prefixes": ["ann/a.png", "ann/none.png"]});
+    assert_eq!(bob.call(Method::DELETE, "/object/kinkster-avatars", &many).await.expect(200).json(), json!([]));
+    assert_eq!(remove(&ann, "ann/a.png").await.expect(200).json()["message"], "Successfully deleted");
+    assert_refused(&remove(&ann, "ann/a.png").await, "404", "not_found");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn tokens_that_are_not_good_open_nothing() {
     let server = Setup::new().start().await;
     let no_token = server.get("/storage/v1/bucket").await;
