@@ -256,6 +256,27 @@ async fn one_removal_that_the_rules_refuse_is_said_to_be_and_of_many_it_is_just_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_signed_in_reads_public_buckets_by_the_authenticated_routes_too() {
+    let server = Setup::new().start().await;
+    let (ann, bob) = (Client::new(&server, user("ann")), Client::new(&server, user("bob")));
+    for bucket in ["kinkster-avatars", "task-proofs"] {
+        let path = format!("{bucket}/ann/a.png");
+        ann.upload(&path, "image/png", fixture("photos/avatar-fox.png")).await.expect(200);
+    }
+    for route in ["object/authenticated", "object/info/authenticated", "render/image/authenticated"] {
+        let path = |bucket: &str, key: &str| format!("/{route}/{bucket}/ann/{key}?width=64");
+        bob.get(&path("kinkster-avatars", "a.png")).await.expect(200);
+        assert_refused(&bob.get(&path("kinkster-avatars", "none.png")).await, "404", "not_found");
+        assert_refused(&bob.get(&path("task-proofs", "a.png")).await, "404", "not_found");
+        ann.get(&path("task-proofs", "a.png")).await.expect(200);
+    }
+    for route in ["object/authenticated", "render/image/authenticated"] {
+        let answer = server.get(&format!("/storage/v1/{route}/kinkster-avatars/ann/a.png")).await;
+        assert_refused(&answer, "400", "Error");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn tokens_that_are_not_good_open_nothing() {
     let server = Setup::new().start().await;
     let no_token = server.get("/storage/v1/bucket").await;
