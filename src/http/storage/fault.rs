@@ -42,6 +42,7 @@ pub enum Fault {
     /// The bytes are no whole picture, or too large a one.
     Picture(String),
     Route(String),
+    /// The machine has too much to do. 503 and not the 429 of a caller who is too fast: TUS clients give up at a 4xx.
     Busy,
     /// The body stopped coming.
     TooSlow,
