@@ -36,8 +36,9 @@ pub use jobs::{
 pub use postgres::Postgres;
 pub use sqlite::Sqlite;
 pub use types::{
-    Amount, Bucket, BucketChange, BucketOrder, BucketQuery, BucketSettings, Direction, Entry, Event, EventKind, Folder,
-    ListQuery, Listing, NewBucket, NewObject, NewUpload, Object, PageQuery, Put, SortBy, StaleBlob, Upload, Usage,
+    Amount, Bucket, BucketChange, BucketOrder, BucketQuery, BucketSettings, Copied, Direction, Entry, Event, EventKind,
+    Folder, ListQuery, Listing, NewBucket, NewObject, NewUpload, Object, PageQuery, Put, SortBy, StaleBlob, Upload,
+    Usage,
 };
 
 use crate::auth::{Caller, RuleBook};
@@ -317,13 +318,13 @@ impl Catalog {
         }
     }
 
-    /// Gives an object another name. In another bucket its bytes lie under a version of their own, `moved`.
+    /// Gives an object another name. In another bucket its bytes lie under a version of their own: `moved`.
     pub async fn rename(
         &self,
         caller: &Caller,
         from: &ObjectId,
         to: &ObjectId,
-        moved: Option<Uuid>,
+        moved: Option<Copied>,
     ) -> Result<Object, CatalogError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.rename(caller, from, to, moved).await,

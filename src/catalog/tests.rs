@@ -20,7 +20,7 @@ use serde_json::json;
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use super::{Catalog, Event, ListQuery, NewBucket, NewObject, Object, PageQuery, StaleBlob};
+use super::{Catalog, Copied, Event, ListQuery, NewBucket, NewObject, Object, PageQuery, StaleBlob};
 use crate::auth::{Caller, RuleBook, RuleSet};
 use crate::config::Secret;
 use crate::object::{BucketName, ObjectId, ObjectKey};
@@ -190,6 +190,10 @@ fn new_object(bucket: &str, name: &str) -> NewObject {
         cache_control: "max-age=3600".to_owned(),
         user_metadata: Some(json!({"title": name}).as_object().unwrap().clone()),
     }
+}
+
+fn copied(mime_type: &str) -> Copied {
+    Copied { version: Uuid::new_v4(), size: 7, etag: "\"copied\"".to_owned(), mime_type: mime_type.to_owned() }
 }
 
 async fn put(catalog: &Catalog, bucket: &str, name: &str) -> Object {

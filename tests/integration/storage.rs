@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -207,6 +209,10 @@ async fn a_refused_upload_leaves_neither_row_nor_byte() {
     let ann = Client::new(&server, user("ann"));
     let fox = fixture("photos/avatar-fox.png");
     let large = [fox.clone(), vec![0; (5 << 20) + 1 - fox.len()]].concat();
+    // Just within the limit in bytes, and gigabytes in pixels.
+    let bomb = fixture("hostile/422--bomb-50000x50000.png");
+    let bomb = [bomb.clone(), vec![0; 4_900_000 - bomb.len()]].concat();
+    let too_long = format!("kinkster-avatars/ann/{}.png", "a".repeat(1100));
     let before = files_below(&setup.data.path().join("data/storage")).len();
     let rows = [
         ("kinkster-avatars/ann/a.png", "image/gif", fox.clone(), "415", "invalid_mime_type"),
@@ -225,6 +231,11 @@ async fn a_refused_upload_leaves_neither_row_nor_byte() {
         ("kinkster-avatars/ann/..%2F..%2Fa.png", "image/png", fox.clone(), "400", "InvalidKey"),
         ("kinkster-avatars/ann/%00.png", "image/png", fox.clone(), "400", "InvalidKey"),
         ("kinkster-avatars/ann/%C3%BC.png", "image/png", fox.clone(), "400", "InvalidKey"),
+        // A letter and its dots apart, a line break, and a key that is too long.
+        ("kinkster-avatars/ann/u%CC%88.png", "image/png", fox.clone(), "400", "InvalidKey"),
+        ("kinkster-avatars/ann/a%0D%0Ab.png", "image/png", fox.clone(), "400", "InvalidKey"),
+        (&*too_long, "image/png", fox.clone(), "400", "InvalidKey"),
+        ("kinkster-avatars/ann/a.png", "image/png", bomb, "400", "InvalidRequest"),
         ("nowhere/ann/a.png", "image/png", fox, "404", "Bucket not found"),
     ];
     for (path, mime_type, body, status_code, error) in rows {
@@ -236,6 +247,129 @@ async fn a_refused_upload_leaves_neither_row_nor_byte() {
         assert_eq!(listed.expect(200).json(), json!([]));
     }
     assert_eq!(files_below(&setup.data.path().join("data/storage")).len(), before);
+}
+
+/// Headers of each part of a form, then its content.
+type Parts<'a> = [(&'a str, &'a [u8])];
+
+async fn form(client: &Client<'_>, path: &str, parts: &Parts<'_>) -> Answer {
+    let mut body = Vec::new();
+    for (headers, content) in parts {
+        body.extend_from_slice(format!("--edge\r\n{headers}\r\n\r\n").as_bytes());
+        body.extend_from_slice(content);
+        body.extend_from_slice(b"\r\n");
+    }
+    body.extend_from_slice(b"--edge--\r\n");
+    client.upload_with(path, &[("content-type", "multipart/form-data; boundary=edge")], body).await
+}
+
+const FILE: &str = "content-disposition: form-data; name=\"\"; filename=\"a.png\"\r\ncontent-type: image/png";
+const SECONDS: &str = "content-disposition: form-data; name=\"cacheControl\"";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forms_without_a_file_with_two_or_with_a_form_within_leave_nothing() {
+    let setup = Setup::new();
+    let server = setup.start().await;
+    let ann = Client::new(&server, user("ann"));
+    let fox = fixture("photos/avatar-fox.png");
+    let before = files_below(&setup.data.path().join("data/storage")).len();
+    let nested = FILE.replace("image/png", "multipart/mixed; boundary=inner");
+    let refused: [(&Parts<'_>, &str, &str); 4] = [
+        (&[(SECONDS, b"60")], "400", "Error"),
+        (&[(FILE, &fox), (FILE, &fox)], "400", "Error"),
+        (&[(&nested, b"--inner\r\n\r\nx\r\n--inner--")], "415", "invalid_mime_type"),
+        (&[(SECONDS, &[0xff, 0xfe]), (FILE, &fox)], "400", "Error"),
+    ];
+    for (parts, status_code, error) in refused {
+        assert_refused(&form(&ann, "kinkster-avatars/ann/a.png", parts).await, status_code, error);
+    }
+    let headers = [("content-type", "multipart/form-data; boundary=edge")];
+    let open = [format!("--edge\r\n{FILE}\r\n\r\n").into_bytes(), fox].concat();
+    assert_refused(&ann.upload_with("kinkster-avatars/ann/a.png", &headers, open).await, "400", "Error");
+    let listed = ann.call(Method::POST, "/object/list/kinkster-avatars", &json!({"prefix": "ann"})).await;
+    assert_eq!(listed.expect(200).json(), json!([]));
+    assert_eq!(files_below(&setup.data.path().join("data/storage")).len(), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cache_control_that_no_header_can_say_is_refused_wherever_it_is_taken() {
+    let server = Setup::new().start().await;
+    let (ann, service) = (Client::new(&server, user("ann")), Client::new(&server, service_key()));
+    let fox = fixture("photos/avatar-fox.png");
+    let path = "kinkster-avatars/ann/a.png";
+    form(&ann, path, &[(SECONDS, b"60"), (FILE, &fox)]).await.expect(200);
+    let info = ann.get(&format!("/object/info/{path}")).await.expect(200).json();
+    assert_eq!(info["cache_control"], "max-age=60");
+    for bad in ["60\r\nx-evil: 1", "60\r\n", "\n", "ü", "\0"] {
+        let other = form(&ann, "kinkster-avatars/ann/b.png", &[(SECONDS, bad.as_bytes()), (FILE, &fox)]).await;
+        assert_refused(&other, "400", "Error");
+        let copy = json!({"bucketId": "kinkster-avatars", "sourceKey": "ann/a.png", "destinationKey": "ann/b.png",
+            "metadata": {"cacheControl": bad}});
+        assert_refused(&ann.call(Method::POST, "/object/copy", &copy).await, "400", "Error");
+        let authorization = format!("Bearer {}", service.key);
+        let store = json!({"bucketId": "kinkster-avatars", "objectName": "b.png", "url": "https://x.example/",
+            "cacheControl": bad});
+        let headers = [("authorization", authorization.as_str())];
+        server.send(Method::POST, "/api/storage/store", &headers, Some(&store.to_string())).await.expect(400);
+        let pairs = [("bucketName", "kinkster-avatars"), ("objectName", "ann/b.png"), ("contentType", "image/png")];
+        let pairs = pairs.into_iter().chain([("cacheControl", bad)]);
+        let metadata: Vec<String> = pairs.map(|(key, value)| format!("{key} {}", STANDARD.encode(value))).collect();
+        let metadata = metadata.join(",");
+        let headers = [("tus-resumable", "1.0.0"), ("upload-length", "10"), ("upload-metadata", metadata.as_str())];
+        let headers = [headers.as_slice(), &[("authorization", authorization.as_str())]].concat();
+        server.send(Method::POST, "/storage/v1/upload/resumable", &headers, None).await.expect(400);
+    }
+    let listed = service.call(Method::POST, "/object/list-v2/kinkster-avatars", &json!({})).await.expect(200).json();
+    assert_eq!(listed["objects"].as_array().unwrap().len(), 1, "{listed}");
+    // A type is said by a header too.
+    let kind = FILE.replace("; filename", "; x=1; filename");
+    let parts: [(&str, &[u8]); 2] =
+        [("content-disposition: form-data; name=\"contentType\"", b"image/png; a\r\nb: c"), (&kind, &fox)];
+    assert_refused(&form(&ann, "kinkster-avatars/ann/b.png", &parts).await, "415", "invalid_mime_type");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_copied_or_moved_comes_through_the_door_of_uploads() {
+    let setup = Setup::new();
+    let server = setup.start().await;
+    let service = Client::new(&server, service_key());
+    service.call(Method::POST, "/bucket", &json!({"id": "any", "name": "any"})).await.expect(200);
+    let (fox, lying) = (fixture("photos/avatar-fox.png"), fixture("formats/orientation-6.jpg"));
+    // Nobody looked at these.
+    for (key, body) in [
+        ("page", b"<html><script>alert(1)</script>".to_vec()),
+        ("half", fox[..fox.len() / 2].to_vec()),
+        ("lying", lying.clone()),
+    ] {
+        service.upload(&format!("any/{key}"), "image/png", body).await.expect(200);
+    }
+    let put = async |operation: &str, key: &str, name: &str| {
+        let body = json!({"bucketId": "any", "sourceKey": key, "destinationBucket": "kinkster-avatars", "destinationKey": name});
+        service.call(Method::POST, &format!("/object/{operation}"), &body).await
+    };
+    let before = files_below(&setup.data.path().join("data/storage")).len();
+    for operation in ["copy", "move"] {
+        assert_refused(&put(operation, "page", "a").await, "415", "invalid_mime_type");
+        assert_refused(&put(operation, "half", "a").await, "400", "InvalidRequest");
+    }
+    let listed = service.call(Method::POST, "/object/list/kinkster-avatars", &json!({"prefix": ""})).await;
+    assert_eq!(listed.expect(200).json(), json!([]));
+    assert_eq!(files_below(&setup.data.path().join("data/storage")).len(), before);
+    for operation in ["copy", "move"] {
+        put(operation, "lying", operation).await.expect(200);
+        let info = service.get(&format!("/object/info/kinkster-avatars/{operation}")).await.expect(200).json();
+        let shown = server.get(&format!("/storage/v1/object/public/kinkster-avatars/{operation}")).await.expect(200);
+        assert_eq!(info["content_type"], "image/jpeg", "what the bytes are, not what they were called");
+        assert_eq!(info["size"].as_u64(), Some(shown.body.len() as u64));
+        let probe = tintype::imaging::probe(&shown.body).unwrap();
+        assert_eq!(probe.orientation, tintype::imaging::Orientation::Upright);
+        assert_eq!(info["etag"], shown.header("etag"));
+    }
+    assert_refused(&service.get("/object/any/lying").await, "404", "not_found");
+    // A PNG called JPEG, by the same rule.
+    service.upload("kinkster-avatars/called", "image/jpeg", fox).await.expect(200);
+    let info = service.get("/object/info/kinkster-avatars/called").await.expect(200).json();
+    assert_eq!(info["content_type"], "image/png");
 }
 
 #[tokio::test(flavor = "multi_thread")]
