@@ -7,6 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tintype::config::Config;
 use tintype::doctor::{Finding, Grade, examine};
+use tintype::migrate::Edits;
 
 use crate::avatars::{BOB, fox, picture, provider, token, variables};
 use crate::migrate::Supabase;
@@ -243,6 +244,32 @@ async fn the_database_lacks_something() {
             "migrate --again",
             "",
         ),
+        // Policies that say something else, or nothing.
+        (
+            "DROP POLICY \"tintype: nobody else's folder\" ON storage.objects; \
+             CREATE POLICY \"tintype: nobody else's folder\" ON storage.objects USING (true)",
+            "replaced policy \"tintype: nobody else's folder\" of storage.objects",
+            "migrate --again",
+            "",
+        ),
+        (
+            "ALTER POLICY \"tintype: own folder\" ON storage.objects TO PUBLIC",
+            "replaced policy \"tintype: own folder\"",
+            "migrate --again",
+            "",
+        ),
+        (
+            "ALTER TABLE storage.objects DISABLE ROW LEVEL SECURITY",
+            "storage.objects has no row-level security",
+            "migrate --again",
+            "",
+        ),
+        (
+            "ALTER TABLE realtime.messages DISABLE ROW LEVEL SECURITY",
+            "realtime.messages has no row-level security",
+            "migrate --again",
+            "",
+        ),
         // Uploads that fail.
         ("DROP POLICY \"tintype: own folder\" ON storage.objects", "own folder", "migrate --again", ""),
         (
@@ -275,7 +302,7 @@ async fn the_database_lacks_something() {
         supabase.run(harm).await;
         is_one(&of_database(&supabase, data.path()).await, text, remedy);
         supabase.run(repair).await;
-        supabase.runner().await.again(|_| {}).await.unwrap();
+        supabase.runner().await.again(Edits::Keep, |_| {}).await.unwrap();
         let repaired = of_database(&supabase, data.path()).await;
         assert!(wrong(&repaired).is_empty(), "{repaired:#?}");
     }
