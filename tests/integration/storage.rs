@@ -291,6 +291,51 @@ async fn forms_without_a_file_with_two_or_with_a_form_within_leave_nothing() {
     assert_eq!(files_below(&setup.data.path().join("data/storage")).len(), before);
 }
 
+/// Sends a request as it stands and reads the answer; one who hangs up has ended the sending side before.
+async fn sent(server: &Running, head: &str, body: &[u8], hangs_up: bool) -> String {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut stream = tokio::net::TcpStream::connect(server.address).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    // The server may have had enough before all is sent.
+    let _ = stream.write_all(body).await;
+    if hangs_up {
+        let _ = stream.shutdown().await;
+    }
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer).await;
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_length_that_lies_stores_nothing() {
+    let setup = Setup::new();
+    let server = setup.start().await;
+    let fox = fixture("photos/avatar-fox.png");
+    let files = || files_below(&setup.data.path().join("data/storage")).len();
+    let before = files();
+    for length in [fox.len() / 2, fox.len() + 10, 6 << 20, usize::MAX] {
+        let head = format!(
+            "POST /storage/v1/object/kinkster-avatars/ann/a.png HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {}\r\ncontent-type: image/png\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n",
+            service_key(),
+        );
+        let answer = sent(&server, &head, &fox, true).await;
+        assert!(!answer.contains("200 OK"), "{length}: {answer}");
+    }
+    // A length that nobody says is counted as it comes.
+    let head = format!(
+        "POST /storage/v1/object/kinkster-avatars/ann/a.png HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {}\r\ncontent-type: image/png\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n",
+        service_key(),
+    );
+    let large = [fox.clone(), vec![0; (5 << 20) + 1 - fox.len()]].concat();
+    let body = [format!("{:x}\r\n", large.len()).as_bytes(), &large, b"\r\n0\r\n\r\n"].concat();
+    let answer = sent(&server, &head, &body, false).await;
+    assert!(answer.contains("\"statusCode\":\"413\""), "{answer}");
+    let service = Client::new(&server, service_key());
+    let listed = service.call(Method::POST, "/object/list/kinkster-avatars", &json!({"prefix": ""})).await;
+    assert_eq!(listed.expect(200).json(), json!([]));
+    eventually("what arrived is removed", async || files() == before).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cache_control_that_no_header_can_say_is_refused_wherever_it_is_taken() {
     let server = Setup::new().start().await;
