@@ -56,6 +56,7 @@ BEGIN
     RETURN known;
 END
 $$;
+GRANT EXECUTE ON FUNCTION tintype.avatar_url_kind(text) TO anon, authenticated, service_role;
 
 DO $$
 DECLARE
