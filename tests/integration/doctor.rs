@@ -5,6 +5,7 @@ use std::path::Path;
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use tintype::app::{App, Opening, Store};
 use tintype::config::Config;
 use tintype::doctor::{Finding, Grade, examine};
 use tintype::migrate::Edits;
@@ -109,7 +110,7 @@ async fn out_of_the_box_nothing_is_wrong_and_nothing_is_made() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn doctor_leaves_a_fleet_its_rules_and_its_buckets() {
+async fn doctor_and_commands_leave_a_fleet_its_rules_and_its_buckets() {
     let database = Database::create().await;
     let setup = Setup::new().with("STORAGE__DATABASE", &database.url()).with("STORAGE__SCHEMA", "told");
     let (server, mut config) = running(setup).await;
@@ -122,6 +123,11 @@ async fn doctor_leaves_a_fleet_its_rules_and_its_buckets() {
     config.buckets.insert("another".to_owned(), tintype::config::BucketConfig::default());
     let found = findings(&config).await;
     assert!(found.iter().any(|finding| finding.text == "bucket another: of our own, not made yet"), "{found:#?}");
+    // As `cleanup` and `backfill` open it, and as `warm` and `purge` do without a server.
+    let elsewhere = tempfile::tempdir().unwrap();
+    config.data = elsewhere.path().to_owned();
+    drop(Box::pin(Store::open(&config, Opening::Beside)).await.unwrap());
+    drop(Box::pin(App::build_beside(&config)).await.unwrap());
     server.get_with(&path, &[("authorization", &authorization)]).await.expect(200);
     let authorization = format!("Bearer {}", service_key());
     server.get_with("/storage/v1/bucket/another", &[("authorization", &authorization)]).await.expect(400);
