@@ -150,7 +150,7 @@ impl Catalog {
         either!(self, release_all_jobs())
     }
 
-    /// Cancels a job whose picture is not in its bucket yet.
+    /// Cancels a job whose picture is not in its bucket yet. Once it is there its row may show it already.
     pub async fn cancel_job(&self, id: Uuid) -> Result<Option<Ended>, CatalogError> {
         either!(self, cancel_job(id))
     }

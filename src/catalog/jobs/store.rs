@@ -81,8 +81,10 @@ macro_rules! job_store {
                 } else {
                     micros(now())
                 };
+                // Under another name than before: whoever was storing a cancelled picture may be taking it back.
                 let revive = "UPDATE jobs SET state = 'queued', attempts = 0, due_at = $2, deadline_at = $3, \
-                    admitted_at = $4, code = NULL, error = NULL, finished_at = NULL, updated_at = $2, seq = seq + 1 \
+                    admitted_at = $4, code = NULL, error = NULL, finished_at = NULL, updated_at = $2, seq = seq + 1, \
+                    storage_path = CASE WHEN state = 'cancelled' THEN NULL ELSE storage_path END \
                     WHERE id = $1 RETURNING *";
                 let query = sqlx::query(revive).bind(id).bind(micros(now())).bind(micros(deadline)).bind(admitted_at);
                 let revived = job(&query.fetch_one(&mut *tx).await?)?;
@@ -325,7 +327,8 @@ macro_rules! job_store {
                 let mut tx = self.begin().await?;
                 let cancel = "UPDATE jobs SET state = 'cancelled', worker = NULL, lease_until = NULL, \
                     code = 'cancelled', error = 'Cancelled', finished_at = $2, updated_at = $2, seq = seq + 1 \
-                    WHERE id = $1 AND state IN ('queued', 'running') AND storage_url IS NULL RETURNING *";
+                    WHERE id = $1 AND state IN ('queued', 'running') AND storage_url IS NULL AND mime_type IS NULL \
+                    RETURNING *";
                 let query = sqlx::query(cancel).bind(id).bind(micros(now()));
                 if let Some(row) = query.fetch_optional(&mut *tx).await? {
                     let cancelled = job(&row)?;

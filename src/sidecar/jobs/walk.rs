@@ -1,12 +1,14 @@
 //! Walk B from a claimed job to its end: provider → fetch → ingest → bucket → warm → finish, each step recorded.
 
+use std::sync::Arc;
+
 use time::OffsetDateTime;
 
 use super::trouble::{Again, Trouble};
 use super::{Jobs, Kept};
-use crate::catalog::{Answered, Begun, Job, JobStep, Lease, Placed, Uploaded};
-use crate::object::ObjectKey;
-use crate::sidecar::home::{Elsewhere, NewAvatar, extension_of};
+use crate::catalog::{Answered, Begun, Catalog, Job, JobState, JobStep, Lease, Placed, Uploaded};
+use crate::object::{ObjectId, ObjectKey};
+use crate::sidecar::home::{Elsewhere, Home, NewAvatar, Treated, extension_of};
 use crate::sidecar::provider::{Painted, Picture, ProviderError};
 
 impl Jobs {
@@ -141,11 +143,20 @@ impl Jobs {
             Some(key) => key,
             None => avatar_of(job, None, None).key(elsewhere.moment(), &mime_type)?,
         };
-        let mut placed = Placed { path: key.as_str().to_owned(), uploaded: None };
+        let placed = Placed { path: key.as_str().to_owned(), uploaded: None };
         held(self.catalog.note_place(lease, &placed, None).await?)?;
-        self.home.upload(elsewhere, &self.home.object(key), picture).await?;
-        placed.uploaded = Some(Uploaded { mime_type, size });
-        held(self.catalog.note_place(lease, &placed, None).await?)
+        let upload = Upload {
+            object: self.home.object(key),
+            picture,
+            placed: Placed { uploaded: Some(Uploaded { mime_type, size }), ..placed },
+            lease,
+        };
+        // Goes on if this walk is cut short: whoever began an upload is who knows when it can be taken back.
+        let uploading = tokio::spawn(upload.through(Arc::clone(&self.home), Arc::clone(&self.catalog)));
+        uploading.await.map_err(|error| {
+            tracing::error!(job = %job.id, %error, "an upload broke off");
+            Trouble::new("internal", "Something went wrong here; please try again", Again::Later(None))
+        })?
     }
 
     /// The row of an uploaded picture; noting that it is written is the commit point.
@@ -162,6 +173,40 @@ impl Jobs {
         let advanced = held(self.catalog.advance_job(lease, step).await?)?;
         self.announcer.announce(&advanced);
         Ok(())
+    }
+}
+
+/// A picture on its way to the project that keeps it.
+struct Upload {
+    object: ObjectId,
+    picture: Treated,
+    /// What is noted once it is there.
+    placed: Placed,
+    lease: Lease,
+}
+
+impl Upload {
+    /// Uploads and notes it; a picture whose job was cancelled meanwhile is removed again. One that was revived since has
+    /// another name, and whoever else took the job over has this one.
+    async fn through(self, home: Arc<Home>, catalog: Arc<Catalog>) -> Result<Job, Trouble> {
+        let Some(elsewhere) = home.elsewhere() else { return Err(unreadable()) };
+        let uploaded = home.upload(elsewhere, &self.object, self.picture).await;
+        if uploaded.is_ok()
+            && let Some(noted) = catalog.note_place(self.lease, &self.placed, None).await?
+        {
+            return Ok(noted);
+        }
+        // A failure leaves in doubt whether it was stored.
+        let job = catalog.job(self.lease.job).await?;
+        let wants_it = |job: &Job| {
+            job.state != JobState::Cancelled && job.placed.as_ref().is_some_and(|it| it.path == self.placed.path)
+        };
+        if !job.as_ref().is_some_and(wants_it) {
+            elsewhere.take_back(&self.object).await;
+            return Err(Trouble::Lost);
+        }
+        uploaded?;
+        Err(Trouble::Lost)
     }
 }
 

@@ -300,6 +300,50 @@ async fn jobs_may_be_kept_in_postgres_while_all_else_is_the_projects() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn cancelled_while_it_is_uploaded_a_picture_is_taken_back_and_its_row_shows_nothing() {
+    let server = Front::start().await;
+    let id = server.kinkster(ANN).await;
+    server.gate.rule(Method::POST, OBJECTS, Fate::IsLate(Duration::from_millis(700)), 1);
+    let body = json!({"user_id": ANN, "kinkster_id": id, "character_data": {"name": "Rook"}});
+    let begun = call_as(&server.served, Method::POST, INVOKE, &token(ANN), &body).await.expect(202).json();
+    let path = format!("/api/avatars/jobs/{}", begun["job_id"].as_str().unwrap());
+    eventually("it is uploaded", async || !server.stored(ANN).await.is_empty()).await;
+    let cancelled = call_as(&server.served, Method::DELETE, &path, &token(ANN), &Value::Null).await.expect(200).json();
+    assert_eq!(cancelled["state"], "cancelled");
+    // Taken up again before the first upload has ended, it is stored under a name of its own.
+    call_as(&server.served, Method::POST, &format!("{path}/retry"), &token(ANN), &json!({})).await.expect(202);
+    eventually("its row shows it", async || server.row(id).await["avatar_url"].is_string()).await;
+    eventually("the other one is taken back", async || server.stored(ANN).await.len() == 1).await;
+    let kept = server.stored(ANN).await[0]["name"].as_str().unwrap().to_owned();
+    assert!(server.row(id).await["avatar_url"].as_str().unwrap().ends_with(&kept));
+    assert_eq!(paints(&server.provider), 1);
+    // Left alone after it was cancelled nothing stays.
+    server.gate.rule(Method::POST, OBJECTS, Fate::IsLate(Duration::from_millis(700)), 1);
+    let begun = call_as(&server.served, Method::POST, INVOKE, &token(ANN), &body).await.expect(202).json();
+    let path = format!("/api/avatars/jobs/{}", begun["job_id"].as_str().unwrap());
+    eventually("it is uploaded", async || server.stored(ANN).await.len() == 2).await;
+    call_as(&server.served, Method::DELETE, &path, &token(ANN), &Value::Null).await.expect(200);
+    eventually("it is taken back", async || server.stored(ANN).await.len() == 1).await;
+    assert!(server.row(id).await["avatar_url"].as_str().unwrap().ends_with(&kept));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn once_its_picture_is_uploaded_a_job_is_not_cancelled_any_more() {
+    let server = Front::start().await;
+    let id = server.kinkster(ANN).await;
+    server.gate.rule(Method::PATCH, ROWS, Fate::IsLate(Duration::from_millis(700)), 1);
+    let body = json!({"user_id": ANN, "kinkster_id": id, "character_data": {"name": "Rook"}});
+    let begun = call_as(&server.served, Method::POST, INVOKE, &token(ANN), &body).await.expect(202).json();
+    let path = format!("/api/avatars/jobs/{}", begun["job_id"].as_str().unwrap());
+    eventually("the row is written", async || server.gate.count(&Method::PATCH, ROWS) > 0).await;
+    call_as(&server.served, Method::DELETE, &path, &token(ANN), &Value::Null).await.expect(409);
+    let shown = async || get_as(&server.served, &path, &token(ANN)).await.expect(200).json();
+    eventually("the job ends", async || shown().await["finished_at"].is_string()).await;
+    assert_eq!(shown().await["state"], "completed");
+    assert_eq!(server.row(id).await["avatar_url"], shown().await["storage_url"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_a_service_key_the_routes_are_the_upstreams() {
     let upstream = Setup::new().start().await;
     let gate = Gate::before(upstream.address).await;
