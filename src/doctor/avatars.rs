@@ -55,7 +55,9 @@ fn of_model(model: &RollCall) -> Finding {
 fn failed(error: &ProviderError) -> Finding {
     let remedy = match error {
         ProviderError::Unauthorized { .. } => "check OPENAI_API_KEY, or avatars.openai.key, organization and project",
-        ProviderError::Timeout | ProviderError::Unreachable(_) => "check avatars.openai.base_url and the network",
+        ProviderError::Timeout | ProviderError::Unconnected(_) | ProviderError::Unreachable(_) => {
+            "check avatars.openai.base_url and the network"
+        }
         ProviderError::Rejected { .. } => "check avatars.openai.base_url: `models` is expected right below it",
         _ => "run doctor again later; if it stays, check avatars.openai.base_url",
     };

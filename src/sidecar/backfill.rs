@@ -227,7 +227,11 @@ fn is_dead(error: &SourceError) -> bool {
 
 fn may_pass(error: &SourceError) -> bool {
     let is_status = matches!(error, SourceError::Status(408 | 425 | 429 | 500..=599));
-    is_status || matches!(error, SourceError::Slow | SourceError::Unreachable(_) | SourceError::Incomplete(_))
+    is_status
+        || matches!(
+            error,
+            SourceError::Slow | SourceError::Unconnected(_) | SourceError::Unreachable(_) | SourceError::Incomplete(_)
+        )
 }
 
 fn failed(error: HomeError) -> Outcome {

@@ -428,6 +428,48 @@ async fn a_provider_that_fails_leaves_a_reason_and_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_may_have_been_paid_for_is_not_asked_twice_by_itself() {
+    let provider = Origin::start();
+    let server = setup(&provider).with("AVATARS__OPENAI__TIMEOUT_SECONDS", "1").start().await;
+    let ann = Client::new(&server, ANN);
+    for (answer, code, status) in [
+        (origin::Answer::Hang, "timeout", 504),
+        (origin::Answer::RawThenReset(Vec::new()), "unreachable", 502),
+        (Reply::new(504, "<html>".to_owned()).into(), "timeout", 504),
+    ] {
+        let before = paints(&provider);
+        provider.serve(PAINT, answer);
+        let failed = ann.generate(&rook()).await.expect(status).json();
+        assert_eq!((&failed["details"]["code"], paints(&provider) - before), (&json!(code), 1));
+        assert!(failed["error"].as_str().unwrap().ends_with("not asked twice by itself; please try again"));
+        // Who wants it all the same has it.
+        provider.serve(PAINT, picture(&fox()));
+        let id = &failed["details"]["job_id"];
+        let retry = format!("/api/avatars/jobs/{}/retry", id.as_str().unwrap());
+        ann.post(&retry, &Value::Null).await.expect(202);
+        assert_eq!(ann.ended(id).await["state"], "completed");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_cannot_be_connected_to_is_tried_again_and_costs_nothing() {
+    let nobody = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        format!("http://{}/v1", listener.local_addr().unwrap())
+    };
+    let setup = variables_of(nobody).iter().fold(Setup::new(), |setup, (name, value)| setup.with(name, value));
+    let server = setup.with("AVATARS__PER_DAY", "1").start().await;
+    let ann = Client::new(&server, ANN);
+    for _ in 0..3 {
+        let failed = ann.generate(&rook()).await.expect(502).json();
+        assert_eq!(failed["details"]["code"], "unreachable");
+        let job = ann.job(&failed["details"]["job_id"]).await;
+        assert_eq!((&job["attempts"], &job["cost_usd"]), (&json!(3), &json!(0.0)));
+    }
+    assert_eq!(server.app.jobs.catalog.spent_today().await.unwrap(), tintype::catalog::Spent::default());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn where_only_the_storing_fails_the_providers_url_is_of_use() {
     let provider = Origin::start();
     provider.serve("/p.png", Reply::ok("image/png", fox()));

@@ -41,7 +41,8 @@ impl Trouble {
     pub(super) fn painting(error: &ProviderError) -> Self {
         let again = match (error, error.retry()) {
             // It may have been paid for: once is enough unless somebody asks again.
-            (ProviderError::Nonsense(_), _) | (_, Retry::Never) => Again::Never,
+            (ProviderError::Nonsense(_) | ProviderError::Timeout | ProviderError::Unreachable(_), _)
+            | (_, Retry::Never) => Again::Never,
             (_, Retry::After(pause)) => Again::Later(pause),
         };
         Self::new(error.code(), error.public_text(), again)

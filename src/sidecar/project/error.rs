@@ -122,7 +122,9 @@ impl From<SourceError> for ProjectError {
     fn from(error: SourceError) -> Self {
         match error {
             SourceError::Slow => Self::Slow,
-            SourceError::Unreachable(reason) | SourceError::Incomplete(reason) => Self::Unreachable(reason),
+            SourceError::Unconnected(reason) | SourceError::Unreachable(reason) | SourceError::Incomplete(reason) => {
+                Self::Unreachable(reason)
+            }
             _ => Self::Nonsense,
         }
     }

@@ -193,6 +193,7 @@ fn unanswered(error: SourceError) -> ProviderError {
         SourceError::TooManyBytes { .. } => Nonsense::TooLarge.into(),
         SourceError::Incomplete(_) => Nonsense::Incomplete.into(),
         SourceError::Coding(_) => Nonsense::NotJson.into(),
+        SourceError::Unconnected(reason) => ProviderError::Unconnected(reason),
         SourceError::Unreachable(reason) => ProviderError::Unreachable(reason),
         other => ProviderError::Unreachable(other.to_string()),
     }
