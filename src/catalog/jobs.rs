@@ -15,7 +15,7 @@ pub use kinksters::{Kinkster, KinksterChange, KinksterMatch};
 pub(super) use store::job_store;
 pub use types::{
     Answered, AvatarWrite, Begun, Budget, Claim, Crowd, Ended, Enqueued, Failure, Job, JobQuery, JobState, JobStep,
-    Lease, NewJob, Placed, Quota, QuotaExceeded, Spent, Stored, Uploaded,
+    Lease, NewJob, Placed, Quota, QuotaExceeded, Revival, Spent, Stored, Uploaded,
 };
 
 use super::{Catalog, CatalogError, NewObject, Put};
@@ -39,13 +39,8 @@ impl Catalog {
     }
 
     /// Queues a failed or cancelled job again, within the budget. It resumes after its last step.
-    pub async fn revive_job(
-        &self,
-        id: Uuid,
-        deadline: OffsetDateTime,
-        budget: &Budget,
-    ) -> Result<Enqueued, CatalogError> {
-        either!(self, revive_job(id, deadline, budget))
+    pub async fn revive_job(&self, revival: Revival, budget: &Budget) -> Result<Enqueued, CatalogError> {
+        either!(self, revive_job(revival, budget))
     }
 
     /// What was painted today (UTC), and what that may have cost.
@@ -83,7 +78,7 @@ impl Catalog {
     }
 
     /// Notes that the provider is being asked: from here on it may cost something. Another time for the same job is held
-    /// against the budget again.
+    /// against today's budget, and counted in it.
     pub async fn begin_paint(&self, lease: Lease, budget: &Budget) -> Result<Begun, CatalogError> {
         either!(self, begin_paint(lease, budget))
     }

@@ -207,7 +207,7 @@ impl Backfill {
         let enqueued = match self.jobs.enqueue(order).await {
             // What failed the last time is tried again.
             Ok(Enqueued::Known(job)) if matches!(job.state, JobState::Error | JobState::Cancelled) => {
-                self.jobs.retry(job.id).await
+                self.jobs.retry(&job, None).await
             }
             enqueued => enqueued,
         };
@@ -215,6 +215,7 @@ impl Backfill {
             Ok(Enqueued::New(job) | Enqueued::Known(job)) => Outcome::Regenerating(job.id),
             Ok(Enqueued::Refused(_)) => Outcome::OverQuota,
             Ok(Enqueued::NotTheirs | Enqueued::OtherRequest) => Outcome::Changed,
+            Ok(Enqueued::WornOut) => Outcome::Failed("it was tried again as often as it may be".to_owned()),
             Err(error) => Outcome::Failed(error.to_string()),
         }
     }

@@ -36,7 +36,7 @@ use super::home::{Home, HomeError};
 use super::prompt::Prompt;
 use super::provider::{PaintRequest, ProviderError, Quality, Size};
 use super::studio::Studio;
-use crate::catalog::{Budget, Catalog, CatalogError, Crowd, Ended, Enqueued, Job, JobQuery, NewJob};
+use crate::catalog::{Budget, Catalog, CatalogError, Crowd, Ended, Enqueued, Job, JobQuery, NewJob, Revival};
 use crate::deliver::Deliver;
 use crate::realtime::Realtime;
 use crate::secret::Secret;
@@ -191,13 +191,22 @@ impl Jobs {
         Ok(self.entered(self.catalog.enqueue_job(new, &self.settings.budget).await?))
     }
 
-    /// Takes a failed or cancelled job up again; it resumes after its last step.
-    pub async fn retry(&self, id: Uuid) -> Result<Enqueued, JobError> {
+    /// Takes a failed or cancelled job up again; it resumes after its last step. `token` is the caller's own, as in
+    /// [`Order`].
+    pub async fn retry(&self, job: &Job, token: Option<&Secret>) -> Result<Enqueued, JobError> {
         if !self.settings.enabled {
             return Err(JobError::Disabled);
         }
         self.studio.provider.ready()?;
-        Ok(self.entered(self.catalog.revive_job(id, self.deadline(), &self.settings.budget).await?))
+        let claims_kinkster = self.home.has_own_rows();
+        // It may be somebody else's by now.
+        if let Some(kinkster) = job.kinkster.filter(|_| !claims_kinkster)
+            && !self.home.admits(kinkster, &job.user, token).await?
+        {
+            return Ok(Enqueued::NotTheirs);
+        }
+        let revival = Revival { job: job.id, deadline_at: self.deadline(), claims_kinkster };
+        Ok(self.entered(self.catalog.revive_job(revival, &self.settings.budget).await?))
     }
 
     fn entered(&self, enqueued: Enqueued) -> Enqueued {
@@ -208,7 +217,7 @@ impl Jobs {
                 self.ring.notify_one();
             }
             Enqueued::Refused(refused) => self.metrics.refuse(refused.quota),
-            Enqueued::Known(_) | Enqueued::OtherRequest | Enqueued::NotTheirs => {}
+            Enqueued::Known(_) | Enqueued::WornOut | Enqueued::OtherRequest | Enqueued::NotTheirs => {}
         }
         enqueued
     }

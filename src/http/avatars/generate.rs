@@ -147,6 +147,7 @@ async fn order(api: &Api, headers: &HeaderMap, caller: &Caller, asked: &Asked, b
 pub(super) fn taken(enqueued: Enqueued) -> Result<Job, Fault> {
     match enqueued {
         Enqueued::New(job) | Enqueued::Known(job) => Ok(*job),
+        Enqueued::WornOut => Err(Fault::Conflict("This job was tried again often enough; please send a new one")),
         Enqueued::OtherRequest => Err(Fault::OtherRequest),
         Enqueued::NotTheirs => Err(Fault::Forbidden("This kinkster belongs to somebody else")),
         Enqueued::Refused(refused) => Err(Fault::Quota(refused)),
