@@ -132,6 +132,7 @@ impl Backfill {
     async fn stored(&self, row: &Row, bytes: bytes::Bytes) -> Outcome {
         let avatar = NewAvatar {
             user: &row.user,
+            claims_kinkster: false,
             kinkster: Some(row.id),
             lease: None,
             prompt: None,

@@ -600,6 +600,14 @@ async fn a_url_is_stored_from_listed_hosts_and_by_its_content() {
     }
     let message = ann.post(path, &json!({})).await.json();
     assert_eq!(message["error"], "image_url is required");
+    // A kinkster that nobody has is not claimed by what fails.
+    let (unknown, bob) = (Uuid::new_v4(), Client::new(&server, BOB));
+    for (url, status) in [("/half.png", 422), ("/missing.png", 502), ("/page.png", 415), ("/large.png", 413)] {
+        ann.post(path, &json!({"image_url": host.url(url), "kinkster_id": unknown})).await.expect(status);
+    }
+    let theirs = json!({"image_url": host.url("/fox"), "kinkster_id": unknown});
+    bob.post(path, &theirs).await.expect(200);
+    ann.post(path, &theirs).await.expect(403);
     server.send(Method::POST, path, &[], Some("{}")).await.expect(401);
     assert_eq!(ann.avatars_of(ANN).await, 1);
 }

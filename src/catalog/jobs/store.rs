@@ -269,6 +269,11 @@ macro_rules! job_store {
                 write: &AvatarWrite,
             ) -> Result<Put, CatalogError> {
                 let mut tx = self.begin().await?;
+                if let Some(kinkster) = write.kinkster.filter(|_| write.claims_kinkster)
+                    && !claim_kinkster(&mut tx, kinkster, &write.user).await?
+                {
+                    return Err(CatalogError::Denied);
+                }
                 let put = self.write_object(&mut tx, caller, new, false).await?;
                 note_stored(&mut tx, &put, write).await?;
                 if let Some(kinkster) = write.kinkster {

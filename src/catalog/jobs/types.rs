@@ -232,6 +232,8 @@ pub struct AvatarWrite {
     pub lease: Option<Lease>,
     /// The character that the picture shows, and whose it must be.
     pub kinkster: Option<Uuid>,
+    /// One that nobody has becomes the user's, with the picture or not at all; somebody else's is `Denied`.
+    pub claims_kinkster: bool,
     pub user: String,
     pub url: String,
     /// `None` leaves what was known of an older picture's making as it is.

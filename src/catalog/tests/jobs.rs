@@ -110,6 +110,7 @@ pub async fn store_their_picture_with_row_and_columns_or_not_at_all(catalog: &Ca
     let write = AvatarWrite {
         lease: Some(job.lease(worker)),
         kinkster: Some(kinkster),
+        claims_kinkster: false,
         user: "j4".to_owned(),
         url: "https://a.example/x.png".to_owned(),
         prompt: Some("a fox".to_owned()),
@@ -133,6 +134,33 @@ pub async fn store_their_picture_with_row_and_columns_or_not_at_all(catalog: &Ca
     // Past the commit point nothing is taken back.
     assert!(matches!(catalog.cancel_job(job.id).await, Ok(Some(Ended::TooLate(_)))));
     catalog.finish_job(job.lease(worker)).await.unwrap().unwrap();
+}
+
+pub async fn by_url_claim_a_kinkster_with_the_picture_or_not_at_all(catalog: &Catalog) {
+    make_bucket(catalog, "by-url").await;
+    let write = |user: &str| AvatarWrite {
+        lease: None,
+        kinkster: Some(Uuid::from_u128(0x0419)),
+        claims_kinkster: true,
+        user: user.to_owned(),
+        url: "https://a.example/x.png".to_owned(),
+        prompt: None,
+        config: None,
+        instead_of: None,
+    };
+    let kinkster = write("j19").kinkster.unwrap();
+    let put = async |name: &str, write: AvatarWrite| {
+        catalog.put_avatar(&Caller::service(), new_object("by-url", name), &write).await.map(drop)
+    };
+    let changed = AvatarWrite { instead_of: Some("https://a.example/seen.png".to_owned()), ..write("j19") };
+    assert_eq!(put("j19/x.png", changed).await, Err(CatalogError::Superseded));
+    assert_eq!(catalog.kinkster(kinkster).await, Ok(None), "a failure claims nothing");
+    put("j19/x.png", write("j19")).await.unwrap();
+    assert_eq!(put("j20/x.png", write("j20")).await, Err(CatalogError::Denied));
+    assert_eq!(catalog.find_object(&id("by-url", "j20/x.png")).await, Ok(None));
+    let row = catalog.kinkster(kinkster).await.unwrap().unwrap();
+    assert_eq!((row.user.as_str(), row.avatar_url.is_some()), ("j19", true));
+    catalog.remove_kinkster(kinkster, None).await.unwrap();
 }
 
 pub async fn note_each_step_where_the_picture_is_elsewhere(catalog: &Catalog) {

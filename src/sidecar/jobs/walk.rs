@@ -213,7 +213,15 @@ impl Upload {
 /// What a job's picture is stored as.
 fn avatar_of(job: &Job, lease: Option<Lease>, config: Option<serde_json::Value>) -> NewAvatar<'_> {
     let prompt = job.request["prompt"].as_str().map(str::to_owned);
-    NewAvatar { user: &job.user, kinkster: job.kinkster, lease, prompt, config, instead_of: None }
+    NewAvatar {
+        user: &job.user,
+        kinkster: job.kinkster,
+        claims_kinkster: false,
+        lease,
+        prompt,
+        config,
+        instead_of: None,
+    }
 }
 
 /// Whether its picture lies in its bucket already.
