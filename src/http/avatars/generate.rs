@@ -124,7 +124,7 @@ fn failed(job: &Job, failure: &Failure) -> Result<Value, Fault> {
         return Ok(body);
     }
     let status = match failure.code.as_str() {
-        "no_key" | "internal" | "storage" | "abandoned" => StatusCode::INTERNAL_SERVER_ERROR,
+        "no_key" | "internal" | "storage" | "abandoned" | "lost" => StatusCode::INTERNAL_SERVER_ERROR,
         "disabled" => StatusCode::SERVICE_UNAVAILABLE,
         "rate_limited" | "budget" => StatusCode::TOO_MANY_REQUESTS,
         "refused" => StatusCode::UNPROCESSABLE_ENTITY,

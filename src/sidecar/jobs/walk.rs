@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use time::OffsetDateTime;
+use url::Url;
 
 use super::trouble::{Again, Trouble};
 use super::{Jobs, Kept};
@@ -51,6 +52,9 @@ impl Jobs {
                     Again::Later(None),
                 ));
             }
+        }
+        if let Some(answered) = &job.answered {
+            return left_behind(answered);
         }
         let painted = self.paint(job, lease).await?;
         if let Err(error) = self.answers.keep(job.id, &painted).await {
@@ -232,6 +236,17 @@ fn is_uploaded(job: &Job) -> bool {
 /// What a worker that still has its lease gets back.
 fn held(job: Option<Job>) -> Result<Job, Trouble> {
     job.ok_or(Trouble::Lost)
+}
+
+/// An answer of which this node has the row alone, since another one had the bytes on its own disk: it was paid for. What the
+/// provider left behind a URL can be fetched again; for the rest somebody has to ask anew.
+fn left_behind(answered: &Answered) -> Result<Painted, Trouble> {
+    let url = answered.provider_url.as_deref().and_then(|url| Url::parse(url).ok());
+    if let (Some(url), Ok(config)) = (url, serde_json::from_value(answered.config.clone())) {
+        return Ok(Painted { picture: Picture::Url(url), config, cost: None });
+    }
+    let text = "What was painted was lost with the server that had it; trying again has it painted anew";
+    Err(Trouble::new("lost", text, Again::Anew))
 }
 
 fn unreadable() -> Trouble {

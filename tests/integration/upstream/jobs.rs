@@ -15,7 +15,7 @@ use crate::process::{Process, command, start_logging};
 use crate::realtime::client::{Socket, V1, V2, anon};
 use crate::support::origin::{Origin, Reply};
 use crate::support::postgres::Database;
-use crate::support::{Running, SECRET, Setup, eventually, service_key};
+use crate::support::{Running, SECRET, Setup, eventually, files_below, service_key};
 
 const GENERATE: &str = "/api/kinksters/avatar/generate";
 const INVOKE: &str = "/functions/v1/generate-kinkster-avatar";
@@ -352,6 +352,49 @@ async fn without_a_service_key_the_routes_are_the_upstreams() {
     assert_eq!(gate.count(&Method::POST, INVOKE), 1);
     call_as(&front, Method::POST, GENERATE, &token(ANN), &json!({})).await.expect(404);
     front.get("/api/avatars/events").await.expect(404);
+}
+
+/// The bytes of answers are on the disk of the node that asked; its fellows have the row alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_another_node_had_is_fetched_again_or_lost_but_never_paid_twice_unasked() {
+    for is_located in [true, false] {
+        let server = Front::start().await;
+        server.provider.serve("/p.png", Reply::ok("image/png", fox()));
+        if is_located {
+            server.provider.serve("/v1/images/generations", located(&server.provider.url("/p.png")));
+        }
+        server.gate.rule(Method::POST, OBJECTS, Fate::Refused(503, "down"), 1000);
+        let body = json!({"user_id": ANN, "character_data": {"name": "Rook"}});
+        let begun = call_as(&server.served, Method::POST, INVOKE, &token(ANN), &body).await.expect(202).json();
+        let path = format!("/api/avatars/jobs/{}", begun["job_id"].as_str().unwrap());
+        let shown = async || get_as(&server.served, &path, &token(ANN)).await.expect(200).json();
+        let ended = async || {
+            eventually("the job ends", async || shown().await["finished_at"].is_string()).await;
+            shown().await
+        };
+        assert_eq!(ended().await["error_code"], "storage");
+        server.gate.heal();
+        let kept = files_below(&server.served.data().join("storage/objects/~answers"));
+        assert!(!kept.is_empty());
+        for file in &kept {
+            std::fs::remove_file(file).unwrap();
+        }
+        let retry = format!("{path}/retry");
+        call_as(&server.served, Method::POST, &retry, &token(ANN), &json!({})).await.expect(202);
+        let again = ended().await;
+        assert_eq!(paints(&server.provider), 1);
+        if is_located {
+            assert_eq!(
+                (&again["state"], &again["generation_config"]["model"]),
+                (&json!("completed"), &json!("gpt-image-2"))
+            );
+            continue;
+        }
+        assert_eq!((&again["error_code"], &again["generation_config"]), (&json!("lost"), &Value::Null));
+        assert!(again["error"].as_str().unwrap().contains("trying again has it painted anew"));
+        call_as(&server.served, Method::POST, &retry, &token(ANN), &json!({})).await.expect(202);
+        assert_eq!((ended().await["state"].as_str(), paints(&server.provider)), (Some("completed"), 2));
+    }
 }
 
 fn serve(data: &Path, gate: &Gate, provider: &Origin, key: &str) -> Process {
