@@ -120,9 +120,14 @@ impl Catalog {
         either!(self, finish_job(lease))
     }
 
-    /// Ends a job as a dead letter with its reason.
-    pub async fn fail_job(&self, lease: Lease, failure: &Failure) -> Result<Option<Job>, CatalogError> {
-        either!(self, fail_job(lease, failure))
+    /// Ends a job as a dead letter with its reason. `due`: to ask again before would be in vain.
+    pub async fn fail_job(
+        &self,
+        lease: Lease,
+        failure: &Failure,
+        due: Option<OffsetDateTime>,
+    ) -> Result<Option<Job>, CatalogError> {
+        either!(self, fail_job(lease, failure, due))
     }
 
     /// Gives a job back, to be tried again at `due`, with what was wrong.

@@ -508,6 +508,21 @@ async fn quotas_refuse_with_the_time_to_wait_and_are_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_waited_for_a_limit_of_the_provider_is_told_how_long_it_lasts() {
+    // Longer than a job may take: it is not waited for.
+    let limited =
+        Reply::new(429, r#"{"error":{"code":"rate_limit_exceeded"}}"#.to_owned()).header("retry-after", "290");
+    let provider = provider(limited);
+    let server = setup(&provider).with("AVATARS__DEADLINE_SECONDS", "60").start().await;
+    let refused = Client::new(&server, ANN).generate(&rook()).await.expect(429);
+    let body = refused.json();
+    assert_eq!(body["error"], "Rate limit exceeded. Please try again later.");
+    assert_eq!(body["details"]["code"], "rate_limited");
+    assert!((60..=290).contains(&refused.header("retry-after").parse::<u32>().unwrap()));
+    assert_eq!(paints(&provider), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nobody_acts_for_another_user_or_upon_anothers_kinkster() {
     let provider = provider(picture(&fox()));
     let server = setup(&provider).start().await;

@@ -309,12 +309,13 @@ macro_rules! job_store {
                 &self,
                 lease: Lease,
                 failure: &Failure,
+                due: Option<OffsetDateTime>,
             ) -> Result<Option<Job>, CatalogError> {
                 let fail = "state = 'error', worker = NULL, lease_until = NULL, code = $4, error = $5, \
-                    finished_at = $3, seq = seq + 1";
+                    due_at = coalesce($6, due_at), finished_at = $3, seq = seq + 1";
                 let mut tx = self.begin().await?;
                 let query = sqlx::query(sqlx::AssertSqlSafe(held(fail))).bind(lease.job).bind(lease.worker);
-                let query = query.bind(micros(now())).bind(&failure.code).bind(&failure.text);
+                let query = query.bind(micros(now())).bind(&failure.code).bind(&failure.text).bind(due.map(micros));
                 let changed = query.fetch_optional(&mut *tx).await?.as_ref().map(job).transpose()?;
                 tx.commit().await?;
                 Ok(changed)

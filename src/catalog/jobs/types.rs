@@ -44,6 +44,7 @@ pub struct Job {
     pub seq: i64,
     /// How often a worker took it.
     pub attempts: u32,
+    /// When it may be taken; of one that failed, before when it makes no sense to ask again.
     pub due_at: OffsetDateTime,
     /// Until when it must be painted.
     pub deadline_at: OffsetDateTime,

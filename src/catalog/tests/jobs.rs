@@ -94,12 +94,14 @@ pub async fn of_a_dead_worker_are_resumed_and_it_may_write_no_more(catalog: &Cat
     let stale = job.lease(dead.worker);
     assert_eq!(catalog.renew_job(stale, now()).await, Ok(false));
     assert_eq!(catalog.advance_job(stale, JobStep::Uploading).await, Ok(None));
-    assert_eq!(catalog.fail_job(stale, &failure()).await, Ok(None));
+    assert_eq!(catalog.fail_job(stale, &failure(), None).await, Ok(None));
     assert_eq!(catalog.renew_job(resumed.lease(worker), now() + Duration::MINUTE).await, Ok(true));
     let advanced = catalog.advance_job(resumed.lease(worker), JobStep::Uploading).await.unwrap().unwrap();
     assert_eq!((advanced.step, advanced.seq), (JobStep::Uploading, resumed.seq + 1));
-    let failed = catalog.fail_job(resumed.lease(worker), &failure()).await.unwrap().unwrap();
+    let due = now() + Duration::HOUR;
+    let failed = catalog.fail_job(resumed.lease(worker), &failure(), Some(due)).await.unwrap().unwrap();
     assert_eq!((failed.state, failed.failure), (JobState::Error, Some(failure())));
+    assert!((failed.due_at - due).abs() < Duration::SECOND);
 }
 
 pub async fn store_their_picture_with_row_and_columns_or_not_at_all(catalog: &Catalog) {
@@ -275,7 +277,7 @@ pub async fn are_refused_beyond_the_budget(catalog: &Catalog) {
     assert_eq!(catalog.begin_paint(job.lease(Uuid::new_v4()), &ROOMY).await, Ok(Begun::Lost));
     let forgiven = catalog.forgive_paint(job.lease(worker)).await.unwrap().unwrap();
     assert_eq!((forgiven.paints, forgiven.spent), (0, 0));
-    catalog.fail_job(job.lease(worker), &failure()).await.unwrap();
+    catalog.fail_job(job.lease(worker), &failure(), None).await.unwrap();
     assert_eq!(quota(Budget { per_user_per_day: 1, ..ROOMY }, "j13").await, None);
 }
 
@@ -284,7 +286,7 @@ pub async fn are_revived_as_often_as_they_may_be(catalog: &Catalog) {
         enqueue(catalog, new_job(user)).await;
         let (job, worker) = take(catalog).await;
         catalog.advance_job(job.lease(worker), JobStep::Uploading).await.unwrap().unwrap();
-        catalog.fail_job(job.lease(worker), &failure()).await.unwrap().unwrap()
+        catalog.fail_job(job.lease(worker), &failure(), None).await.unwrap().unwrap()
     };
     let again = async |job: &Job, budget: Budget| {
         let revived = catalog.revive_job(revival(job.id), &budget).await.unwrap();
@@ -310,7 +312,7 @@ pub async fn are_revived_as_often_as_they_may_be(catalog: &Catalog) {
     let (job, worker) = take(catalog).await;
     let answered = Answered { config: json!({}), provider_url: None, cost: None };
     catalog.note_answer(job.lease(worker), &answered).await.unwrap().unwrap();
-    catalog.fail_job(job.lease(worker), &failure()).await.unwrap().unwrap();
+    catalog.fail_job(job.lease(worker), &failure(), None).await.unwrap().unwrap();
     let none = Budget { per_day: 0, spent_per_day: 0, ..ROOMY };
     assert!(matches!(again(&job, Budget { per_user_per_minute: 1, ..none }).await, Enqueued::Refused(_)));
     assert!(matches!(again(&job, none).await, Enqueued::New(_)), "nothing is painted");

@@ -2,6 +2,7 @@
 //! when it is done.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Request, State};
@@ -9,9 +10,10 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::fault::Fault;
+use super::fault::{Fault, RATE_LIMITED};
 use super::session::{self, user_of};
 use crate::auth::Caller;
 use crate::catalog::{Enqueued, Failure, Job, JobState};
@@ -118,21 +120,34 @@ fn answer(job: &Job) -> Value {
 /// Where only the storing failed, the provider's own URL is of use for a while.
 fn failed(job: &Job, failure: &Failure) -> Result<Value, Fault> {
     let has_url = job.answered.as_ref().is_some_and(|answered| answered.provider_url.is_some());
-    if has_url && matches!(failure.code.as_str(), "storage" | "internal" | "download") {
+    if has_url && matches!(failure.code.as_str(), "storage" | "internal" | "download" | "busy") {
         let mut body = answer(job);
         body["warning"] = json!(format!("{}; the URL is a temporary one of the provider's", failure.text));
         return Ok(body);
     }
+    Err(told(job, failure, OffsetDateTime::now_utc()))
+}
+
+/// As it would have been told at once, had it been known then.
+fn told(job: &Job, failure: &Failure, now: OffsetDateTime) -> Fault {
+    /// When nobody said how long it takes.
+    const A_WHILE: Duration = Duration::from_mins(1);
     let status = match failure.code.as_str() {
         "no_key" | "internal" | "storage" | "abandoned" | "lost" => StatusCode::INTERNAL_SERVER_ERROR,
-        "disabled" => StatusCode::SERVICE_UNAVAILABLE,
+        "disabled" | "busy" => StatusCode::SERVICE_UNAVAILABLE,
         "rate_limited" | "budget" => StatusCode::TOO_MANY_REQUESTS,
         "refused" => StatusCode::UNPROCESSABLE_ENTITY,
         "timeout" | "deadline" => StatusCode::GATEWAY_TIMEOUT,
         _ => StatusCode::BAD_GATEWAY,
     };
-    let details = json!({"code": failure.code, "job_id": job.id});
-    Err(Fault::Told { status, error: failure.text.clone(), details })
+    let mut details = json!({"code": failure.code, "job_id": job.id});
+    let mut error = failure.text.clone();
+    if status == StatusCode::TOO_MANY_REQUESTS {
+        details["reason"] = json!(std::mem::replace(&mut error, RATE_LIMITED.to_owned()));
+    }
+    let waits = matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
+    let pause = (job.due_at - now).try_into().unwrap_or(A_WHILE);
+    Fault::Told { status, error, details, retry_after: waits.then_some(pause) }
 }
 
 /// Everything up to the row: may they, is the body right, is there room.
@@ -162,6 +177,7 @@ fn wanted(api: &Api, wishes: Wishes) -> Result<PaintRequest, Fault> {
         status: StatusCode::BAD_REQUEST,
         error: "Failed to build prompt".to_owned(),
         details: json!({"field": error.field(), "reason": error.to_string()}),
+        retry_after: None,
     })
 }
 
@@ -174,5 +190,62 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Fault> {
         Ok(Some(text.to_owned()))
     } else {
         Err(Fault::bad_request("Idempotency-Key must be 1 to 255 characters of ASCII"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::header::RETRY_AFTER;
+    use time::Duration as Span;
+
+    use super::*;
+    use crate::catalog::JobStep;
+
+    fn failed_job(now: OffsetDateTime, due_at: OffsetDateTime) -> Job {
+        Job {
+            id: Uuid::nil(),
+            user: "u".to_owned(),
+            kinkster: None,
+            request: Value::Null,
+            priority: 0,
+            state: JobState::Error,
+            step: JobStep::Generating,
+            seq: 1,
+            attempts: 1,
+            due_at,
+            deadline_at: now,
+            worker: None,
+            paints: 0,
+            spent: 0,
+            answered: None,
+            stored: None,
+            placed: None,
+            failure: None,
+            created_at: now,
+            updated_at: now,
+            finished_at: Some(now),
+        }
+    }
+
+    #[test]
+    fn what_passes_by_itself_is_told_with_the_time_to_wait() {
+        let now = OffsetDateTime::now_utc();
+        let (known, unknown) = (now + Span::seconds(90), now - Span::SECOND);
+        for (code, due, status, error, wait) in [
+            ("rate_limited", known, 429, RATE_LIMITED, Some("90")),
+            ("budget", known, 429, RATE_LIMITED, Some("90")),
+            ("budget", unknown, 429, RATE_LIMITED, Some("60")),
+            ("disabled", unknown, 503, "why", Some("60")),
+            ("busy", known, 503, "why", Some("90")),
+            ("refused", known, 422, "why", None),
+            ("unreachable", known, 502, "why", None),
+        ] {
+            let failure = Failure { code: code.to_owned(), text: "why".to_owned() };
+            let told = told(&failed_job(now, due), &failure, now);
+            assert!(matches!(&told, Fault::Told { error: told, .. } if told == error), "{code}: {told:?}");
+            let response = told.into_response();
+            let waited = response.headers().get(RETRY_AFTER).map(|value| value.to_str().unwrap());
+            assert_eq!((response.status().as_u16(), waited), (status, wait), "{code}");
+        }
     }
 }

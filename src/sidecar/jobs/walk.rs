@@ -80,7 +80,7 @@ impl Jobs {
             Begun::Refused(refused) => {
                 self.metrics.refuse(refused.quota);
                 let text = "Today's budget for avatars is used up; please try again later";
-                return Err(Trouble::new("budget", text, Again::Never));
+                return Err(Trouble::new("budget", text, Again::NotBefore(refused.retry_after)));
             }
         }
         let began = std::time::Instant::now();

@@ -220,6 +220,10 @@ async fn an_upstream_that_is_down_for_a_while_is_waited_for() {
     call_as(&server.served, Method::POST, &retry, &token(ANN), &json!({})).await.expect(202);
     eventually("it is stored", async || server.stored(ANN).await.len() == 2).await;
     assert_eq!(paints(&server.provider), 2);
+    // One that has too much to do is told apart, with the time to wait.
+    server.gate.rule(Method::POST, OBJECTS, Fate::Refused(429, "{}"), 1000);
+    let busy = server.generate(Some(id)).await.expect(503);
+    assert_eq!((busy.json()["details"]["code"].as_str(), busy.header("retry-after").is_empty()), (Some("busy"), false));
 }
 
 #[tokio::test(flavor = "multi_thread")]
