@@ -547,6 +547,28 @@ async fn nobody_acts_for_another_user_or_upon_anothers_kinkster() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_job_is_tried_again_for_whose_kinkster_it_is_now() {
+    let provider = provider(Reply::new(400, r#"{"error":{"code":"moderation_blocked"}}"#.to_owned()));
+    let server = setup(&provider).with("AVATARS__RETRIES_PER_JOB", "1").start().await;
+    let (ann, bob, kinkster) = (Client::new(&server, ANN), Client::new(&server, BOB), Uuid::new_v4());
+    let mut wishes = rook();
+    wishes["kinkster_id"] = json!(kinkster);
+    let failed = ann.generate(&wishes).await.expect(422).json();
+    let id = &failed["details"]["job_id"];
+    let retry = format!("/api/avatars/jobs/{}/retry", id.as_str().unwrap());
+    ann.call_with(Method::DELETE, &format!("/api/kinksters/{kinkster}"), &[], &Value::Null).await.expect(204);
+    bob.call_with(Method::PUT, &format!("/api/kinksters/{kinkster}"), &[], &json!({"name": "Mine"})).await.expect(200);
+    ann.post(&retry, &Value::Null).await.expect(403);
+    bob.call_with(Method::DELETE, &format!("/api/kinksters/{kinkster}"), &[], &Value::Null).await.expect(204);
+    ann.post(&retry, &Value::Null).await.expect(202);
+    assert_eq!(ann.ended(id).await["state"], "error");
+    // As often as is configured.
+    let refused = ann.post(&retry, &Value::Null).await.expect(409).json();
+    assert_eq!(refused["error"], "This job was tried again often enough; please send a new one");
+    assert_eq!(paints(&provider), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_session_cookie_counts_on_pages_of_ours_alone() {
     let provider = provider(picture(&fox()));
     let server = setup(&provider).with("AVATARS__ALLOWED_ORIGINS", "https://app.example").start().await;
