@@ -201,6 +201,7 @@ impl Backfill {
         let order = Order {
             user: row.user.clone(),
             kinkster: Some(row.id),
+            priority: 0,
             request: PaintRequest { prompt, size, quality },
             key: Some(format!("backfill-{}-{}", row.id, row.mark())),
             token: None,

@@ -105,6 +105,8 @@ pub struct Order {
     pub user: String,
     pub kinkster: Option<Uuid>,
     pub request: PaintRequest,
+    /// Higher ones are taken first.
+    pub priority: i64,
     /// The client's own name for this request: sent twice, it is done once.
     pub key: Option<String>,
     /// With which whoever keeps the kinksters may be asked: the caller's own.
@@ -183,7 +185,7 @@ impl Jobs {
             idempotency_key: order.key,
             fingerprint: blake3::hash(asked.as_bytes()).to_hex().to_string(),
             request,
-            priority: 0,
+            priority: order.priority,
             deadline_at: self.deadline(),
             estimate: plan.cost.unwrap_or_default().0,
             claims_kinkster: self.home.has_own_rows(),

@@ -569,6 +569,35 @@ async fn a_job_is_tried_again_for_whose_kinkster_it_is_now() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whose_turn_is_first_is_for_the_service_to_say() {
+    let provider = provider(origin::Answer::After(Duration::from_millis(200), Box::new(picture(&fox()).into())));
+    let server = setup(&provider).with("AVATARS__WORKERS", "1").start().await;
+    let (ann, service) = (Client::new(&server, ANN), Client::service(&server));
+    let body = |priority: Value| json!({"user_id": ANN, "character_data": {"name": "Rook"}, "priority": priority});
+    for path in ["/api/avatars/jobs", "/functions/v1/generate-kinkster-avatar", "/api/kinksters/avatar/generate"] {
+        let refused = ann.post(path, &body(json!(0))).await.expect(403).json();
+        assert_eq!(refused["details"]["field"], "priority", "{path}");
+        for wrong in [json!("high"), json!(101), json!(-101), json!(0.5), json!(true)] {
+            let refused = service.post(path, &body(wrong)).await.expect(400).json();
+            assert_eq!(refused["error"], "priority must be a whole number from -100 to 100", "{path}");
+        }
+    }
+    assert_eq!(paints(&provider), 0);
+    let mut ids = Vec::new();
+    for priority in [Value::Null, json!(-5), json!(0), json!(7)] {
+        let job = service.post("/api/avatars/jobs", &body(priority.clone())).await.expect(202).json();
+        assert_eq!(job["priority"], if priority.is_null() { json!(0) } else { priority });
+        ids.push(job["id"].clone());
+    }
+    let mut finished = Vec::new();
+    for id in &ids {
+        finished.push(ann.ended(id).await["finished_at"].as_str().unwrap().to_owned());
+    }
+    // The first was under way before the others came.
+    assert!(finished[3] < finished[2] && finished[2] < finished[1], "{finished:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_session_cookie_counts_on_pages_of_ours_alone() {
     let provider = provider(picture(&fox()));
     let server = setup(&provider).with("AVATARS__ALLOWED_ORIGINS", "https://app.example").start().await;

@@ -1,6 +1,7 @@
 //! One pipeline, two answers: `POST /functions/v1/generate-kinkster-avatar` at once, `POST /api/kinksters/avatar/generate`
 //! when it is done.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,7 +30,12 @@ struct Asked {
     user_id: Option<Uuid>,
     #[serde(alias = "kinksterId")]
     kinkster_id: Option<Uuid>,
+    /// Read by [`priority`].
+    priority: Option<Value>,
 }
+
+/// How urgent a job may be. Without one it is 0.
+const PRIORITIES: RangeInclusive<i64> = -100..=100;
 
 pub(super) async fn at_once(State(api): State<Arc<Api>>, request: Request) -> Response {
     begin(&api, request).await.map_or_else(Fault::into_response, |job| accepted(&api, &job))
@@ -155,8 +161,27 @@ async fn order(api: &Api, headers: &HeaderMap, caller: &Caller, asked: &Asked, b
     let user = user_of(caller, asked.user_id)?;
     let request = wanted(api, parse(body)?)?;
     let token = session::own_token(api, headers);
-    let order = Order { user, kinkster: asked.kinkster_id, request, key: idempotency_key(headers)?, token };
+    let priority = priority(caller, asked.priority.as_ref())?;
+    let order = Order { user, kinkster: asked.kinkster_id, request, priority, key: idempotency_key(headers)?, token };
     taken(api.avatars.jobs.enqueue(order).await?)
+}
+
+/// Whose turn it is first is for the operator alone to say: everybody's jobs are the most urgent to themselves.
+fn priority(caller: &Caller, asked: Option<&Value>) -> Result<i64, Fault> {
+    let Some(asked) = asked else { return Ok(0) };
+    if !caller.is_service() {
+        return Err(Fault::Told {
+            status: StatusCode::FORBIDDEN,
+            error: "priority may be set by the service alone".to_owned(),
+            details: json!({"field": "priority"}),
+            retry_after: None,
+        });
+    }
+    let wrong = || {
+        let (least, most) = (PRIORITIES.start(), PRIORITIES.end());
+        FieldError::new("priority", format!("must be a whole number from {least} to {most}")).into()
+    };
+    asked.as_i64().filter(|asked| PRIORITIES.contains(asked)).ok_or_else(wrong)
 }
 
 pub(super) fn taken(enqueued: Enqueued) -> Result<Job, Fault> {
