@@ -53,7 +53,7 @@ pub struct Avatars {
     pub per_user_per_day: u32,
     /// Pictures painted within a day (UTC).
     pub per_day: u32,
-    /// US dollars spent within a day (UTC), by the prices of the models file.
+    /// US dollars spent within a day (UTC), by the prices of the models file; a model without any counts as its dearest.
     pub dollars_per_day: f64,
     pub openai: OpenAiConfig,
 }

@@ -505,6 +505,11 @@ async fn quotas_refuse_with_the_time_to_wait_and_are_counted() {
     }
     let money = setup(&provider).with("AVATARS__DOLLARS_PER_DAY", "0.0").start().await;
     assert_eq!(Client::new(&money, ANN).generate(&rook()).await.expect(429).json()["details"]["quota"], "money");
+    // What nobody has named the price of is not free.
+    let unlisted = setup(&provider).with("AVATARS__MODEL", "my-own").with("AVATARS__DOLLARS_PER_DAY", "0.06");
+    let unlisted = unlisted.start().await;
+    Client::new(&unlisted, ANN).generate(&rook()).await.expect(200);
+    assert_eq!(Client::new(&unlisted, ANN).generate(&rook()).await.expect(429).json()["details"]["quota"], "money");
 }
 
 #[tokio::test(flavor = "multi_thread")]
