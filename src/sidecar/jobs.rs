@@ -38,6 +38,7 @@ use super::provider::{PaintRequest, ProviderError, Quality, Size};
 use super::studio::Studio;
 use crate::catalog::{Budget, Catalog, CatalogError, Crowd, Ended, Enqueued, Job, JobQuery, NewJob, Revival};
 use crate::deliver::Deliver;
+use crate::object::ObjectKey;
 use crate::realtime::Realtime;
 use crate::secret::Secret;
 
@@ -233,8 +234,21 @@ impl Jobs {
             }
             self.metrics.count("cancelled");
             self.announcer.announce(job);
+            self.take_back(job);
         }
         Ok(ended)
+    }
+
+    /// Removes what an earlier try may have left of a cancelled job, where storing takes several steps: an upload whose answer
+    /// was lost, or whose node is gone. One that is under way is looked after by whoever began it.
+    fn take_back(&self, cancelled: &Job) {
+        let Some(Ok(key)) = cancelled.placed.as_ref().map(|placed| ObjectKey::parse(&placed.path)) else { return };
+        let home = Arc::clone(&self.home);
+        tokio::spawn(async move {
+            if let Some(elsewhere) = home.elsewhere() {
+                elsewhere.take_back(&home.object(key)).await;
+            }
+        });
     }
 
     pub async fn job(&self, id: Uuid) -> Result<Option<Job>, CatalogError> {

@@ -20,6 +20,8 @@ pub enum Fate {
     Hangs,
     /// Passed on, and never answered.
     IsLost,
+    /// Passed on, and denied with this status.
+    IsDenied(u16),
     /// Passed on, and answered this much later.
     IsLate(Duration),
 }
@@ -108,7 +110,7 @@ async fn relay(State(inner): State<Arc<Inner>>, request: Request<Body>) -> Respo
     match fate {
         Some(Fate::Refused(status, body)) => return (StatusCode::from_u16(status).unwrap(), body).into_response(),
         Some(Fate::Hangs) => return std::future::pending().await,
-        Some(Fate::IsLost | Fate::IsLate(_)) | None => {}
+        Some(Fate::IsLost | Fate::IsDenied(_) | Fate::IsLate(_)) | None => {}
     }
     let mut headers = head.headers;
     for name in ["host", "content-length", "transfer-encoding", "connection"] {
@@ -119,6 +121,7 @@ async fn relay(State(inner): State<Arc<Inner>>, request: Request<Body>) -> Respo
     let (status, mut headers) = (answer.status(), answer.headers().clone());
     let body = answer.bytes().await.unwrap();
     match fate {
+        Some(Fate::IsDenied(status)) => return StatusCode::from_u16(status).unwrap().into_response(),
         Some(Fate::IsLate(pause)) => tokio::time::sleep(pause).await,
         Some(_) => return std::future::pending().await,
         None => {}

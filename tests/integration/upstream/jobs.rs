@@ -332,6 +332,24 @@ async fn cancelled_while_it_is_uploaded_a_picture_is_taken_back_and_its_row_show
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn cancelled_between_two_tries_nothing_is_left_of_the_first() {
+    let server = Front::with(&service_key(), &[("AVATARS__RETRY_MS", "60000")]).await;
+    server.gate.rule(Method::POST, OBJECTS, Fate::IsDenied(502), 1);
+    let body = json!({"user_id": ANN, "character_data": {"name": "Rook"}});
+    let begun = call_as(&server.served, Method::POST, INVOKE, &token(ANN), &body).await.expect(202).json();
+    let path = format!("/api/avatars/jobs/{}", begun["job_id"].as_str().unwrap());
+    let shown = async || get_as(&server.served, &path, &token(ANN)).await.expect(200).json();
+    eventually("it waits for another try", async || {
+        let job = shown().await;
+        job["state"] == "queued" && job["attempts"] == 1
+    })
+    .await;
+    assert_eq!(server.stored(ANN).await.len(), 1, "it arrived all the same");
+    call_as(&server.served, Method::DELETE, &path, &token(ANN), &Value::Null).await.expect(200);
+    eventually("it is taken back", async || server.stored(ANN).await.is_empty()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn once_its_picture_is_uploaded_a_job_is_not_cancelled_any_more() {
     let server = Front::start().await;
     let id = server.kinkster(ANN).await;
