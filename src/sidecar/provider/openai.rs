@@ -201,6 +201,7 @@ fn unanswered(error: SourceError) -> ProviderError {
         SourceError::Incomplete(_) => Nonsense::Incomplete.into(),
         SourceError::Coding(_) => Nonsense::NotJson.into(),
         SourceError::Unconnected(reason) => ProviderError::Unconnected(reason),
+        SourceError::Refused(reason) => ProviderError::Unconnected(reason.to_string()),
         SourceError::Unreachable(reason) => ProviderError::Unreachable(reason),
         other => ProviderError::Unreachable(other.to_string()),
     }
