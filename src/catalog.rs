@@ -31,7 +31,8 @@ pub use cleanup::{
 pub use deliveries::{Backlog, Delivery, HandOver, NewDelivery};
 pub use jobs::{
     Answered, AvatarWrite, Begun, Budget, Claim, Crowd, Ended, Enqueued, Failure, Job, JobQuery, JobState, JobStep,
-    Kinkster, KinksterChange, KinksterMatch, Lease, NewJob, Placed, Quota, QuotaExceeded, Spent, Stored, Uploaded,
+    Kinkster, KinksterChange, KinksterMatch, Lease, NewJob, Placed, Quota, QuotaExceeded, Revival, Spent, Stored,
+    Uploaded,
 };
 pub use postgres::Postgres;
 pub use sqlite::Sqlite;

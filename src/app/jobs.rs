@@ -82,6 +82,7 @@ fn settings(config: &Config) -> JobSettings {
         crowd: Crowd { running: avatars.running, running_per_user: avatars.running_per_user },
         budget: Budget {
             per_user_per_minute: avatars.per_user_per_minute,
+            revivals_per_job: avatars.retries_per_job,
             per_user_per_day: avatars.per_user_per_day,
             per_day: avatars.per_day,
             spent_per_day: (avatars.dollars_per_day * 1e6).round() as u64,

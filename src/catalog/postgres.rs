@@ -77,7 +77,7 @@ impl Postgres {
     }
 
     /// A transaction as the owner of the tables.
-    async fn begin(&self) -> Result<PgTransaction<'static>, CatalogError> {
+    pub(super) async fn begin(&self) -> Result<PgTransaction<'static>, CatalogError> {
         let mut tx = self.pool.begin().await?;
         // Compiling a listing takes longer than running it.
         sqlx::query("SELECT set_config('search_path', $1, true), set_config('jit', 'off', true)")

@@ -79,7 +79,7 @@ impl Sqlite {
     }
 
     /// A transaction that may write: the only one at its time.
-    async fn begin(&self) -> Result<SqliteTransaction<'static>, CatalogError> {
+    pub(super) async fn begin(&self) -> Result<SqliteTransaction<'static>, CatalogError> {
         Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
     }
 

@@ -74,11 +74,15 @@ async fn contract(catalog: &Catalog, step: usize) {
     jobs::are_taken_once_by_priority_and_age(catalog).await;
     jobs::of_a_dead_worker_are_resumed_and_it_may_write_no_more(catalog).await;
     jobs::store_their_picture_with_row_and_columns_or_not_at_all(catalog).await;
+    jobs::by_url_claim_a_kinkster_with_the_picture_or_not_at_all(catalog).await;
     jobs::note_each_step_where_the_picture_is_elsewhere(catalog).await;
     jobs::are_cancelled_revived_and_buried(catalog).await;
     jobs::wait_for_their_time_and_for_room(catalog).await;
     jobs::are_the_same_under_the_same_key(catalog).await;
     jobs::are_refused_beyond_the_budget(catalog).await;
+    jobs::are_revived_as_often_as_they_may_be(catalog).await;
+    jobs::of_a_kinkster_that_is_somebody_elses_by_now_stay_ended(catalog).await;
+    jobs::painted_again_count_on_the_day_they_are(catalog).await;
     jobs::run_once_each_with_many_workers(catalog).await;
     jobs::kinksters_belong_to_whom_they_came_from(catalog).await;
     cleanup::runs_take_turns(catalog).await;

@@ -47,6 +47,8 @@ pub enum Keeper {
 pub struct NewAvatar<'a> {
     pub user: &'a str,
     pub kinkster: Option<Uuid>,
+    /// Whether one of ours that nobody has becomes the user's, which happens with the picture or not at all.
+    pub claims_kinkster: bool,
     /// The job that this is the second step of, where one transaction covers it.
     pub lease: Option<Lease>,
     /// `None` leaves what was known of an older picture's making as it is.
@@ -201,6 +203,7 @@ impl NewAvatar<'_> {
         AvatarWrite {
             lease: self.lease,
             kinkster: self.kinkster,
+            claims_kinkster: self.claims_kinkster,
             user: self.user.to_owned(),
             url,
             prompt: self.prompt.clone(),

@@ -165,6 +165,10 @@ async fn nothing_is_generated() {
     provider.serve("/v1/models", Reply::ok("application/json", json!({"data": [{"id": "gpt-image-2"}]}).to_string()));
     let (_server, config) = running(setup().with("AVATARS__ENABLED", "false")).await;
     is_one(&findings(&config).await, "switched off", "avatars.enabled = true");
+    provider.serve("/v1/models", Reply::ok("application/json", json!({"data": [{"id": "my-own"}]}).to_string()));
+    let (_server, config) = running(setup().with("AVATARS__MODEL", "my-own")).await;
+    is_one(&findings(&config).await, "model my-own: its price is not known", "avatars.models");
+    provider.serve("/v1/models", Reply::ok("application/json", json!({"data": [{"id": "gpt-image-2"}]}).to_string()));
     let (server, config) = running(setup().with("AVATARS__PER_DAY", "1").with("AVATARS__ATTEMPTS", "1")).await;
     let authorization = format!("Bearer {}", token(BOB));
     let body = json!({"characterData": {"name": "Rook"}}).to_string();

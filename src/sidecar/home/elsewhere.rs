@@ -124,7 +124,7 @@ impl Elsewhere {
     }
 
     /// Removes what nothing points at. What is left is the retention's to find.
-    async fn take_back(&self, object: &ObjectId) {
+    pub async fn take_back(&self, object: &ObjectId) {
         if let Err(error) = self.project.remove(object).await {
             tracing::warn!(%object, %error, "a picture that no row shows is left in its bucket");
         }

@@ -97,6 +97,7 @@ pub fn shown(job: &Job) -> Value {
     row["state"] = json!(job.state.as_str());
     row["user_id"] = json!(job.user);
     row["kinkster_id"] = json!(job.kinkster);
+    row["priority"] = json!(job.priority);
     row["attempts"] = json!(job.attempts);
     row["error_code"] = json!(job.failure.as_ref().map(|failure| &failure.code));
     row["prompt"] = job.request["prompt"].clone();

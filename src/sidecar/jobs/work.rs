@@ -135,13 +135,19 @@ impl Jobs {
     }
 
     async fn note_failure(&self, job: &Job, lease: Lease, failure: &Failure, again: Again) -> Result<(), CatalogError> {
-        if let Again::Later(pause) = again {
-            let due = OffsetDateTime::now_utc() + self.pause(job.attempts).max(pause.unwrap_or_default());
-            if job.attempts < self.settings.attempts && due < job.deadline_at {
-                self.catalog.postpone_job(lease, due, failure).await?;
-                self.metrics.count("postponed");
-                return Ok(());
-            }
+        let pause = match again {
+            Again::Never | Again::Anew => None,
+            Again::NotBefore(pause) => Some(pause),
+            Again::Later(pause) => Some(self.pause(job.attempts).max(pause.unwrap_or_default())),
+        };
+        let due = pause.map(|pause| OffsetDateTime::now_utc() + pause);
+        if let (Again::Later(_), Some(due)) = (again, due)
+            && job.attempts < self.settings.attempts
+            && due < job.deadline_at
+        {
+            self.catalog.postpone_job(lease, due, failure).await?;
+            self.metrics.count("postponed");
+            return Ok(());
         }
         if again == Again::Anew {
             self.catalog.forget_answer(lease).await?;
@@ -149,7 +155,7 @@ impl Jobs {
                 tracing::warn!(job = %job.id, %error, "a useless answer could not be removed");
             }
         }
-        if let Some(failed) = self.catalog.fail_job(lease, failure).await? {
+        if let Some(failed) = self.catalog.fail_job(lease, failure, due).await? {
             self.metrics.count("failed");
             tracing::info!(job = %job.id, code = failure.code, attempts = job.attempts, "a job failed");
             self.announcer.announce(&failed);
