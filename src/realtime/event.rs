@@ -1,11 +1,12 @@
 //! An event on its way to everyone in a topic: made once, framed once for each protocol.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::rules::Audience;
+use super::rules::{Audience, Listener};
 use super::topic::{About, EventName, Topic};
 use super::wire::{Broadcast, Content, Frame, Meta, Version};
 
@@ -32,6 +33,15 @@ pub(super) struct Progress {
     /// Grows with every event of a job.
     #[serde(default)]
     pub seq: Option<u64>,
+    #[serde(default)]
+    status: Option<String>,
+}
+
+impl Progress {
+    /// Whether nothing more will be told of the job.
+    fn is_final(&self) -> bool {
+        matches!(self.status.as_deref(), Some("completed" | "error"))
+    }
 }
 
 impl Publication {
@@ -55,27 +65,53 @@ pub struct Event {
     pub name: EventName,
     pub content: Content,
     pub audience: Audience,
+    /// Whether it is the end of a job.
+    is_final: bool,
+    /// Whether its owner is known to have heard it: it came to a socket that spoke afterwards.
+    is_heard: AtomicBool,
     whole: Option<Box<RawValue>>,
     /// By version; made when the first member needs it.
     frames: [OnceLock<Option<Frame>>; 2],
 }
 
 impl Event {
-    pub(super) fn new(number: u64, publication: Publication) -> Arc<Self> {
+    pub(super) fn new(number: u64, publication: Publication, progress: Option<&Progress>) -> Arc<Self> {
         let Publication { topic, name, content, whole, audience } = publication;
-        Arc::new(Self { number, topic, name, content, audience, whole, frames: Default::default() })
+        let (is_final, is_heard) = (progress.is_some_and(Progress::is_final), AtomicBool::new(false));
+        let frames = Default::default();
+        Arc::new(Self { number, topic, name, content, audience, is_final, is_heard, whole, frames })
     }
 
-    /// The frame of a version; `None` where it cannot be said in it. `replayed`: the event was kept and is told again.
-    pub fn frame(&self, version: Version, replayed: bool) -> Option<Frame> {
+    pub const fn is_final(&self) -> bool {
+        self.is_final
+    }
+
+    /// Notes that a listener to whom it was told has shown life since.
+    pub fn note_heard(&self, listener: &Listener) {
+        if self.audience.is_owner(listener) {
+            self.is_heard.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether it would be old news: the end of a job that this listener is known to have heard.
+    pub(super) fn is_known_to(&self, listener: &Listener) -> bool {
+        self.is_final && self.is_heard.load(Ordering::Relaxed) && self.audience.is_owner(listener)
+    }
+
+    /// The frame of a version; `None` where it cannot be said in it. `spelling`: the prefixed topic, where the client
+    /// writes it otherwise than we do. `replayed`: the event was kept and is told again.
+    pub fn frame(&self, version: Version, spelling: Option<&str>, replayed: bool) -> Option<Frame> {
         if replayed {
-            return self.encode(version, Some(&Meta { replayed, id: self.number.to_string() }));
+            return self.encode(version, spelling, Some(&Meta { replayed, id: self.number.to_string() }));
+        }
+        if spelling.is_some() {
+            return self.encode(version, spelling, None);
         }
         let place = match version {
             Version::V1 => &self.frames[0],
             Version::V2 => &self.frames[1],
         };
-        place.get_or_init(|| self.encode(version, None)).clone()
+        place.get_or_init(|| self.encode(version, None, None)).clone()
     }
 
     /// Bytes that a waiting event holds.
@@ -83,8 +119,8 @@ impl Event {
         self.content.len()
     }
 
-    fn encode(&self, version: Version, meta: Option<&Meta>) -> Option<Frame> {
-        let topic = self.topic.on_wire();
+    fn encode(&self, version: Version, spelling: Option<&str>, meta: Option<&Meta>) -> Option<Frame> {
+        let topic = spelling.map_or_else(|| self.topic.on_wire(), str::to_owned);
         let whole = self.whole.as_deref();
         Broadcast { topic: &topic, event: &self.name, content: &self.content, whole, meta }.encode(version)
     }

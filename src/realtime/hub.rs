@@ -47,6 +47,9 @@ pub struct Member {
 pub enum Resume {
     /// The last state of the topic.
     Last,
+    /// The last state, unless that is the end of a job and known to have been heard: whoever joins for the next job would
+    /// take it for that one's.
+    Unheard,
     /// Every kept state with a greater number.
     After(u64),
 }
@@ -111,10 +114,9 @@ impl Hub {
         let id = MemberId(self.last_member.fetch_add(1, Ordering::Relaxed) + 1);
         self.in_room(&topic, |room| {
             let now = Instant::now();
-            let kept = room.kept(resume, now).filter(|event| event.audience.admits(&member.listener));
-            kept.for_each(|event| {
-                self.deliver(member, Item::Kept(Arc::clone(event)));
-            });
+            for event in room.kept(resume, &member.listener, now) {
+                self.deliver(member, Item::Kept(Arc::clone(event), id));
+            }
             room.members.insert(id, member.clone());
         });
         Membership { hub: Arc::clone(self), topic, id }
@@ -125,7 +127,7 @@ impl Hub {
         let progress = publication.progress();
         let topic = publication.topic.clone();
         let told = self.in_room(&topic, |room| {
-            let event = Event::new(self.next_number(), publication);
+            let event = Event::new(self.next_number(), publication, progress.as_ref());
             if let Some(progress) = progress {
                 let expires = Instant::now() + self.keep.lifetime;
                 if room.keep(&event, progress, expires) == Keeping::Outdated {
@@ -162,7 +164,7 @@ impl Hub {
             if is_echo || !event.audience.admits(&member.listener) {
                 return true;
             }
-            let is_delivered = self.deliver(member, Item::Event(Arc::clone(event)));
+            let is_delivered = self.deliver(member, Item::Event(Arc::clone(event), *id));
             delivered += usize::from(is_delivered);
             is_delivered
         });

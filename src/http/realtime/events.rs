@@ -163,7 +163,7 @@ impl Listening {
                 () = tokio::time::sleep_until(self.until) => return None,
             };
             match item {
-                Item::Event(event) | Item::Kept(event) => return Some(event),
+                Item::Event(event, _) | Item::Kept(event, _) => return Some(event),
                 Item::Expelled(id) => {
                     self.memberships.retain(|membership| membership.id() != id);
                     if self.memberships.is_empty() {
