@@ -45,6 +45,11 @@ impl Progress {
 }
 
 impl Publication {
+    /// Something about an avatar, for nobody but its owner.
+    pub fn of_owner(topic: Topic, owner: Arc<str>, name: EventName, payload: Box<RawValue>) -> Self {
+        Self { topic, name, content: Content::Json(payload), whole: None, audience: Audience::Owner(owner) }
+    }
+
     /// The progress that this tells; `None` for what is no state, and is not kept.
     pub(super) fn progress(&self) -> Option<Progress> {
         let Content::Json(json) = &self.content else { return None };

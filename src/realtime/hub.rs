@@ -144,6 +144,13 @@ impl Hub {
         Told::Members(members)
     }
 
+    /// The topics that have members.
+    pub fn topics(&self) -> Vec<Topic> {
+        let rooms: Vec<_> = self.rooms.lock().iter().map(|(topic, room)| (topic.clone(), Arc::clone(room))).collect();
+        let has_members = |room: &Mutex<Room>| !room.lock().members.is_empty();
+        rooms.into_iter().filter(|(_, room)| has_members(room)).map(|(topic, _)| topic).collect()
+    }
+
     pub fn usage(&self) -> HubUsage {
         HubUsage {
             topics: self.rooms.lock().len(),

@@ -71,7 +71,7 @@ pub(super) async fn stream(
         return refused(StatusCode::TOO_MANY_REQUESTS, "Too many connected users");
     };
     let resume = resume(&headers, query.last_event_id.as_deref());
-    let listening = Listening::new(&live, &caller, topics, resume, seat);
+    let listening = Listening::new(&live, &caller, topics, resume, seat).await;
     let first = SentEvent::default().retry(RETRY).comment("listening");
     let events = stream::once(async { Ok(first) });
     let sent = Sse::new(futures_util::StreamExt::chain(events, told(listening)));
@@ -144,10 +144,13 @@ struct Listening {
 }
 
 impl Listening {
-    fn new(live: &Live, caller: &Caller, topics: Vec<Topic>, resume: Resume, seat: OwnedSemaphorePermit) -> Self {
+    async fn new(live: &Live, caller: &Caller, topics: Vec<Topic>, resume: Resume, seat: OwnedSemaphorePermit) -> Self {
         let outbox = Outbox::new(live.limits.outbox);
         let member = Member { listener: Listener::of(caller), outbox: Arc::clone(&outbox), hears_itself: true };
-        let memberships = topics.into_iter().map(|topic| live.realtime.hub.join(topic, &member, resume)).collect();
+        let mut memberships = Vec::with_capacity(topics.len());
+        for topic in topics {
+            memberships.push(live.realtime.join(topic, &member, resume).await);
+        }
         let left = caller.expires.map_or(LONGEST, |end| Duration::from_secs(end.saturating_sub(unix_now())));
         let until = Instant::now() + left.min(LONGEST);
         Self { outbox, memberships, until, closing: live.closing.clone(), _seat: seat }

@@ -200,7 +200,7 @@ impl Session {
         let may_send = self.live.realtime.allows(&caller, Action::Send, &topic).await;
         let (listener, outbox) = (Listener::of(&caller), Arc::clone(&self.outbox));
         let member = Member { listener, outbox, hears_itself: asked.hears_itself };
-        let membership = self.live.realtime.hub.join(topic, &member, Resume::Unheard);
+        let membership = self.live.realtime.join(topic, &member, Resume::Unheard).await;
         let (join_ref, acknowledges) = (call.reference.clone(), asked.ack);
         Ok(Channel { join_ref, token, caller, acknowledges, may_send, membership })
     }
