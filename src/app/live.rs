@@ -42,6 +42,7 @@ fn limits(config: &Config) -> LiveLimits {
     let one_or = |count| NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN);
     LiveLimits {
         connections: realtime.connections,
+        connections_per_address: realtime.connections_per_address,
         channels: realtime.channels,
         joins_per_second: one_or(realtime.joins_per_second),
         events_per_second: one_or(realtime.events_per_second),

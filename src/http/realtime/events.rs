@@ -7,21 +7,22 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use axum::Json;
 use axum::extract::{Query, State};
 use axum::http::header::{CACHE_CONTROL, HeaderName};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::sse::{Event as SentEvent, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use futures_util::stream::{self, Stream};
 use serde::Deserialize;
 use serde_json::json;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Live;
+use super::seats::Seat;
 use crate::auth::{Caller, TokenError};
+use crate::http::ClientAddress;
 use crate::realtime::event::Event;
 use crate::realtime::hub::{Member, Membership, Resume};
 use crate::realtime::outbox::{Item, Outbox};
@@ -50,6 +51,7 @@ pub(super) struct StreamQuery {
 pub(super) async fn stream(
     State(live): State<Arc<Live>>,
     Query(query): Query<StreamQuery>,
+    client: Option<Extension<ClientAddress>>,
     headers: HeaderMap,
 ) -> Response {
     let caller = match &query.token {
@@ -67,7 +69,7 @@ pub(super) async fn stream(
     if live.closing.is_cancelled() {
         return refused(StatusCode::SERVICE_UNAVAILABLE, "the server is restarting");
     }
-    let Some(seat) = live.seat() else {
+    let Some(seat) = live.seat(client) else {
         return refused(StatusCode::TOO_MANY_REQUESTS, "Too many connected users");
     };
     let resume = resume(&headers, query.last_event_id.as_deref());
@@ -140,11 +142,11 @@ struct Listening {
     /// The caller's token ends here.
     until: Instant,
     closing: CancellationToken,
-    _seat: OwnedSemaphorePermit,
+    _seat: Seat,
 }
 
 impl Listening {
-    async fn new(live: &Live, caller: &Caller, topics: Vec<Topic>, resume: Resume, seat: OwnedSemaphorePermit) -> Self {
+    async fn new(live: &Live, caller: &Caller, topics: Vec<Topic>, resume: Resume, seat: Seat) -> Self {
         let outbox = Outbox::new(live.limits.outbox);
         let member = Member { listener: Listener::of(caller), outbox: Arc::clone(&outbox), hears_itself: true };
         let mut memberships = Vec::with_capacity(topics.len());
