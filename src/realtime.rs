@@ -16,12 +16,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde_json::value::RawValue;
+use tokio::sync::broadcast;
 
 use crate::auth::Caller;
 
-use event::Publication;
+use event::{End, Event, Publication};
 use hub::{Hub, Member, MemberId, Membership, Resume, Told};
-use rules::{Action, Audience, Ownership, TopicRules};
+use rules::{Action, Audience, Listener, Ownership, TopicRules};
 use topic::{About, EventName, Space, Topic, TopicError};
 use wire::Content;
 
@@ -72,11 +73,22 @@ pub struct Realtime {
     rules: TopicRules,
     owners: Arc<dyn Owners>,
     states: Arc<dyn States>,
+    heard: broadcast::Sender<Heard>,
 }
+
+/// Somebody's socket has shown life after the end of their job came to it.
+#[derive(Clone, Debug)]
+pub struct Heard {
+    pub topic: Topic,
+    pub end: End,
+}
+
+/// What was heard and not yet passed on to other nodes; beyond it the oldest is forgotten.
+const HEARD: usize = 256;
 
 impl Realtime {
     pub fn new(hub: Arc<Hub>, rules: TopicRules, owners: Arc<dyn Owners>, states: Arc<dyn States>) -> Self {
-        Self { hub, rules, owners, states }
+        Self { hub, rules, owners, states, heard: broadcast::Sender::new(HEARD) }
     }
 
     /// Puts a member, who was found to be allowed to hear, into a topic, and tells it what `resume` asks for: of an avatar
@@ -84,6 +96,22 @@ impl Realtime {
     pub async fn join(&self, topic: Topic, member: &Member, resume: Resume) -> Membership {
         self.recall(&topic).await;
         self.hub.join(topic, member, resume)
+    }
+
+    /// Notes that a listener to whom an event was told has shown life since.
+    pub fn note_heard(&self, event: &Event, listener: &Listener) {
+        if let Some(end) = event.end()
+            && event.audience.is_owner(listener)
+            && event.note_heard()
+        {
+            // An error says that there are no other nodes.
+            let _ = self.heard.send(Heard { topic: event.topic.clone(), end: end.clone() });
+        }
+    }
+
+    /// What is heard here from now on.
+    pub fn heard(&self) -> broadcast::Receiver<Heard> {
+        self.heard.subscribe()
     }
 
     /// Tells everyone here what they have missed of avatars.

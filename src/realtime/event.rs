@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::rules::{Audience, Listener};
@@ -38,10 +38,18 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// Whether nothing more will be told of the job.
-    fn is_final(&self) -> bool {
-        matches!(self.status.as_deref(), Some("completed" | "error"))
+    /// `Some`: nothing more will be told of the job.
+    fn end(&self) -> Option<End> {
+        let is_final = matches!(self.status.as_deref(), Some("completed" | "error"));
+        is_final.then(|| End { job: self.job_id.clone(), seq: self.seq })
     }
+}
+
+/// The end of a job, as every node knows it: one that is taken up again ends again with another number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct End {
+    job: Option<String>,
+    seq: Option<u64>,
 }
 
 impl Publication {
@@ -70,8 +78,8 @@ pub struct Event {
     pub name: EventName,
     pub content: Content,
     pub audience: Audience,
-    /// Whether it is the end of a job.
-    is_final: bool,
+    /// Set if it is the end of a job.
+    end: Option<End>,
     /// Whether its owner is known to have heard it: it came to a socket that spoke afterwards.
     is_heard: AtomicBool,
     whole: Option<Box<RawValue>>,
@@ -82,25 +90,23 @@ pub struct Event {
 impl Event {
     pub(super) fn new(number: u64, publication: Publication, progress: Option<&Progress>) -> Arc<Self> {
         let Publication { topic, name, content, whole, audience } = publication;
-        let (is_final, is_heard) = (progress.is_some_and(Progress::is_final), AtomicBool::new(false));
+        let (end, is_heard) = (progress.and_then(Progress::end), AtomicBool::new(false));
         let frames = Default::default();
-        Arc::new(Self { number, topic, name, content, audience, is_final, is_heard, whole, frames })
+        Arc::new(Self { number, topic, name, content, audience, end, is_heard, whole, frames })
     }
 
-    pub const fn is_final(&self) -> bool {
-        self.is_final
+    pub const fn end(&self) -> Option<&End> {
+        self.end.as_ref()
     }
 
-    /// Notes that a listener to whom it was told has shown life since.
-    pub fn note_heard(&self, listener: &Listener) {
-        if self.audience.is_owner(listener) {
-            self.is_heard.store(true, Ordering::Relaxed);
-        }
+    /// Notes that its owner has heard it; answers whether that is news.
+    pub(super) fn note_heard(&self) -> bool {
+        !self.is_heard.swap(true, Ordering::Relaxed)
     }
 
     /// Whether it would be old news: the end of a job that this listener is known to have heard.
     pub(super) fn is_known_to(&self, listener: &Listener) -> bool {
-        self.is_final && self.is_heard.load(Ordering::Relaxed) && self.audience.is_owner(listener)
+        self.end.is_some() && self.is_heard.load(Ordering::Relaxed) && self.audience.is_owner(listener)
     }
 
     /// The frame of a version; `None` where it cannot be said in it. `spelling`: the prefixed topic, where the client

@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use super::event::{Event, Publication};
+use super::event::{End, Event, Publication};
 use super::outbox::{Item, Outbox};
 use super::rules::Listener;
 use super::topic::Topic;
@@ -142,6 +142,13 @@ impl Hub {
         let Some(members) = told else { return Told::Outdated };
         self.published.fetch_add(1, Ordering::Relaxed);
         Told::Members(members)
+    }
+
+    /// Notes that a job's end was heard by its owner, at another node.
+    pub fn note_heard(&self, topic: &Topic, end: &End) {
+        if let Some(room) = self.room(topic) {
+            room.lock().note_heard(end);
+        }
     }
 
     /// The topics that have members.

@@ -83,7 +83,7 @@ impl Session {
     /// The client is alive: whatever went out before this has come to it.
     pub fn show_life(&mut self) {
         for (event, listener) in self.unheard.drain(..) {
-            event.note_heard(&listener);
+            self.live.realtime.note_heard(&event, &listener);
         }
     }
 
@@ -122,7 +122,7 @@ impl Session {
     fn event(&mut self, event: &Arc<Event>, id: MemberId, replayed: bool) -> Option<Frame> {
         let channel = self.channels.iter().find(|(_, channel)| channel.membership.id() == id);
         if let Some((_, channel)) = channel
-            && event.is_final()
+            && event.end().is_some()
             && self.unheard.len() < UNHEARD
         {
             self.unheard.push((Arc::clone(event), Listener::of(&channel.caller)));

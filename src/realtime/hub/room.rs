@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::{Member, MemberId, Resume};
-use crate::realtime::event::{Event, Progress};
+use crate::realtime::event::{End, Event, Progress};
 use crate::realtime::rules::Listener;
 
 /// Jobs of one topic whose last state is kept.
@@ -67,11 +67,18 @@ impl Room {
             Resume::Last => admitted.next_back(),
             // Behind what was heard no older end is told, only what is still under way.
             Resume::Unheard => match admitted.next_back() {
-                Some(last) if last.is_known_to(listener) => admitted.rfind(|event| !event.is_final()),
+                Some(last) if last.is_known_to(listener) => admitted.rfind(|event| event.end().is_none()),
                 last => last,
             },
         };
         last.into_iter().collect()
+    }
+
+    /// Another node's word: the owner has heard this end.
+    pub fn note_heard(&self, end: &End) {
+        if let Some(state) = self.states.iter().find(|state| state.event.end() == Some(end)) {
+            state.event.note_heard();
+        }
     }
 
     /// Drops the state of this number, if it is still kept.

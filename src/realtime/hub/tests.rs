@@ -122,17 +122,14 @@ async fn the_end_of_a_job_is_withheld_from_its_owner_once_heard_and_what_is_unde
         let _joined = hub.join(topic.clone(), &ann, resume);
         outbox.take()
     };
-    let ann = member("ann").0.listener;
     let status = |item: Option<Item>| match item {
-        Some(Item::Kept(event, _)) => Some((event.is_final(), event.number)),
+        Some(Item::Kept(event, _)) => Some((event.end().is_some(), event.number)),
         _ => None,
     };
     tell("a", "completed");
     let Some(Item::Kept(end, _)) = join(Resume::Unheard) else { panic!() };
     assert_eq!(status(join(Resume::Unheard)), Some((true, end.number)), "nobody showed life");
-    end.note_heard(&Listener { subject: None, is_service: true });
-    assert_eq!(status(join(Resume::Unheard)), Some((true, end.number)), "the service is not its owner");
-    end.note_heard(&ann);
+    assert!(end.note_heard() && !end.note_heard(), "it is news once");
     assert_eq!(status(join(Resume::Unheard)), None);
     assert_eq!(status(join(Resume::Last)), Some((true, end.number)));
     tell("b", "generating");
@@ -140,7 +137,7 @@ async fn the_end_of_a_job_is_withheld_from_its_owner_once_heard_and_what_is_unde
     assert!(!under_way.0);
     tell("c", "error");
     let Some(Item::Kept(end, _)) = join(Resume::Unheard) else { panic!() };
-    end.note_heard(&ann);
+    hub.note_heard(&topic, end.end().unwrap());
     assert_eq!(status(join(Resume::Unheard)), Some(under_way), "another job is under way");
 }
 

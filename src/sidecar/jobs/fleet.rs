@@ -6,15 +6,17 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
 use super::progress::{EVENT, Progress};
 use crate::catalog::{Catalog, CatalogError, NOTE_BYTES};
-use crate::realtime::Realtime;
-use crate::realtime::topic::EventName;
+use crate::realtime::event::{End, Publication};
+use crate::realtime::topic::{EventName, Space, Topic};
+use crate::realtime::{Heard, Realtime};
 
 /// Notes that wait to be sent; more are dropped.
 const WAITING: usize = 1024;
@@ -39,8 +41,25 @@ struct Note {
     /// Who says it: our own notes come back to us.
     node: Uuid,
     topic: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    told: Option<Told>,
+    /// The end of a job that its owner has heard.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    heard: Option<End>,
+}
+
+/// What is told to an owner.
+#[derive(Debug, Serialize, Deserialize)]
+struct Told {
     owner: Arc<str>,
     payload: Box<RawValue>,
+}
+
+impl Note {
+    /// `None`: it is too long.
+    fn written(&self) -> Option<String> {
+        serde_json::to_string(self).ok().filter(|text| text.len() <= NOTE_BYTES)
+    }
 }
 
 #[derive(Debug)]
@@ -55,7 +74,7 @@ enum Item {
 pub struct Fleet {
     node: Uuid,
     line: mpsc::Sender<Item>,
-    _listening: AbortOnDropHandle<()>,
+    _tasks: [AbortOnDropHandle<()>; 2],
 }
 
 impl Fleet {
@@ -69,7 +88,8 @@ impl Fleet {
         // Not tracked: a job waits itself until what is told of it has gone out.
         tokio::spawn(carry(Arc::clone(catalog), waiting));
         let listening = tokio::spawn(listen(Arc::clone(catalog), Arc::clone(realtime), node));
-        Some(Self { node, line, _listening: AbortOnDropHandle::new(listening) })
+        let passing_on = tokio::spawn(pass_on(realtime.heard(), line.clone(), node));
+        Some(Self { node, line, _tasks: [listening, passing_on].map(AbortOnDropHandle::new) })
     }
 
     pub(super) fn tell(&self, progress: &Progress) {
@@ -115,8 +135,23 @@ fn written(node: Uuid, progress: &Progress) -> Option<String> {
 
 fn fitting(node: Uuid, progress: &Progress) -> Option<String> {
     let payload = to_raw_value(progress).ok()?;
-    let note = Note { node, topic: progress.topic(), owner: progress.user.as_str().into(), payload };
-    serde_json::to_string(&note).ok().filter(|text| text.len() <= NOTE_BYTES)
+    let told = Some(Told { owner: progress.user.as_str().into(), payload });
+    Note { node, topic: progress.topic(), told, heard: None }.written()
+}
+
+/// Says which ends were heard here: whoever joins elsewhere waits for the next job, too.
+async fn pass_on(mut heard: broadcast::Receiver<Heard>, line: mpsc::Sender<Item>, node: Uuid) {
+    loop {
+        match heard.recv().await {
+            Ok(Heard { topic, end }) => {
+                let note = Note { node, topic: topic.name().to_owned(), told: None, heard: Some(end) };
+                // Where too much waits it is left out: somebody is told an end twice.
+                let _ = note.written().map(|note| line.try_send(Item::Note(note)));
+            }
+            Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => return,
+        }
+    }
 }
 
 async fn carry(catalog: Arc<Catalog>, mut line: mpsc::Receiver<Item>) {
@@ -191,13 +226,22 @@ async fn hear(catalog: &Catalog, realtime: &Realtime, node: Uuid) -> Result<(), 
 
 /// Tells here what another node says.
 fn repeat(realtime: &Realtime, own: Uuid, note: &str) {
-    let Note { node, topic, owner, payload } = match serde_json::from_str(note) {
+    let Note { node, topic, told, heard } = match serde_json::from_str(note) {
         Ok(note) => note,
         Err(error) => return tracing::warn!(%error, "another node says what is not understood"),
     };
-    let Some(event) = EventName::new(EVENT).filter(|_| node != own) else { return };
-    if let Err(error) = realtime.announce(&topic, owner, event, payload) {
-        tracing::warn!(%error, "another node's progress has no topic");
+    if node == own {
+        return;
+    }
+    let topic = match Topic::new(Space::Private, &topic) {
+        Ok(topic) => topic,
+        Err(error) => return tracing::warn!(%error, "another node tells no topic"),
+    };
+    if let Some(end) = heard {
+        realtime.hub.note_heard(&topic, &end);
+    }
+    if let Some((Told { owner, payload }, event)) = told.zip(EventName::new(EVENT)) {
+        realtime.hub.publish(Publication::of_owner(topic, owner, event, payload), None);
     }
 }
 
@@ -231,8 +275,9 @@ mod tests {
             let text = written(Uuid::nil(), progress).unwrap();
             assert!(text.len() <= NOTE_BYTES);
             let note: Note = serde_json::from_str(&text).unwrap();
-            assert_eq!((note.topic, &*note.owner), (progress.topic(), progress.user.as_str()));
-            serde_json::from_str::<Value>(note.payload.get()).unwrap()
+            let told = note.told.unwrap();
+            assert_eq!((note.topic, &*told.owner), (progress.topic(), progress.user.as_str()));
+            serde_json::from_str::<Value>(told.payload.get()).unwrap()
         };
         let short = progress("It took too long");
         assert_eq!(read(&short), serde_json::to_value(&short).unwrap());

@@ -11,7 +11,7 @@ use super::client::{Socket, V1, V2, anon};
 use crate::avatars::{ANN, fox, paints, picture, provider, token, variables};
 use crate::support::origin::{Answer, Origin};
 use crate::support::postgres::Database;
-use crate::support::{Running, Setup};
+use crate::support::{Running, Setup, eventually};
 
 const STATUSES: [&str; 4] = ["generating", "downloading", "uploading", "completed"];
 
@@ -127,6 +127,25 @@ async fn who_listens_on_one_node_hears_every_state_of_a_job_that_another_one_pai
         let mut late = listening(&other, version, &topic).await;
         assert_eq!(late.broadcast().await, *told_here.last().unwrap());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_end_that_was_heard_on_one_node_is_not_told_to_who_joins_on_another() {
+    let (provider, database) = (provider(picture(&fox())), Database::create().await);
+    let painter = node(&provider, &database).start().await;
+    let other = idle_node(&provider, &database).await;
+    until_heard(&database, 2).await;
+    let topic = topic_of(None);
+    let mut page = listening(&other, V2, &topic).await;
+    let job = generate(&painter, None).await;
+    let end = told(&mut page, &job).await.pop().unwrap();
+    assert_eq!(listening(&painter, V2, &topic).await.broadcast().await, end);
+    page.push("phoenix", "heartbeat", None, json!({})).await;
+    assert_eq!(page.heard().await.event, "phx_reply");
+    assert!(listening(&other, V1, &topic).await.is_quiet().await);
+    eventually("it is known there, too", async || listening(&painter, V1, &topic).await.is_quiet().await).await;
+    let job = generate(&painter, None).await;
+    assert_eq!(statuses(&told(&mut page, &job).await), STATUSES);
 }
 
 #[tokio::test(flavor = "multi_thread")]
