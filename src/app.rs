@@ -156,7 +156,7 @@ impl App {
         let keys = keys(config, &secret)?;
         let studio = studio::studio(config, Arc::clone(&deliver.gate))?;
         let home = home::home(config, &buckets, &deliver)?;
-        let realtime = live::realtime(config, Arc::new(KinksterOwners::new(Arc::clone(&home))));
+        let realtime = live::realtime(config, Arc::new(KinksterOwners::new(Arc::clone(&home))), &store.catalog);
         let jobs = jobs::jobs(config, &buckets, &home, &deliver, &studio, &realtime, &metrics)?;
         let retention = retention::retention(config, &buckets, metrics.retention.clone());
         let backend = match &config.upstream.url {

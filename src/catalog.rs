@@ -10,6 +10,7 @@ mod deliveries;
 mod jobs;
 mod level;
 mod listing;
+mod notes;
 mod postgres;
 mod select;
 mod sqlite;
@@ -31,10 +32,11 @@ pub use cleanup::{
 pub use deliveries::{Backlog, Delivery, HandOver, NewDelivery};
 pub use jobs::{
     Answered, AvatarWrite, Begun, Budget, Claim, Crowd, Ended, Enqueued, Failure, Job, JobQuery, JobState, JobStep,
-    Kinkster, KinksterChange, KinksterMatch, Lease, NewJob, Placed, Quota, QuotaExceeded, Revival, Spent, Stored,
-    Uploaded,
+    Kinkster, KinksterChange, KinksterMatch, Lease, NewJob, Placed, Quota, QuotaExceeded, Revival, Sitter, Spent,
+    Stored, Uploaded,
 };
-pub use postgres::Postgres;
+pub use notes::NOTE_BYTES;
+pub use postgres::{Notes, Postgres};
 pub use sqlite::Sqlite;
 pub use types::{
     Amount, Bucket, BucketChange, BucketOrder, BucketQuery, BucketSettings, Copied, Direction, Entry, Event, EventKind,

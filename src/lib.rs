@@ -59,6 +59,9 @@
 //! state for late joiners, and puts the event into the [`realtime::outbox::Outbox`] of every member whom it concerns. Each
 //! socket and event stream ([`http::Live`]) empties its own, in the words of its protocol ([`realtime::wire`]).
 //!
+//! How far jobs are crosses to the other nodes over the same Postgres ([`sidecar::jobs::Fleet`]); what this process was not
+//! told of them, whoever joins is told from the catalogue ([`sidecar::jobs::JobStates`]). Nothing else crosses.
+//!
 //! # The rooms, top to bottom
 //!
 //! A room imports only from rooms below it.

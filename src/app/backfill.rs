@@ -34,7 +34,7 @@ pub async fn backfill(config: &Config, plan: Plan) -> Result<BackfillApp, AppErr
     let buckets = write_side(config, &store, &book, &deliver, &tasks)?;
     let home = home::home(config, &buckets, &deliver)?;
     let studio = studio::studio(config, Arc::clone(&deliver.gate))?;
-    let realtime: Arc<Realtime> = super::live::realtime(config, Arc::new(NoOwners));
+    let realtime: Arc<Realtime> = super::live::realtime(config, Arc::new(NoOwners), &store.catalog);
     let jobs = jobs::jobs(config, &buckets, &home, &deliver, &studio, &realtime, &metrics)?;
     let fetcher = jobs::by_url(config, plan.at_once)?;
     let backfill = Backfill::new(jobs, fetcher, plan, &config.data).await.map_err(|error| match error {

@@ -15,7 +15,7 @@ pub use kinksters::{Kinkster, KinksterChange, KinksterMatch};
 pub(super) use store::job_store;
 pub use types::{
     Answered, AvatarWrite, Begun, Budget, Claim, Crowd, Ended, Enqueued, Failure, Job, JobQuery, JobState, JobStep,
-    Lease, NewJob, Placed, Quota, QuotaExceeded, Revival, Spent, Stored, Uploaded,
+    Lease, NewJob, Placed, Quota, QuotaExceeded, Revival, Sitter, Spent, Stored, Uploaded,
 };
 
 use super::{Catalog, CatalogError, NewObject, Put};
@@ -55,6 +55,16 @@ impl Catalog {
     /// Newest first.
     pub async fn jobs(&self, query: &JobQuery) -> Result<Vec<Job>, CatalogError> {
         either!(self, jobs(query))
+    }
+
+    /// Somebody's jobs that are under way or ended since then, newest first.
+    pub async fn fresh_jobs(
+        &self,
+        sitter: &Sitter,
+        since: OffsetDateTime,
+        limit: u32,
+    ) -> Result<Vec<Job>, CatalogError> {
+        either!(self, fresh_jobs(sitter, since, limit))
     }
 
     /// How many jobs are in each state.

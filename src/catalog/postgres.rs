@@ -8,6 +8,7 @@ mod change;
 mod cleanup;
 mod deliveries;
 mod jobs;
+mod notes;
 mod objects;
 mod outbox;
 mod rows;
@@ -21,6 +22,7 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{PgConnection, PgTransaction, Postgres as Database, Row};
 
+pub use notes::Notes;
 pub(super) use rows::found;
 
 use super::select::Reader;
@@ -44,6 +46,8 @@ pub struct Postgres {
     /// The hot path: one query outside of a transaction, hence with the schema in its names.
     find_object: String,
     find_bucket: String,
+    /// Where the nodes that share the schema leave notes.
+    channel: String,
 }
 
 impl Postgres {
@@ -67,13 +71,14 @@ impl Postgres {
             // The text of the error may hold the URL, and the URL holds the password.
             .map_err(|_| CatalogError::Unavailable("the URL is not one of a Postgres database".to_owned()))?
             .application_name("tintype");
+        let channel = notes::channel(schema);
         let schema = setup::quoted(schema)?;
         let search_path = format!("{schema}, public");
         let pool = PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(PATIENCE);
         let pool = pool.connect_with(options).await?;
         let find_object = format!("SELECT * FROM {schema}.objects WHERE bucket_id = $1 AND name = $2");
         let find_bucket = format!("SELECT * FROM {schema}.buckets WHERE id = $1");
-        Ok((Self { pool, search_path, find_object, find_bucket }, schema))
+        Ok((Self { pool, search_path, find_object, find_bucket, channel }, schema))
     }
 
     /// A transaction as the owner of the tables.

@@ -77,6 +77,7 @@ async fn contract(catalog: &Catalog, step: usize) {
     jobs::by_url_claim_a_kinkster_with_the_picture_or_not_at_all(catalog).await;
     jobs::note_each_step_where_the_picture_is_elsewhere(catalog).await;
     jobs::are_cancelled_revived_and_buried(catalog).await;
+    jobs::are_fresh_while_under_way_and_for_a_while_after_their_end(catalog).await;
     jobs::wait_for_their_time_and_for_room(catalog).await;
     jobs::are_the_same_under_the_same_key(catalog).await;
     jobs::are_refused_beyond_the_budget(catalog).await;

@@ -6,9 +6,11 @@
 mod answers;
 mod broadcasts;
 mod by_url;
+mod fleet;
 mod metrics;
 mod owners;
 mod progress;
+mod states;
 mod trouble;
 mod walk;
 mod warm;
@@ -28,9 +30,11 @@ use uuid::Uuid;
 pub use answers::Answers;
 pub use broadcasts::Broadcasts;
 pub use by_url::{StoreError, UrlFetcher};
+pub use fleet::Fleet;
 pub use metrics::JobMetrics;
 pub use owners::KinksterOwners;
 pub use progress::{Announcer, EVENT, Progress, shown, timestamp};
+pub use states::JobStates;
 
 use super::home::{Home, HomeError};
 use super::prompt::Prompt;
@@ -72,6 +76,8 @@ pub struct Parts {
     pub deliver: Arc<Deliver>,
     pub studio: Arc<Studio>,
     pub realtime: Arc<Realtime>,
+    /// The other nodes over the same catalogue.
+    pub fleet: Option<Fleet>,
     /// The topics of an upstream, where its clients listen.
     pub away: Option<Broadcasts>,
     pub answers: Answers,
@@ -148,7 +154,7 @@ impl Kept {
 
 impl Jobs {
     pub fn new(parts: Parts) -> Arc<Self> {
-        let Parts { catalog, home, deliver, studio, realtime, away, answers, by_url, settings, metrics } = parts;
+        let Parts { catalog, home, deliver, studio, realtime, fleet, away, answers, by_url, settings, metrics } = parts;
         Arc::new(Self {
             catalog,
             home,
@@ -157,7 +163,7 @@ impl Jobs {
             answers,
             by_url,
             settings,
-            announcer: Announcer::new(realtime, away),
+            announcer: Announcer::new(realtime, fleet, away),
             metrics,
             under_way: Mutex::default(),
             ring: Notify::new(),

@@ -15,7 +15,7 @@ macro_rules! job_store {
         use crate::auth::Caller;
         use crate::catalog::jobs::{
             Answered, AvatarWrite, Begun, Budget, Claim, Ended, Enqueued, Failure, Job, JobQuery, JobState, JobStep, Kinkster,
-            KinksterChange, KinksterMatch, Lease, NewJob, Placed, Quota, QuotaExceeded, Revival, Spent, Stored, Uploaded,
+            KinksterChange, KinksterMatch, Lease, NewJob, Placed, Quota, QuotaExceeded, Revival, Sitter, Spent, Stored, Uploaded,
         };
         use crate::catalog::{CatalogError, NewObject, Put, now};
 
@@ -131,6 +131,30 @@ macro_rules! job_store {
                     .bind(query.kinkster)
                     .bind(query.before)
                     .bind(i64::from(query.limit));
+                query.fetch_all(&mut *tx).await?.iter().map(job).collect()
+            }
+
+            pub(in crate::catalog) async fn fresh_jobs(
+                &self,
+                sitter: &Sitter,
+                since: OffsetDateTime,
+                limit: u32,
+            ) -> Result<Vec<Job>, CatalogError> {
+                let mut tx = self.begin_read().await?;
+                let theirs = match sitter {
+                    Sitter::User(_) => "user_id = $1 AND kinkster_id IS NULL",
+                    Sitter::Kinkster(_) => "kinkster_id = $1",
+                };
+                let select = format!(
+                    "SELECT * FROM jobs WHERE {theirs} AND (state IN ('queued', 'running') OR finished_at >= $2) \
+                     ORDER BY id DESC LIMIT $3"
+                );
+                let query = sqlx::query(sqlx::AssertSqlSafe(select));
+                let query = match sitter {
+                    Sitter::User(user) => query.bind(user),
+                    Sitter::Kinkster(id) => query.bind(id),
+                };
+                let query = query.bind(micros(since)).bind(i64::from(limit));
                 query.fetch_all(&mut *tx).await?.iter().map(job).collect()
             }
 

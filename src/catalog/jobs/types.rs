@@ -165,6 +165,14 @@ pub struct JobQuery {
     pub before: Option<Uuid>,
 }
 
+/// Who is painted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sitter {
+    /// What a user has painted for no kinkster yet.
+    User(String),
+    Kinkster(Uuid),
+}
+
 /// How many jobs may run at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Crowd {

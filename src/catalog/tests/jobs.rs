@@ -8,7 +8,7 @@ use super::{id, make_bucket, new_object};
 use crate::auth::Caller;
 use crate::catalog::{
     Answered, AvatarWrite, Begun, Budget, Catalog, CatalogError, Claim, Crowd, Ended, Enqueued, Failure, Job, JobQuery,
-    JobState, JobStep, KinksterChange, KinksterMatch, NewJob, Placed, Quota, Revival, Spent, Uploaded,
+    JobState, JobStep, KinksterChange, KinksterMatch, NewJob, Placed, Quota, Revival, Sitter, Spent, Uploaded,
 };
 
 const ROOMY: Budget = Budget {
@@ -207,6 +207,30 @@ pub async fn are_cancelled_revived_and_buried(catalog: &Catalog) {
         assert_eq!(catalog.claim_job(&claim(Duration::MINUTE)).await.unwrap(), None);
         assert_eq!(catalog.bury_jobs(3).await.unwrap()[0].failure.as_ref().unwrap().code, "abandoned");
     }
+}
+
+pub async fn are_fresh_while_under_way_and_for_a_while_after_their_end(catalog: &Catalog) {
+    let (kinkster, user) = (Uuid::new_v4(), Uuid::new_v4().to_string());
+    let fresh = async |sitter: &Sitter, since| {
+        let jobs = catalog.fresh_jobs(sitter, since, 8).await.unwrap();
+        jobs.into_iter().map(|job| job.id).collect::<Vec<_>>()
+    };
+    let (long_ago, later) = (now() - Duration::DAY, now() + Duration::DAY);
+    let own = enqueue(catalog, new_job(&user)).await;
+    let painted = enqueue(catalog, NewJob { kinkster: Some(kinkster), ..new_job(&user) }).await;
+    let (user, kinkster) = (Sitter::User(user), Sitter::Kinkster(kinkster));
+    let again = enqueue(catalog, new_job(&own.user)).await;
+    for since in [long_ago, later] {
+        assert_eq!(fresh(&user, since).await, [again.id, own.id]);
+        assert_eq!(fresh(&kinkster, since).await, [painted.id]);
+    }
+    assert_eq!(catalog.fresh_jobs(&user, later, 1).await.unwrap(), std::slice::from_ref(&again));
+    for job in [&own, &painted, &again] {
+        catalog.cancel_job(job.id).await.unwrap();
+    }
+    assert_eq!((fresh(&user, later).await, fresh(&kinkster, later).await), (vec![], vec![]));
+    assert_eq!(fresh(&user, long_ago).await, [again.id, own.id]);
+    assert_eq!(fresh(&kinkster, long_ago).await, [painted.id]);
 }
 
 pub async fn wait_for_their_time_and_for_room(catalog: &Catalog) {
