@@ -33,7 +33,7 @@
 //! 3. a worker takes it, has it painted ([`sidecar::provider::Provider`]) and keeps the answer before anything else, fetches
 //!    the picture under guard, treats it and stores it with the character's columns in one transaction
 //!    ([`bucket::Buckets::put_avatar`]): the commit point, after which only warnings follow; in front of a Supabase they are
-//!    its own, stored and written in steps that are noted one by one ([`sidecar::home::Home`], [`sidecar::project::Project`]);
+//!    its own, stored and written in steps that are noted one by one ([`sidecar::home::Home`], [`project::Project`]);
 //! 4. the bucket's warm list is filled, then everyone is told ([`sidecar::jobs::Announcer`], [`realtime::Realtime::announce`]),
 //!    a Supabase's own topics too ([`sidecar::jobs::Broadcasts`]).
 //!
@@ -99,6 +99,7 @@ pub mod cache;
 pub mod variants;
 
 pub mod jwks;
+pub mod project;
 
 pub mod purge;
 pub mod source;

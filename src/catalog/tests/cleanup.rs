@@ -91,6 +91,7 @@ pub async fn removed_objects_are_known_until_their_time_is_over(catalog: &Catalo
     catalog.end_run(run, RunState::Ended, None).await.unwrap();
     assert_eq!(retire(catalog, run, &[&back], soon()).await, Err(CatalogError::Superseded));
     catalog.prune_audit(soon()).await.unwrap();
+    catalog.prune_restored().await.unwrap();
     assert_eq!(catalog.audit(&AuditQuery { limit: 10, ..AuditQuery::default() }).await.unwrap(), []);
 }
 
