@@ -122,8 +122,14 @@ impl Catalog {
 
     /// Notes that an object is back at its upstream, as this version: no rule removes that one. The bytes kept here are
     /// stale from then on. `false`: it is noted already, or its time is over.
-    pub async fn note_back(&self, removed: &Removed, actor: Actor, version: Uuid) -> Result<bool, CatalogError> {
-        either!(self, note_back(removed, actor, version))
+    pub async fn note_back(
+        &self,
+        removed: &Removed,
+        actor: Actor,
+        reason: &str,
+        version: Uuid,
+    ) -> Result<bool, CatalogError> {
+        either!(self, note_back(removed, actor, reason, version))
     }
 
     /// Versions of a bucket that were brought back.

@@ -101,7 +101,7 @@ impl Holdings {
     pub(super) async fn bring_back(&self, removed: &Removed) -> Result<Result<(), &'static str>, RetentionError> {
         match self {
             Self::Own(own) => own.bring_back(removed).await,
-            Self::Upstream(upstream) => upstream.bring_back(removed).await,
+            Self::Upstream(upstream) => upstream.bring_back(removed, Actor::Operator, "brought back by hand").await,
         }
     }
 

@@ -88,7 +88,8 @@ impl UpstreamHoldings {
         }
         let keys: Vec<&ObjectKey> = kept.iter().map(|kept| &kept.retiree.key).collect();
         let answered = self.project.remove_all(retire.bucket, &keys).await;
-        self.note_gone(retire, kept, answered).await
+        let gone = self.note_gone(retire, kept, answered).await?;
+        self.without_pointed_at(retire, gone).await
     }
 
     /// Has the bytes here and notes the row, if the object is still the one that was planned.
@@ -156,7 +157,7 @@ impl UpstreamHoldings {
         retire: &Retire<'_>,
         kept: Vec<Kept<'_>>,
         answered: Result<Vec<String>, ProjectError>,
-    ) -> Result<Vec<Object>, RetentionError> {
+    ) -> Result<Vec<Removed>, RetentionError> {
         let (names, failure) = match answered {
             Ok(names) => (names.into_iter().collect(), None),
             Err(error) => (HashSet::new(), Some(error)),
@@ -169,7 +170,7 @@ impl UpstreamHoldings {
             }
             self.catalog.note_gone(&removed, retire.actor, &retiree.reason).await?;
             self.purge(&id).await;
-            gone.push(removed.object);
+            gone.push(removed);
         }
         match failure {
             Some(error) if gone.is_empty() => {
@@ -177,6 +178,25 @@ impl UpstreamHoldings {
             }
             _ => Ok(gone),
         }
+    }
+
+    /// Nobody kept the project's rows from changing while its objects went: what a row shows by now is brought back.
+    async fn without_pointed_at(&self, retire: &Retire<'_>, gone: Vec<Removed>) -> Result<Vec<Object>, RetentionError> {
+        let mut pointed = Pointed::among(retire.bucket, gone.iter().map(|removed| &removed.object.id.key));
+        self.read_references(&mut pointed).await?;
+        let mut stay_away = Vec::new();
+        for removed in gone {
+            let id = &removed.object.id;
+            if pointed.is_pointed_at(id) {
+                let reason = "a row showed it while it was removed";
+                match self.bring_back(&removed, retire.actor, reason).await? {
+                    Ok(()) => continue,
+                    Err(away) => tracing::warn!(object = %id, "a removed picture that a row shows stays away: {away}"),
+                }
+            }
+            stay_away.push(removed.object);
+        }
+        Ok(stay_away)
     }
 
     async fn is_gone(&self, id: &ObjectId) -> Result<bool, RetentionError> {

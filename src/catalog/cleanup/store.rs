@@ -232,6 +232,7 @@ macro_rules! cleanup_store {
                 &self,
                 removed: &Removed,
                 actor: Actor,
+                reason: &str,
                 version: Uuid,
             ) -> Result<bool, CatalogError> {
                 let (mut tx, object) = (self.begin().await?, &removed.object);
@@ -243,7 +244,6 @@ macro_rules! cleanup_store {
                 }
                 stale(&mut tx, object, now()).await?;
                 happened(&mut tx, EventKind::Created, object).await?;
-                let reason = "brought back by hand";
                 log(&mut tx, &NewAudit::of(actor, AuditAction::Restored, removed.run, object, reason)).await?;
                 let count = sqlx::query("UPDATE cleanup_runs SET restored = restored + 1 WHERE id = $1");
                 count.bind(removed.run).execute(&mut *tx).await?;

@@ -11,6 +11,8 @@ impl UpstreamHoldings {
     pub(in crate::retention) async fn bring_back(
         &self,
         removed: &Removed,
+        actor: Actor,
+        reason: &str,
     ) -> Result<Result<(), &'static str>, RetentionError> {
         if removed.is_pending {
             return Ok(Err("it is not known yet whether it was removed; the next run finds out"));
@@ -34,7 +36,7 @@ impl UpstreamHoldings {
             Ok(info) => info,
             Err(reason) => return Ok(Err(reason)),
         };
-        if !self.catalog.note_back(removed, Actor::Operator, info.object.version()).await? {
+        if !self.catalog.note_back(removed, actor, reason, info.object.version()).await? {
             return Ok(Err("its time is over, or it is back already"));
         }
         self.purge(&object.id).await;

@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use super::world::{ANN, BOB, BUCKET, World};
-use super::{names, told};
+use super::{names as names_of, told};
 use crate::process::command;
 use crate::support::{Running, SECRET, Setup, eventually, files_below, fixture, service_key};
 use crate::upstream::gate::{Fate, Gate};
@@ -137,7 +137,7 @@ async fn an_upstreams_old_pictures_go_and_come_back_as_they_were() {
     let project = Project::start().await;
     let (old, older) = (format!("{ANN}/kinksters/avatar_5.png"), format!("{ANN}/kinksters/avatar_4.png"));
     project.put(&older, "formats/palette.png", "eyJmcm9tIjoiYSJ9").await;
-    project.put(&old, "photos/avatar-owl.png", "").await;
+    project.put(&old, "photos/avatar-owl.png", "e30=").await;
     let new = project.picture(2000).await;
     let other = project.world.picture(&project.server, BOB, Some(Uuid::from_u128(7)), 1).await;
     let elsewhere = project.world.put(&project.server, ANN, &format!("{ANN}/deep/er/notes.png")).await;
@@ -163,7 +163,7 @@ async fn an_upstreams_old_pictures_go_and_come_back_as_they_were() {
     front.get(&variant).await.expect(404);
     assert_eq!(files_below(&front.data().join("storage/objects")).len(), 2);
     let log = told(&front, &format!("/admin/audit?run={run}")).await;
-    let mut in_log = names(&log, "removed");
+    let mut in_log = names_of(&log, "removed");
     in_log.sort();
     assert_eq!(in_log, [older.as_str(), old.as_str()]);
     assert_eq!(front.app.retention.run(false).await.unwrap().buckets[0].outcome, Outcome::Nothing);
@@ -285,6 +285,39 @@ async fn what_is_pointed_at_between_the_plan_and_the_removal_stays() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_pointed_at_while_it_is_removed_comes_back_at_once() {
+    let project = Project::start().await;
+    let names = project.pictures(3).await;
+    let before = project.state(&names[0]).await;
+    let front = project.front().await;
+    listed(&front).await;
+    let go_on = Arc::new(Notify::new());
+    project.gate.rule(Method::DELETE, OBJECTS, Fate::Waits(Arc::clone(&go_on)), 1);
+    let retention = Arc::clone(&front.app.retention);
+    let running = tokio::spawn(async move { retention.run(true).await.unwrap() });
+    eventually("it is sent", async || project.gate.count(&Method::DELETE, OBJECTS) == 1).await;
+    project.shown(&format!("{}/storage/v1/object/public/{BUCKET}/{}", project.gate.url, names[0])).await;
+    go_on.notify_one();
+    let report = running.await.unwrap();
+    assert_eq!(report.buckets[0].goes.len(), 1);
+    assert_eq!(project.names().await, [names[0].clone(), names[2].clone()]);
+    assert_eq!(project.state(&names[0]).await, before);
+    let log = told(&front, &format!("/admin/audit?run={}", report.run.unwrap())).await;
+    assert_eq!(names_of(&log, "restored"), names[..1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_in_front_does_it_by_itself() {
+    let project = Project::start().await;
+    let names = project.pictures(3).await;
+    let setup = project.plain().with("RETENTION__KEEP__KINKSTER-AVATARS", "1").with("RETENTION__HOURS", "0.0002");
+    let front = setup.start().await;
+    eventually("old pictures are gone", async || project.names().await == names[2..]).await;
+    let runs = told(&front, "/admin/cleanup/runs").await;
+    assert!(runs.as_array().unwrap().iter().any(|run| run["removed"] == 2 && run["actor"] == "schedule"), "{runs}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_removal_whose_answer_is_lost_is_looked_into() {
     let project = Project::start().await;
     let names = project.pictures(3).await;
@@ -316,7 +349,7 @@ async fn what_is_newer_at_the_upstream_is_not_overwritten() {
     let front = project.front().await;
     listed(&front).await;
     let run = front.app.retention.run(true).await.unwrap().run.unwrap();
-    project.put(&names[0], "photos/avatar-fox.png", "").await;
+    project.put(&names[0], "photos/avatar-fox.png", "e30=").await;
     let newer = project.state(&names[0]).await;
     // Even where it is not known what became of the upload.
     project.gate.rule(Method::POST, "/storage/v1/object/kinkster-avatars/", Fate::Refused(503, "{}"), 1);
@@ -328,7 +361,7 @@ async fn what_is_newer_at_the_upstream_is_not_overwritten() {
     assert_eq!(report.refused[0].reason, "there is a newer object of this name");
     assert_eq!(project.names().await, names);
     let log = told(&front, &format!("/admin/audit?run={run}")).await;
-    assert_eq!(super::names(&log, "refused"), [names[0].clone(), names[0].clone()]);
+    assert_eq!(names_of(&log, "refused"), [names[0].clone(), names[0].clone()]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
