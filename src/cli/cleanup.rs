@@ -1,4 +1,4 @@
-//! `tintype cleanup`: old pictures of characters, and whatever else of our own buckets nobody needs any more.
+//! `tintype cleanup`: old pictures of characters, and whatever else nobody needs any more of what we keep.
 
 use std::process::ExitCode;
 use std::time::Duration;

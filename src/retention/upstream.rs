@@ -4,7 +4,7 @@
 mod back;
 mod walk;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -88,8 +88,8 @@ impl UpstreamHoldings {
         }
         let keys: Vec<&ObjectKey> = kept.iter().map(|kept| &kept.retiree.key).collect();
         let answered = self.project.remove_all(retire.bucket, &keys).await;
-        let gone = self.note_gone(retire, kept, answered).await?;
-        self.without_pointed_at(retire, gone).await
+        let gone = self.gone(retire.bucket, kept, answered).await?;
+        self.note_gone(retire.bucket, retire.actor, gone).await
     }
 
     /// Has the bytes here and notes the row, if the object is still the one that was planned.
@@ -151,45 +151,50 @@ impl UpstreamHoldings {
         Ok(kept)
     }
 
-    /// Notes what is gone: as the project answered, or, where that is not sure, as it tells of each.
-    async fn note_gone(
+    /// What is gone, and why it went: as the project answered, or, where that is not sure, as it tells of each.
+    async fn gone<'a>(
         &self,
-        retire: &Retire<'_>,
-        kept: Vec<Kept<'_>>,
+        bucket: &BucketName,
+        kept: Vec<Kept<'a>>,
         answered: Result<Vec<String>, ProjectError>,
-    ) -> Result<Vec<Removed>, RetentionError> {
-        let (names, failure) = match answered {
+    ) -> Result<Vec<(Removed, &'a str)>, RetentionError> {
+        let (names, failure): (HashSet<String>, _) = match answered {
             Ok(names) => (names.into_iter().collect(), None),
             Err(error) => (HashSet::new(), Some(error)),
         };
         let mut gone = Vec::new();
         for Kept { removed, retiree, .. } in kept {
-            let id = removed.object.id.clone();
-            if !names.contains(id.key.as_str()) && !self.is_gone(&id).await? {
-                continue;
+            let id = &removed.object.id;
+            if names.contains(id.key.as_str()) || self.is_gone(id).await? {
+                gone.push((removed, retiree.reason.as_str()));
             }
-            self.catalog.note_gone(&removed, retire.actor, &retiree.reason).await?;
-            self.purge(&id).await;
-            gone.push(removed);
         }
-        match failure {
-            Some(error) if gone.is_empty() => {
-                Err(failed(format!("the objects of `{}` cannot be removed", retire.bucket), error))
-            }
-            _ => Ok(gone),
+        match failure.filter(|_| gone.is_empty()) {
+            Some(error) => Err(failed(format!("the objects of `{bucket}` cannot be removed"), error)),
+            None => Ok(gone),
         }
     }
 
-    /// Nobody kept the project's rows from changing while its objects went: what a row shows by now is brought back.
-    async fn without_pointed_at(&self, retire: &Retire<'_>, gone: Vec<Removed>) -> Result<Vec<Object>, RetentionError> {
-        let mut pointed = Pointed::among(retire.bucket, gone.iter().map(|removed| &removed.object.id.key));
+    /// Notes what is gone. Nobody kept the project's rows from changing meanwhile: what one shows by now is put back. As
+    /// long as that is not known all of it stays pending, for the next run to settle.
+    async fn note_gone(
+        &self,
+        bucket: &BucketName,
+        actor: Actor,
+        gone: Vec<(Removed, &str)>,
+    ) -> Result<Vec<Object>, RetentionError> {
+        if gone.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut pointed = Pointed::among(bucket, gone.iter().map(|(removed, _)| &removed.object.id.key));
         self.read_references(&mut pointed).await?;
         let mut stay_away = Vec::new();
-        for removed in gone {
+        for (removed, reason) in gone {
             let id = &removed.object.id;
+            self.catalog.note_gone(&removed, actor, reason).await?;
+            self.purge(id).await;
             if pointed.is_pointed_at(id) {
-                let reason = "a row showed it while it was removed";
-                match self.bring_back(&removed, retire.actor, reason).await? {
+                match self.bring_back(&removed, actor, "a row showed it while it was removed").await? {
                     Ok(()) => continue,
                     Err(away) => tracing::warn!(object = %id, "a removed picture that a row shows stays away: {away}"),
                 }
@@ -206,12 +211,16 @@ impl UpstreamHoldings {
 
     /// What a run before this one had asked to be removed: gone, or still there, and then a later run's to remove.
     pub(super) async fn settle(&self, actor: Actor) -> Result<(), RetentionError> {
+        let mut gone: BTreeMap<BucketName, Vec<_>> = BTreeMap::new();
         for pending in self.catalog.pending_removals().await? {
             let id = &pending.object.id;
             if self.is_gone(id).await? {
-                self.catalog.note_gone(&pending, actor, "removed by a run that broke off").await?;
-                self.purge(id).await;
+                let removed = Removed { is_pending: false, ..pending.clone() };
+                gone.entry(id.bucket.clone()).or_default().push((removed, "removed by a run that broke off"));
             }
+        }
+        for (bucket, gone) in gone {
+            self.note_gone(&bucket, actor, gone).await?;
         }
         Ok(())
     }

@@ -307,6 +307,51 @@ async fn what_is_pointed_at_while_it_is_removed_comes_back_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_rows_show_after_a_removal_is_asked_until_it_is_known() {
+    let project = Project::start().await;
+    let names = project.pictures(3).await;
+    let front = project.front().await;
+    listed(&front).await;
+    let go_on = Arc::new(Notify::new());
+    project.gate.rule(Method::DELETE, OBJECTS, Fate::Waits(Arc::clone(&go_on)), 1);
+    let retention = Arc::clone(&front.app.retention);
+    let running = tokio::spawn(async move { retention.run(true).await });
+    eventually("it is sent", async || project.gate.count(&Method::DELETE, OBJECTS) == 1).await;
+    project.shown(&format!("{}/storage/v1/object/public/{BUCKET}/{}", project.gate.url, names[0])).await;
+    project.gate.rule(Method::GET, ROWS, Fate::Refused(500, "{}"), 1);
+    go_on.notify_one();
+    let failure = running.await.unwrap().unwrap_err().to_string();
+    assert!(failure.contains("cannot be read"), "{failure}");
+    assert_eq!(project.names().await, names[2..]);
+    front.app.retention.run(true).await.unwrap();
+    assert_eq!(project.names().await, [names[0].clone(), names[2].clone()]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_node_of_a_fleet_in_front_removes_another_brings_back() {
+    let project = Project::start().await;
+    let names = project.pictures(4).await;
+    let mut before = Vec::new();
+    for name in &names {
+        before.push(project.state(name).await);
+    }
+    let fleet = World::shared().await;
+    let node = || {
+        let setup =
+            project.variables().iter().fold(fleet.another_node(), |setup, (name, value)| setup.with(name, value));
+        setup.with("RETENTION__KEEP__KINKSTER-AVATARS", "1")
+    };
+    let (one, other) = (node().start().await, node().start().await);
+    listed(&one).await;
+    let run = other.app.retention.run(false).await.unwrap().run.unwrap();
+    assert_eq!(project.names().await, names[3..]);
+    assert_eq!(one.app.retention.restore(run).await.unwrap().restored.len(), 3);
+    for (name, before) in names.iter().zip(&before) {
+        assert_eq!(&project.state(name).await, before, "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_in_front_does_it_by_itself() {
     let project = Project::start().await;
     let names = project.pictures(3).await;
