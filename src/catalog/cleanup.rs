@@ -105,6 +105,33 @@ impl Catalog {
         either!(self, restore(removed, actor))
     }
 
+    /// Notes what an upstream is about to be asked to remove, and whose bytes are kept here by now.
+    pub async fn note_pending(&self, removed: &Removed) -> Result<(), CatalogError> {
+        either!(self, note_pending(removed))
+    }
+
+    /// What may or may not have been removed by an upstream, of all runs.
+    pub async fn pending_removals(&self) -> Result<Vec<Removed>, CatalogError> {
+        either!(self, pending_removals())
+    }
+
+    /// Notes that an upstream has removed an object: with its event and its line in the log.
+    pub async fn note_gone(&self, removed: &Removed, actor: Actor, reason: &str) -> Result<(), CatalogError> {
+        either!(self, note_gone(removed, actor, reason))
+    }
+
+    /// Notes that an object is back at its upstream, as this version: no rule removes that one. The bytes kept here are
+    /// stale from then on. `false`: it is noted already, or its time is over.
+    pub async fn note_back(
+        &self,
+        removed: &Removed,
+        actor: Actor,
+        reason: &str,
+        version: Uuid,
+    ) -> Result<bool, CatalogError> {
+        either!(self, note_back(removed, actor, reason, version))
+    }
+
     /// Versions of a bucket that were brought back.
     pub async fn restored_versions(&self, bucket: &BucketName) -> Result<HashSet<Uuid>, CatalogError> {
         either!(self, restored_versions(bucket))
@@ -125,8 +152,13 @@ impl Catalog {
         either!(self, audit(query))
     }
 
-    /// Forgets what the audit log tells of times before this, and what nobody needs to know of restored objects.
+    /// Forgets what the audit log tells of times before this.
     pub async fn prune_audit(&self, before: OffsetDateTime) -> Result<(), CatalogError> {
         either!(self, prune_audit(before))
+    }
+
+    /// Forgets which versions were brought back that are no object's of ours any more.
+    pub async fn prune_restored(&self) -> Result<(), CatalogError> {
+        either!(self, prune_restored())
     }
 }

@@ -1,4 +1,4 @@
-//! `tintype cleanup`: old pictures of characters, and whatever else of our own buckets nobody needs any more.
+//! `tintype cleanup`: old pictures of characters, and whatever else nobody needs any more of what we keep.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -20,7 +20,9 @@ use crate::retention::{BucketReport, Outcome, Report, RestoreReport, Retention, 
 use crate::telemetry;
 
 /// Removed objects can be brought back for a while: `--runs` lists the runs, `--restore RUN` undoes one. The first run
-/// of a new or changed rule only writes what would go into the audit log.
+/// of a new or changed rule only writes what would go into the audit log. In front of a Supabase (`upstream.url`,
+/// `upstream.service_key`) its objects go by `retention.keep`, their bytes wait here, and what is brought back is owned
+/// by nobody.
 #[derive(Args, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct Options {
@@ -54,13 +56,13 @@ const SHOWN: usize = 20;
 pub(super) fn run(options: &Options) -> Done {
     let config = options.common.load()?;
     telemetry::start_logs(&super::quiet(&config.log));
-    if let Some(url) = &config.upstream.url {
-        println!("no objects are kept here: the buckets are those of {url}");
+    if let Some(url) = config.upstream.url.as_ref().filter(|_| config.upstream.service_key.is_none()) {
+        println!("no objects are kept here: the buckets are those of {url}, to which upstream.service_key is the key");
         return Ok(ExitCode::SUCCESS);
     }
     runtime()?.block_on(async {
         let store = Store::open(&config).await?;
-        let retention = retention_beside(&config, &store, Duration::from_secs(options.older_than));
+        let retention = retention_beside(&config, &store, Duration::from_secs(options.older_than))?;
         if options.runs {
             let runs = store.catalog.cleanup_runs(LISTED).await.map_err(|error| stopped(&error.into()))?;
             return Ok(show_runs(&runs, options.json));

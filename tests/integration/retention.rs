@@ -4,6 +4,7 @@ mod crash;
 mod fleet;
 mod never;
 mod restore;
+mod upstream;
 mod world;
 
 use std::time::Duration;

@@ -132,6 +132,8 @@ pub struct Removed {
     pub object: Object,
     pub removed_at: OffsetDateTime,
     pub restorable_until: OffsetDateTime,
+    /// An upstream was to remove it, and it is not known yet whether it has.
+    pub is_pending: bool,
 }
 
 /// What became of an object that was to be brought back.
@@ -193,6 +195,14 @@ impl AuditAction {
     pub(in crate::catalog) fn parse(text: &str) -> Result<Self, CatalogError> {
         let found = Self::ALL.into_iter().find(|action| action.as_str() == text);
         found.ok_or_else(|| CatalogError::Broken(format!("`{text}` is no action")))
+    }
+}
+
+impl Removed {
+    /// An object of this batch, as it is removed now.
+    pub fn now(retire: &Retire<'_>, object: Object) -> Self {
+        let (run, restorable_until) = (retire.run, retire.restorable_until);
+        Self { run, object, removed_at: OffsetDateTime::now_utc(), restorable_until, is_pending: false }
     }
 }
 

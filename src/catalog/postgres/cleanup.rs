@@ -28,6 +28,10 @@ async fn stale(connection: &mut PgConnection, object: &Object, since: OffsetDate
     note_stale_versions_since(connection, &[object.id.bucket.as_str()], &[object.version], since).await
 }
 
+async fn happened(connection: &mut PgConnection, kind: EventKind, object: &Object) -> Result<(), CatalogError> {
+    note_events(connection, &[Event::of(kind, object)]).await
+}
+
 /// No character's columns change before the transaction's end: what nothing points at stays so.
 async fn settled_references(
     connection: &mut PgConnection,

@@ -33,6 +33,10 @@ async fn stale(connection: &mut SqliteConnection, object: &Object, since: Offset
     note_stale(connection, object, since).await
 }
 
+async fn happened(connection: &mut SqliteConnection, kind: EventKind, object: &Object) -> Result<(), CatalogError> {
+    note_event(connection, kind, object).await
+}
+
 /// Nobody else writes before the transaction's end: what nothing points at stays so.
 async fn settled_references(
     connection: &mut SqliteConnection,

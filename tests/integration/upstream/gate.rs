@@ -19,6 +19,8 @@ pub enum Fate {
     Hangs,
     /// Passed on, and never answered.
     IsLost,
+    /// Passed on and answered, but not before it is told to.
+    Waits(Arc<tokio::sync::Notify>),
 }
 
 /// One request that came by.
@@ -102,9 +104,11 @@ async fn relay(State(inner): State<Arc<Inner>>, request: Request<Body>) -> Respo
         body: body.clone(),
     });
     let fate = inner.fate(&head);
+    let is_lost = matches!(fate, Some(Fate::IsLost));
     match fate {
         Some(Fate::Refused(status, body)) => return (StatusCode::from_u16(status).unwrap(), body).into_response(),
         Some(Fate::Hangs) => return std::future::pending().await,
+        Some(Fate::Waits(until)) => until.notified().await,
         Some(Fate::IsLost) | None => {}
     }
     let mut headers = head.headers;
@@ -115,7 +119,7 @@ async fn relay(State(inner): State<Arc<Inner>>, request: Request<Body>) -> Respo
     let answer = inner.client.request(head.method, url).headers(headers).body(body).send().await.unwrap();
     let (status, mut headers) = (answer.status(), answer.headers().clone());
     let body = answer.bytes().await.unwrap();
-    if fate.is_some() {
+    if is_lost {
         return std::future::pending().await;
     }
     headers.remove("transfer-encoding");
