@@ -128,7 +128,7 @@ impl App {
             store.own(config).await?;
             bucket::fill_book(&book, &store.catalog).await?;
         } else {
-            store.sweep(config)?;
+            store.sweep().await?;
         }
         let admission = Arc::new(build_admission(config, Arc::clone(&book))?);
         let buckets = write_side(config, &store, &book, &deliver, &tasks)?;

@@ -4,7 +4,7 @@
 //! newest pictures of its character, is old enough, and nothing points at. The first run of a rule only writes the plan
 //! into the audit log; from the second on it is carried out in batches, each of which holds every condition again in the
 //! transaction that removes the rows. What was made of the pictures is purged, and their bytes are kept until nobody may
-//! want them back. In front of a Supabase the objects and rows are its own ([`upstream`]). Then everything else that nobody needs goes ([`crate::bucket::remove_orphans`] and its neighbours).
+//! want them back. In front of a Supabase the objects and rows are its own ([`upstream`]). Then everything else that nobody needs goes ([`crate::bucket::find_orphans`] and its neighbours).
 
 mod holdings;
 mod metrics;
@@ -17,14 +17,14 @@ mod turn;
 mod upstream;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use time::OffsetDateTime;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub use metrics::RetentionMetrics;
-pub use report::{BucketReport, Freed, Goes, Outcome, Report};
+pub use report::{BucketReport, Freed, Goes, Kept, Outcome, Report};
 pub use restore::{IsBack, RestoreReport, StaysAway};
 
 use crate::blobs::{BlobError, Blobs};
@@ -118,6 +118,8 @@ pub struct Retention {
     holdings: Holdings,
     settings: Settings,
     metrics: RetentionMetrics,
+    /// That the blobs are not ours is said once.
+    told: Once,
     stop: CancellationToken,
     _stop: DropGuard,
 }
@@ -141,7 +143,17 @@ impl Retention {
                 most_objects: settings.most_objects,
             }),
         };
-        Self { catalog, blobs, buckets, holdings, settings, metrics, _stop: stop.clone().drop_guard(), stop }
+        Self {
+            catalog,
+            blobs,
+            buckets,
+            holdings,
+            settings,
+            metrics,
+            told: Once::new(),
+            _stop: stop.clone().drop_guard(),
+            stop,
+        }
     }
 
     /// What a run would do now. Changes nothing.
@@ -159,7 +171,7 @@ impl Retention {
             };
             report.buckets.push(plan.report(outcome));
         }
-        report.freed = self.tidy(None).await?;
+        report.freed = self.tidy(None, false).await?;
         Ok(report)
     }
 
@@ -189,7 +201,7 @@ impl Retention {
             let plan = self.plan(bucket, *keep).await?;
             report.buckets.push(self.apply(turn, plan, force).await?);
         }
-        report.freed = self.tidy(Some(turn)).await?;
+        report.freed = self.tidy(Some(turn), force).await?;
         self.catalog.prune_audit(OffsetDateTime::now_utc() - self.settings.audited).await?;
         self.holdings.prune().await?;
         Ok(report)

@@ -17,7 +17,7 @@ pub use types::{
     RunState,
 };
 
-use super::{Catalog, CatalogError, Object};
+use super::{Catalog, CatalogError, Object, StaleBlob};
 use crate::config::ColumnName;
 use crate::object::BucketName;
 use crate::transform::Pointed;
@@ -140,6 +140,36 @@ impl Catalog {
     /// Lets go of up to `limit` removed objects whose time is over: their bytes are stale from then on.
     pub async fn expire_removed(&self, limit: u32) -> Result<u64, CatalogError> {
         either!(self, expire_removed(limit))
+    }
+
+    /// The id that lies beside the blobs that are this catalogue's.
+    pub async fn blob_store(&self) -> Result<Option<Uuid>, CatalogError> {
+        either!(self, blob_store())
+    }
+
+    /// Notes whose the blobs are, unless it is known already or `replace`; which id it is from now on.
+    pub async fn claim_blob_store(&self, id: Uuid, replace: bool) -> Result<Uuid, CatalogError> {
+        either!(self, claim_blob_store(id, replace))
+    }
+
+    /// Bytes that nothing names are stale from `since` on, with their lines in the log.
+    pub async fn note_orphans(
+        &self,
+        orphans: &[StaleBlob],
+        since: OffsetDateTime,
+        entries: &[NewAudit],
+    ) -> Result<(), CatalogError> {
+        either!(self, note_orphans(orphans, since, entries))
+    }
+
+    /// Forgets stale bytes that are gone, with their lines in the log: one for many.
+    pub async fn forget_stale(
+        &self,
+        blobs: &[StaleBlob],
+        actor: Actor,
+        run: Option<Uuid>,
+    ) -> Result<u64, CatalogError> {
+        either!(self, forget_stale(blobs, actor, run))
     }
 
     /// Writes into the audit log, and counts what is only listed or refused for the run.

@@ -20,7 +20,7 @@ use serde_json::json;
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use super::{Catalog, Event, ListQuery, NewBucket, NewObject, Object, PageQuery, StaleBlob};
+use super::{Actor, Catalog, Event, ListQuery, NewBucket, NewObject, Object, PageQuery, StaleBlob};
 use crate::auth::{Caller, RuleBook, RuleSet};
 use crate::config::Secret;
 use crate::object::{BucketName, ObjectId, ObjectKey};
@@ -215,13 +215,13 @@ async fn events(catalog: &Catalog) -> Vec<Event> {
 /// What is stale is nobody's concern any more.
 async fn forget_stale(catalog: &Catalog) {
     let soon = time::OffsetDateTime::now_utc() + time::Duration::MINUTE;
-    let blobs = catalog.stale_blobs(soon, 10_000).await.unwrap();
-    catalog.forget_stale(&blobs).await.unwrap();
+    let blobs = catalog.stale_blobs(soon, 0, 10_000).await.unwrap();
+    catalog.forget_stale(&blobs, Actor::Schedule, None).await.unwrap();
 }
 
 /// The stale versions of a bucket so far.
 async fn stale(catalog: &Catalog, bucket: &str) -> Vec<Uuid> {
     let soon = time::OffsetDateTime::now_utc() + time::Duration::MINUTE;
-    let blobs: Vec<StaleBlob> = catalog.stale_blobs(soon, 10_000).await.unwrap();
+    let blobs: Vec<StaleBlob> = catalog.stale_blobs(soon, 0, 10_000).await.unwrap();
     blobs.iter().filter(|blob| blob.bucket.as_str() == bucket).map(|blob| blob.version).collect()
 }

@@ -19,7 +19,7 @@ macro_rules! cleanup_store {
             Actor, Audit, AuditAction, AuditQuery, CleanupRun, NewAudit, NewRun, Removed, Restored, Retire, RunCounts,
             RunState,
         };
-        use crate::catalog::{CatalogError, Object, bucket_name, now, object_key};
+        use crate::catalog::{CatalogError, Object, StaleBlob, bucket_name, now, object_key};
         use crate::config::ColumnName;
         use crate::object::{BucketName, ObjectId};
         use crate::transform::Pointed;
@@ -242,7 +242,7 @@ macro_rules! cleanup_store {
                 if mark.bind(version).execute(&mut *tx).await?.rows_affected() == 0 {
                     return Ok(false);
                 }
-                stale(&mut tx, object, now()).await?;
+                stale(&mut tx, &object.id.bucket, object.version, now()).await?;
                 happened(&mut tx, EventKind::Created, object).await?;
                 log(&mut tx, &NewAudit::of(actor, AuditAction::Restored, removed.run, object, reason)).await?;
                 let count = sqlx::query("UPDATE cleanup_runs SET restored = restored + 1 WHERE id = $1");
@@ -270,7 +270,7 @@ macro_rules! cleanup_store {
                 let rows = query.fetch_all(&mut *tx).await?;
                 let expired: Vec<Removed> = rows.iter().map(removed_of).collect::<Result<_, _>>()?;
                 for Removed { run, object, restorable_until, is_pending, .. } in &expired {
-                    stale(&mut tx, object, *restorable_until).await?;
+                    stale(&mut tx, &object.id.bucket, object.version, *restorable_until).await?;
                     // Nothing was removed.
                     if *is_pending {
                         continue;
@@ -281,6 +281,58 @@ macro_rules! cleanup_store {
                 }
                 tx.commit().await?;
                 Ok(expired.len() as u64)
+            }
+
+            pub(in crate::catalog) async fn blob_store(&self) -> Result<Option<Uuid>, CatalogError> {
+                let mut tx = self.begin_read().await?;
+                Ok(sqlx::query_scalar("SELECT id FROM blob_store").fetch_optional(&mut *tx).await?)
+            }
+
+            pub(in crate::catalog) async fn claim_blob_store(
+                &self,
+                id: Uuid,
+                replace: bool,
+            ) -> Result<Uuid, CatalogError> {
+                let mut tx = self.begin().await?;
+                let insert = "INSERT INTO blob_store (one, id) VALUES (1, $1) ON CONFLICT (one) DO NOTHING";
+                sqlx::query(insert).bind(id).execute(&mut *tx).await?;
+                if replace {
+                    sqlx::query("UPDATE blob_store SET id = $1").bind(id).execute(&mut *tx).await?;
+                }
+                let id = sqlx::query_scalar("SELECT id FROM blob_store").fetch_one(&mut *tx).await?;
+                tx.commit().await?;
+                Ok(id)
+            }
+
+            pub(in crate::catalog) async fn note_orphans(
+                &self,
+                orphans: &[StaleBlob],
+                since: OffsetDateTime,
+                entries: &[NewAudit],
+            ) -> Result<(), CatalogError> {
+                let mut tx = self.begin().await?;
+                for orphan in orphans {
+                    stale(&mut tx, &orphan.bucket, orphan.version, since).await?;
+                }
+                for entry in entries {
+                    log(&mut tx, entry).await?;
+                }
+                Ok(tx.commit().await?)
+            }
+
+            pub(in crate::catalog) async fn forget_stale(
+                &self,
+                blobs: &[StaleBlob],
+                actor: Actor,
+                run: Option<Uuid>,
+            ) -> Result<u64, CatalogError> {
+                let mut tx = self.begin().await?;
+                let forgotten = forgotten(&mut tx, blobs).await?;
+                for entry in NewAudit::of_bytes(actor, run, &forgotten) {
+                    log(&mut tx, &entry).await?;
+                }
+                tx.commit().await?;
+                Ok(forgotten.len() as u64)
             }
 
             pub(in crate::catalog) async fn note_audit(&self, entries: &[NewAudit]) -> Result<(), CatalogError> {

@@ -1,10 +1,15 @@
 //! What the catalogue holds of retention.
 
+use std::collections::BTreeMap;
+
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::catalog::{CatalogError, Object};
+use crate::catalog::{CatalogError, Object, StaleBlob};
 use crate::object::{BucketName, ObjectKey};
+
+/// Versions named in one line of the audit log.
+const LINE: usize = 100;
 
 /// Who had something removed or brought back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -207,6 +212,27 @@ impl Removed {
 }
 
 impl NewAudit {
+    /// What is told of bytes whose time is over: a line for up to 100 versions of a bucket.
+    pub(in crate::catalog) fn of_bytes(actor: Actor, run: Option<Uuid>, blobs: &[StaleBlob]) -> Vec<Self> {
+        let mut by_bucket: BTreeMap<&BucketName, Vec<String>> = BTreeMap::new();
+        for blob in blobs {
+            by_bucket.entry(&blob.bucket).or_default().push(blob.version.to_string());
+        }
+        let lines =
+            by_bucket.iter().flat_map(|(bucket, versions)| versions.chunks(LINE).map(move |line| (bucket, line)));
+        let entry = |(bucket, versions): (&&BucketName, &[String])| Self {
+            actor,
+            action: AuditAction::Expired,
+            run,
+            bucket: Some((*bucket).clone()),
+            name: None,
+            version: None,
+            size: None,
+            reason: format!("bytes of {} versions whose time was over: {}", versions.len(), versions.join(" ")),
+        };
+        lines.map(entry).collect()
+    }
+
     /// What is told of a whole object.
     pub fn of(actor: Actor, action: AuditAction, run: Uuid, object: &Object, reason: &str) -> Self {
         Self {

@@ -24,8 +24,26 @@ async fn give_back(connection: &mut PgConnection, object: &Object) -> Result<(),
     note_events(connection, &[Event::of(EventKind::Created, object)]).await
 }
 
-async fn stale(connection: &mut PgConnection, object: &Object, since: OffsetDateTime) -> Result<(), CatalogError> {
-    note_stale_versions_since(connection, &[object.id.bucket.as_str()], &[object.version], since).await
+async fn stale(
+    connection: &mut PgConnection,
+    bucket: &BucketName,
+    version: Uuid,
+    since: OffsetDateTime,
+) -> Result<(), CatalogError> {
+    note_stale_versions_since(connection, &[bucket.as_str()], &[version], since).await
+}
+
+/// Forgets bytes that are gone; those that somebody else has not forgotten before.
+async fn forgotten(connection: &mut PgConnection, blobs: &[StaleBlob]) -> Result<Vec<StaleBlob>, CatalogError> {
+    let delete = "DELETE FROM stale_blobs WHERE (bucket_id, version) IN (SELECT * FROM unnest($1::text[], $2::uuid[])) \
+        RETURNING bucket_id, version";
+    let buckets: Vec<&str> = blobs.iter().map(|blob| blob.bucket.as_str()).collect();
+    let versions: Vec<Uuid> = blobs.iter().map(|blob| blob.version).collect();
+    let rows = sqlx::query(delete).bind(buckets).bind(versions).fetch_all(connection).await?;
+    let blob = |row: &PgRow| {
+        Ok(StaleBlob { bucket: bucket_name(row.try_get("bucket_id")?)?, version: row.try_get("version")? })
+    };
+    rows.iter().map(blob).collect()
 }
 
 async fn happened(connection: &mut PgConnection, kind: EventKind, object: &Object) -> Result<(), CatalogError> {

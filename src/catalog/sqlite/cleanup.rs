@@ -6,7 +6,7 @@ use sqlx::sqlite::SqliteRow;
 
 use super::buckets;
 use super::objects::{delete, find, insert};
-use super::outbox::{note_event, note_stale};
+use super::outbox::{forget, note_event, note_stale_version};
 use crate::catalog::types::EventKind;
 
 crate::catalog::cleanup::cleanup_store!(Sqlite, SqliteConnection, SqliteRow);
@@ -29,8 +29,24 @@ async fn give_back(connection: &mut SqliteConnection, object: &Object) -> Result
     note_event(connection, EventKind::Created, object).await
 }
 
-async fn stale(connection: &mut SqliteConnection, object: &Object, since: OffsetDateTime) -> Result<(), CatalogError> {
-    note_stale(connection, object, since).await
+async fn stale(
+    connection: &mut SqliteConnection,
+    bucket: &BucketName,
+    version: Uuid,
+    since: OffsetDateTime,
+) -> Result<(), CatalogError> {
+    note_stale_version(connection, bucket, version, since).await
+}
+
+/// Forgets bytes that are gone; those that somebody else has not forgotten before.
+async fn forgotten(connection: &mut SqliteConnection, blobs: &[StaleBlob]) -> Result<Vec<StaleBlob>, CatalogError> {
+    let mut forgotten = Vec::new();
+    for blob in blobs {
+        if forget(connection, &blob.bucket, blob.version).await? {
+            forgotten.push(blob.clone());
+        }
+    }
+    Ok(forgotten)
 }
 
 async fn happened(connection: &mut SqliteConnection, kind: EventKind, object: &Object) -> Result<(), CatalogError> {

@@ -94,6 +94,25 @@ impl World {
         self.run_sql(&update).await;
     }
 
+    /// Where bytes lie, if not in S3.
+    pub fn storage(&self) -> std::path::PathBuf {
+        self.setup.data.path().join("data/storage/objects")
+    }
+
+    /// As a time in the catalogue.
+    pub fn long_ago(&self) -> &'static str {
+        if self.database.is_some() { "'epoch'" } else { "1" }
+    }
+
+    /// As if nobody had ever said whose the bytes are.
+    pub async fn unmark(&self) {
+        match &self.bucket {
+            Some(bucket) => bucket.remove("objects/.catalogue").await,
+            None => std::fs::remove_file(self.setup.data.path().join("data/storage/.catalogue")).unwrap(),
+        }
+        self.run_sql("DELETE FROM blob_store").await;
+    }
+
     pub async fn run_sql(&self, statement: &str) {
         if let Some(database) = &self.database {
             let mut connection = PgConnection::connect(&database.url()).await.unwrap();
