@@ -26,7 +26,7 @@ use uuid::Uuid;
 
 pub use cleanup::{
     Actor, Audit, AuditAction, AuditQuery, CleanupRun, NewAudit, NewRun, Removed, Restored, Retire, Retiree, RunCounts,
-    RunState,
+    RunState, Seen,
 };
 pub use deliveries::{Backlog, Delivery, HandOver, NewDelivery};
 pub use jobs::{

@@ -286,7 +286,7 @@ impl Retention {
                 bucket: &plan.bucket,
                 objects: &objects,
             };
-            removed.extend(self.holdings.retire(&retire).await?);
+            removed.extend(self.holdings.retire(&retire, &plan.seen).await?);
         }
         if !removed.is_empty() {
             tracing::info!(bucket = %plan.bucket, run = %turn.run, objects = removed.len(), "retention removed pictures");

@@ -14,7 +14,7 @@ use uuid::Uuid;
 pub(super) use store::cleanup_store;
 pub use types::{
     Actor, Audit, AuditAction, AuditQuery, CleanupRun, NewAudit, NewRun, Removed, Restored, Retire, Retiree, RunCounts,
-    RunState,
+    RunState, Seen,
 };
 
 use super::{Catalog, CatalogError, Object, StaleBlob};
@@ -79,20 +79,23 @@ impl Catalog {
     }
 
     /// Tells `pointed` every URL that a row shows an object by: the characters' own, those of jobs under way, and these
-    /// columns, which only Postgres has. A column that cannot be read as a whole is an error.
-    pub async fn read_references(&self, columns: &[ColumnName], pointed: &mut Pointed) -> Result<(), CatalogError> {
+    /// columns, which only Postgres has; there also `public.kinksters.avatar_url`, if there is one. A column that cannot be
+    /// read as a whole is an error.
+    pub async fn read_references(&self, columns: &[ColumnName], pointed: &mut Pointed) -> Result<Seen, CatalogError> {
         either!(self, read_references(columns, pointed))
     }
 
     /// Removes those objects of a batch that are still the same and that nothing points at, and says which.
-    /// `Superseded`: the turn is another run's by now, and nothing is removed.
+    /// What points at them was read before, and only what was written since is read again, last of all. `Superseded`: the
+    /// turn is another run's by now, and nothing is removed.
     pub async fn retire(
         &self,
         retire: &Retire<'_>,
         columns: &[ColumnName],
+        seen: &Seen,
         pointed: &mut Pointed,
     ) -> Result<Vec<Object>, CatalogError> {
-        either!(self, retire(retire, columns, pointed))
+        either!(self, retire(retire, columns, seen, pointed))
     }
 
     /// What can still be brought back of a run, by name.

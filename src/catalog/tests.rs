@@ -84,6 +84,7 @@ async fn contract(catalog: &Catalog, step: usize) {
     cleanup::runs_take_turns(catalog).await;
     cleanup::removed_objects_are_known_until_their_time_is_over(catalog).await;
     cleanup::removes_only_what_is_the_same_and_not_pointed_at(catalog).await;
+    cleanup::what_is_shown_is_read_once_and_then_only_what_was_written_since(catalog).await;
     cleanup::what_an_upstream_removes_is_noted_before_and_after(catalog).await;
     cleanup::what_an_upstream_may_not_have_removed_is_forgotten_in_silence(catalog).await;
     deliveries::go_out_in_order_per_subject(catalog).await;

@@ -7,7 +7,7 @@ use super::RetentionError;
 use super::upstream::{UpstreamHoldings, Walk};
 use crate::blobs::{BlobError, Blobs};
 use crate::bucket::Buckets;
-use crate::catalog::{Actor, Catalog, Object, Removed, Restored, Retire};
+use crate::catalog::{Actor, Catalog, Object, Removed, Restored, Retire, Seen};
 use crate::config::ColumnName;
 use crate::object::BucketName;
 use crate::transform::Pointed;
@@ -72,7 +72,7 @@ impl Holdings {
     }
 
     /// Tells `pointed` every URL that a row shows an object by, or fails.
-    pub(super) async fn read_references(&self, pointed: &mut Pointed) -> Result<(), RetentionError> {
+    pub(super) async fn read_references(&self, pointed: &mut Pointed) -> Result<Seen, RetentionError> {
         match self {
             Self::Own(own) => Ok(own.catalog.read_references(&own.columns, pointed).await?),
             Self::Upstream(upstream) => upstream.read_references(pointed).await,
@@ -89,10 +89,10 @@ impl Holdings {
     }
 
     /// Removes those objects of a batch that are still the same and that nothing points at, and has what was made of them
-    /// removed.
-    pub(super) async fn retire(&self, retire: &Retire<'_>) -> Result<Vec<Object>, RetentionError> {
+    /// removed. `seen`: when it was read what points at them.
+    pub(super) async fn retire(&self, retire: &Retire<'_>, seen: &Seen) -> Result<Vec<Object>, RetentionError> {
         match self {
-            Self::Own(own) => own.retire(retire).await,
+            Self::Own(own) => own.retire(retire, seen).await,
             Self::Upstream(upstream) => upstream.retire(retire).await,
         }
     }
@@ -124,9 +124,9 @@ impl Holdings {
 }
 
 impl OwnHoldings {
-    async fn retire(&self, retire: &Retire<'_>) -> Result<Vec<Object>, RetentionError> {
+    async fn retire(&self, retire: &Retire<'_>, seen: &Seen) -> Result<Vec<Object>, RetentionError> {
         let mut pointed = Pointed::among(retire.bucket, retire.objects.iter().map(|retiree| &retiree.key));
-        let gone = self.catalog.retire(retire, &self.columns, &mut pointed).await?;
+        let gone = self.catalog.retire(retire, &self.columns, seen, &mut pointed).await?;
         if let Some(buckets) = &self.buckets {
             buckets.follow_removed(&gone).await;
         }

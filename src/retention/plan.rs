@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::RetentionError;
 use super::holdings::Holdings;
 use super::report::{BucketReport, Goes, Outcome};
-use crate::catalog::Object;
+use crate::catalog::{Object, Seen};
 use crate::object::{BucketName, ObjectId, ObjectKey};
 use crate::transform::Pointed;
 
@@ -46,6 +46,8 @@ pub(super) struct Plan {
     pub goes: Vec<Goes>,
     /// What would go as well, but for the limit.
     pub left: u64,
+    /// When it was read what points at them.
+    pub seen: Seen,
     pointed_at: u64,
     young: u64,
     restored: u64,
@@ -66,6 +68,7 @@ impl Plan {
             objects: 0,
             goes: Vec::new(),
             left: 0,
+            seen: Seen::nothing(),
             pointed_at: 0,
             young: 0,
             restored: 0,
@@ -87,7 +90,7 @@ impl Plan {
             return Ok(self);
         }
         let mut pointed = Pointed::among(&self.bucket, self.goes.iter().map(|goes| &goes.name));
-        holdings.read_references(&mut pointed).await?;
+        self.seen = holdings.read_references(&mut pointed).await?;
         let all = self.goes.len();
         self.goes.retain(|goes| !pointed.is_pointed_at(&ObjectId::new(self.bucket.clone(), goes.name.clone())));
         self.pointed_at = (all - self.goes.len()) as u64;

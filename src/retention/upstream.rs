@@ -14,7 +14,7 @@ pub(super) use walk::Walk;
 
 use super::RetentionError;
 use crate::blobs::{Blobs, Described};
-use crate::catalog::{Actor, Catalog, CatalogError, Object, Removed, Retire, Retiree};
+use crate::catalog::{Actor, Catalog, CatalogError, Object, Removed, Retire, Retiree, Seen};
 use crate::config::ColumnName;
 use crate::deliver::Deliver;
 use crate::object::{BucketName, ObjectId, ObjectKey};
@@ -56,14 +56,14 @@ impl UpstreamHoldings {
     }
 
     /// The project's characters, and what of ours points at objects: jobs whose row is not written yet, columns.
-    pub(super) async fn read_references(&self, pointed: &mut Pointed) -> Result<(), RetentionError> {
-        self.catalog.read_references(&self.columns, pointed).await?;
+    pub(super) async fn read_references(&self, pointed: &mut Pointed) -> Result<Seen, RetentionError> {
+        let seen = self.catalog.read_references(&self.columns, pointed).await?;
         let mut after = None;
         loop {
             let rows = self.project.shown(after, ROWS).await;
             let rows = rows.map_err(|error| failed("the rows of characters cannot be read".to_owned(), error))?;
             // Its server may answer fewer than it is asked for.
-            let Some(last) = rows.last() else { return Ok(()) };
+            let Some(last) = rows.last() else { return Ok(seen) };
             if after.is_some_and(|after| after >= last.id) {
                 return Err(failed("the rows of characters come in no order".to_owned(), ProjectError::Nonsense));
             }

@@ -5,6 +5,7 @@ mod fleet;
 mod foreign;
 mod never;
 mod restore;
+mod tidy;
 mod upstream;
 mod world;
 

@@ -3,7 +3,8 @@
 /// Writes the operations of retention for one database.
 ///
 /// `$database` has `begin` and `begin_read`; beside it are `take` and `give_back`, which move a row of `objects` with its
-/// event, `happened`, which notes an event alone, `references` and `settled_references`; `$connection` and `$row` are sqlx's types.
+/// event, `happened`, which notes an event alone, `look`, `settle` and `references`,
+/// which read what points at objects, `stale` and `forgotten`; `$connection` and `$row` are sqlx's types.
 macro_rules! cleanup_store {
     ($database:ident, $connection:ty, $row:ty) => {
         use std::collections::HashSet;
@@ -17,7 +18,7 @@ macro_rules! cleanup_store {
         use super::rows;
         use crate::catalog::cleanup::{
             Actor, Audit, AuditAction, AuditQuery, CleanupRun, NewAudit, NewRun, Removed, Restored, Retire, RunCounts,
-            RunState,
+            RunState, Seen,
         };
         use crate::catalog::{CatalogError, Object, StaleBlob, bucket_name, now, object_key};
         use crate::config::ColumnName;
@@ -127,22 +128,41 @@ macro_rules! cleanup_store {
                 &self,
                 columns: &[ColumnName],
                 pointed: &mut Pointed,
-            ) -> Result<(), CatalogError> {
+            ) -> Result<Seen, CatalogError> {
                 let mut tx = self.begin_read().await?;
-                references(&mut tx, columns, pointed).await
+                let seen = look(&mut tx).await?;
+                references(&mut tx, columns, &Seen::nothing(), pointed).await?;
+                Ok(seen)
             }
 
             pub(in crate::catalog) async fn retire(
                 &self,
                 retire: &Retire<'_>,
                 columns: &[ColumnName],
+                seen: &Seen,
                 pointed: &mut Pointed,
             ) -> Result<Vec<Object>, CatalogError> {
+                // Each time one object less.
+                loop {
+                    if let Some(removed) = self.try_retire(retire, columns, seen, pointed).await? {
+                        return Ok(removed);
+                    }
+                }
+            }
+
+            /// `None`: a row shows one of them since it was read, and nothing is removed.
+            async fn try_retire(
+                &self,
+                retire: &Retire<'_>,
+                columns: &[ColumnName],
+                seen: &Seen,
+                pointed: &mut Pointed,
+            ) -> Result<Option<Vec<Object>>, CatalogError> {
                 let mut tx = self.begin().await?;
                 if !renew(&mut tx, retire.run, retire.until).await? {
                     return Err(CatalogError::Superseded);
                 }
-                settled_references(&mut tx, columns, pointed).await?;
+                settle(&mut tx).await?;
                 let mut removed = Vec::new();
                 for retiree in retire.objects {
                     let id = ObjectId::new(retire.bucket.clone(), retiree.key.clone());
@@ -159,8 +179,14 @@ macro_rules! cleanup_store {
                 let count = "UPDATE cleanup_runs SET removed = removed + $2, bytes = bytes + $3 WHERE id = $1";
                 let count = sqlx::query(count).bind(retire.run).bind(removed.len() as i64).bind(bytes as i64);
                 count.execute(&mut *tx).await?;
+                // As late as can be: who writes other tables than ours does not wait for us.
+                references(&mut tx, columns, seen, pointed).await?;
+                if removed.iter().any(|object| pointed.is_pointed_at(&object.id)) {
+                    tx.rollback().await?;
+                    return Ok(None);
+                }
                 tx.commit().await?;
-                Ok(removed)
+                Ok(Some(removed))
             }
 
             pub(in crate::catalog) async fn removed_by(&self, run: Uuid) -> Result<Vec<Removed>, CatalogError> {

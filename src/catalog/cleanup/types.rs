@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use crate::catalog::{CatalogError, Object, StaleBlob};
@@ -128,6 +128,35 @@ pub struct Retire<'a> {
     pub restorable_until: OffsetDateTime,
     pub bucket: &'a BucketName,
     pub objects: &'a [Retiree],
+}
+
+/// When what points at objects was read: only what was written since has to be read again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// By our clock.
+    pub at: OffsetDateTime,
+    /// Postgres': the oldest transaction that may have been under way then.
+    pub(in crate::catalog) transaction: Option<String>,
+}
+
+/// A row's time is that of the server that wrote it, from before it was written: one whose clock is behind, or that waited.
+const LATE: Duration = Duration::hours(1);
+
+impl Seen {
+    /// Read at this time, as far as clocks tell.
+    pub fn at(at: OffsetDateTime) -> Self {
+        Self { at, transaction: None }
+    }
+
+    /// Nothing was read yet.
+    pub fn nothing() -> Self {
+        Self::at(OffsetDateTime::UNIX_EPOCH)
+    }
+
+    /// Rows that were written earlier are as they were read.
+    pub(in crate::catalog) fn rows_since(&self) -> OffsetDateTime {
+        if self.at == OffsetDateTime::UNIX_EPOCH { self.at } else { self.at - LATE }
+    }
 }
 
 /// A row of `removed_objects` that can still be brought back.

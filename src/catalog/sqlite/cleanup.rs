@@ -54,22 +54,27 @@ async fn happened(connection: &mut SqliteConnection, kind: EventKind, object: &O
 }
 
 /// Nobody else writes before the transaction's end: what nothing points at stays so.
-async fn settled_references(
-    connection: &mut SqliteConnection,
-    columns: &[ColumnName],
-    pointed: &mut Pointed,
-) -> Result<(), CatalogError> {
-    references(connection, columns, pointed).await
+#[expect(clippy::unused_async, reason = "Postgres has to be asked")]
+async fn settle(_: &mut SqliteConnection) -> Result<(), CatalogError> {
+    Ok(())
 }
 
+#[expect(clippy::unused_async, reason = "Postgres has to be asked")]
+async fn look(_: &mut SqliteConnection) -> Result<Seen, CatalogError> {
+    Ok(Seen::at(now()))
+}
+
+/// Of the characters those that were written since.
 async fn references(
     connection: &mut SqliteConnection,
     _: &[ColumnName],
+    seen: &Seen,
     pointed: &mut Pointed,
 ) -> Result<(), CatalogError> {
-    let select = "SELECT avatar_url FROM kinksters WHERE avatar_url IS NOT NULL UNION ALL \
+    let select = "SELECT avatar_url FROM kinksters WHERE updated_at >= $1 AND avatar_url IS NOT NULL UNION ALL \
         SELECT storage_path FROM jobs WHERE storage_path IS NOT NULL AND state IN ('queued', 'running')";
-    let mut texts = sqlx::query_scalar::<_, String>(select).fetch(connection);
+    let query = sqlx::query_scalar::<_, String>(select).bind(micros(seen.rows_since()));
+    let mut texts = query.fetch(connection);
     while let Some(text) = texts.try_next().await? {
         pointed.note(&text);
     }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::{bucket_name, events, forget_stale, id, make_bucket, put, stale};
 use crate::catalog::{
     Actor, AuditAction, AuditQuery, Catalog, CatalogError, EventKind, KinksterChange, NewRun, Object, Removed,
-    Restored, Retire, Retiree, RunState,
+    Restored, Retire, Retiree, RunState, Seen,
 };
 use crate::transform::Pointed;
 
@@ -30,13 +30,23 @@ async fn retire(
     objects: &[&Object],
     restorable_until: OffsetDateTime,
 ) -> Result<Vec<Object>, CatalogError> {
+    retire_since(catalog, run, objects, restorable_until, &Seen::nothing()).await
+}
+
+async fn retire_since(
+    catalog: &Catalog,
+    run: Uuid,
+    objects: &[&Object],
+    restorable_until: OffsetDateTime,
+    seen: &Seen,
+) -> Result<Vec<Object>, CatalogError> {
     let bucket = &objects[0].id.bucket;
     let retiree =
         |object: &&Object| Retiree { key: object.id.key.clone(), version: object.version, reason: "old".to_owned() };
     let retirees: Vec<Retiree> = objects.iter().map(retiree).collect();
     let mut pointed = Pointed::among(bucket, retirees.iter().map(|retiree| &retiree.key));
     let retire = Retire { run, actor: Actor::Operator, until: soon(), restorable_until, bucket, objects: &retirees };
-    catalog.retire(&retire, &[], &mut pointed).await
+    catalog.retire(&retire, &[], seen, &mut pointed).await
 }
 
 pub async fn runs_take_turns(catalog: &Catalog) {
@@ -120,9 +130,33 @@ pub async fn removes_only_what_is_the_same_and_not_pointed_at(catalog: &Catalog)
     forget_stale(catalog).await;
 }
 
+pub async fn what_is_shown_is_read_once_and_then_only_what_was_written_since(catalog: &Catalog) {
+    make_bucket(catalog, "seen").await;
+    let (early, late) = (put(catalog, "seen", "ann/a.png").await, put(catalog, "seen", "ann/b.png").await);
+    let show = async |object: &Object| {
+        let change =
+            KinksterChange { avatar_url: Some(Some(format!("/image/{}", object.id))), ..KinksterChange::default() };
+        catalog.put_kinkster(Uuid::new_v4(), "ann", &change).await.unwrap();
+    };
+    show(&early).await;
+    let mut pointed = Pointed::among(&early.id.bucket, [&early.id.key, &late.id.key]);
+    let seen = catalog.read_references(&[], &mut pointed).await.unwrap();
+    assert!(pointed.is_pointed_at(&early.id) && !pointed.is_pointed_at(&late.id));
+    show(&late).await;
+    let run = begin(catalog).await;
+    assert_eq!(retire_since(catalog, run, &[&early, &late], soon(), &seen).await.unwrap(), []);
+    // Whoever says that all was read already is believed.
+    let later = Seen::at(OffsetDateTime::now_utc() + Duration::HOUR * 2);
+    assert_eq!(retire_since(catalog, run, &[&late], soon(), &later).await.unwrap(), std::slice::from_ref(&late));
+    catalog.end_run(run, RunState::Ended, None).await.unwrap();
+    events(catalog).await;
+    forget_stale(catalog).await;
+}
+
 pub async fn what_an_upstream_removes_is_noted_before_and_after(catalog: &Catalog) {
     make_bucket(catalog, "theirs").await;
-    let object = put(catalog, "theirs", "ann/a.png").await;
+    // No row of ours names it.
+    let object = Object { version: Uuid::new_v4(), ..put(catalog, "theirs", "ann/a.png").await };
     events(catalog).await;
     forget_stale(catalog).await;
     let (broken, run) = (begin(catalog).await, Uuid::now_v7());
@@ -163,7 +197,8 @@ pub async fn what_an_upstream_removes_is_noted_before_and_after(catalog: &Catalo
 
 pub async fn what_an_upstream_may_not_have_removed_is_forgotten_in_silence(catalog: &Catalog) {
     make_bucket(catalog, "silent").await;
-    let object = put(catalog, "silent", "ann/a.png").await;
+    // No row of ours names it.
+    let object = Object { version: Uuid::new_v4(), ..put(catalog, "silent", "ann/a.png").await };
     forget_stale(catalog).await;
     let run = begin(catalog).await;
     let over = OffsetDateTime::now_utc() - Duration::SECOND;
