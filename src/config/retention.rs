@@ -23,17 +23,17 @@ pub struct RetentionConfig {
     pub enabled: bool,
     /// Newest pictures `{user_id}/kinksters/avatar_{unix_ms}[_{kinkster_id}].{ext}` kept of each character, or else of each user, by bucket: `{ "kinkster-avatars" = 10 }`; 0 keeps all. Default: 10 in `kinkster-avatars` where its objects are ours, else all: of an upstream's buckets nothing is removed until they are named here, with `upstream.service_key`.
     pub keep: BTreeMap<String, u32>,
-    /// Columns of the Postgres of `storage.database` whose URLs keep objects, too: `table.column` or `schema.table.column`.
+    /// Columns of the Postgres of `storage.database` whose URLs keep objects, too: `table.column` or `schema.table.column`. Those of `public.kinksters.avatar_url` do wherever there is one.
     pub columns: TextList,
     /// Hours for which an object stays whatever the rules say, 24 at least.
     pub young_hours: u32,
-    /// Most objects of a bucket in percent that one run removes, the oldest first; the rest waits for later runs, or for `tintype cleanup --force`.
+    /// Most objects of a bucket in percent that one run removes, the oldest first; the rest waits for later runs, or for `tintype cleanup --force`. Where no object names more than so many percent of all stored files, none of these is taken for left over.
     pub most_percent: u32,
     /// Most objects and folders of an upstream's bucket that are listed; of a larger one nothing is removed.
     pub most_objects: u64,
     /// Hours from one run to the next; up to a tenth is added by chance. One server of a fleet runs at a time.
     pub hours: f64,
-    /// Days for which removed objects can be brought back, 7 at least.
+    /// Days for which removed objects can be brought back, 7 at least; for as long stay files that no object names.
     pub restore_days: u32,
     /// Days for which the audit log is kept.
     pub audit_days: u32,
