@@ -26,7 +26,7 @@ async fn put_back(world: &World) {
     world.run_sql(&insert).await;
 }
 
-/// Uploads some objects. A run says whose they are: a bucket in S3 was not there when the server started.
+/// Uploads some objects; a server has started and stopped.
 async fn filled(world: &World) {
     let server = world.setup.start().await;
     for number in 0..OBJECTS {
