@@ -4,7 +4,8 @@
 //! newest pictures of its character, is old enough, and nothing points at. The first run of a rule only writes the plan
 //! into the audit log; from the second on it is carried out in batches, each of which holds every condition again in the
 //! transaction that removes the rows. What was made of the pictures is purged, and their bytes are kept until nobody may
-//! want them back. In front of a Supabase the objects and rows are its own ([`upstream`]). Then everything else that nobody needs goes ([`crate::bucket::find_orphans`] and its neighbours).
+//! want them back. In front of a Supabase the objects and rows are its own (`upstream`). Then everything else that nobody
+//! needs goes (`tidying`), but no file unless it is known that the files are the catalogue's ([`crate::bucket::claim`]).
 
 mod holdings;
 mod metrics;
