@@ -139,7 +139,7 @@ impl App {
             }
             bucket::fill_book(&book, &store.catalog).await?;
         } else {
-            store.sweep(config)?;
+            store.sweep().await?;
         }
         let admission = Arc::new(build_admission(config, Arc::clone(&book))?);
         let buckets = write_side(config, &store, &book, &deliver, &tasks)?;
@@ -158,7 +158,7 @@ impl App {
         let home = home::home(config, &buckets, &deliver)?;
         let realtime = live::realtime(config, Arc::new(KinksterOwners::new(Arc::clone(&home))), &store.catalog);
         let jobs = jobs::jobs(config, &buckets, &home, &deliver, &studio, &realtime, &metrics)?;
-        let retention = retention::retention(config, &buckets, metrics.retention.clone());
+        let retention = retention::retention(config, &buckets, &home, &deliver, metrics.retention.clone());
         let backend = match &config.upstream.url {
             Some(url) => Backend::Upstream(Arc::new(upstream::build(config, url, &images, &tasks)?)),
             None => Backend::Own(Box::new(storage(config, &buckets, &images, &keys))),

@@ -4,6 +4,7 @@
 //! disk or one upload to a store. A client's key never names a file.
 
 mod incoming;
+mod mark;
 mod partial;
 mod sweep;
 

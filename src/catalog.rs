@@ -27,7 +27,7 @@ use uuid::Uuid;
 
 pub use cleanup::{
     Actor, Audit, AuditAction, AuditQuery, CleanupRun, NewAudit, NewRun, Removed, Restored, Retire, Retiree, RunCounts,
-    RunState,
+    RunState, Seen,
 };
 pub use deliveries::{Backlog, Delivery, HandOver, NewDelivery};
 pub use jobs::{
@@ -351,19 +351,16 @@ impl Catalog {
         }
     }
 
-    /// Bytes that have been stale since before this time, oldest first.
-    pub async fn stale_blobs(&self, before: OffsetDateTime, limit: u32) -> Result<Vec<StaleBlob>, CatalogError> {
+    /// Up to `limit` bytes that have been stale since before this time, oldest first, without the first `skipped`.
+    pub async fn stale_blobs(
+        &self,
+        before: OffsetDateTime,
+        skipped: u64,
+        limit: u32,
+    ) -> Result<Vec<StaleBlob>, CatalogError> {
         match self {
-            Self::Sqlite(sqlite) => sqlite.stale_blobs(before, limit).await,
-            Self::Postgres(postgres) => Box::pin(postgres.stale_blobs(before, limit)).await,
-        }
-    }
-
-    /// Forgets bytes that are removed.
-    pub async fn forget_stale(&self, blobs: &[StaleBlob]) -> Result<(), CatalogError> {
-        match self {
-            Self::Sqlite(sqlite) => sqlite.forget_stale(blobs).await,
-            Self::Postgres(postgres) => Box::pin(postgres.forget_stale(blobs)).await,
+            Self::Sqlite(sqlite) => sqlite.stale_blobs(before, skipped, limit).await,
+            Self::Postgres(postgres) => Box::pin(postgres.stale_blobs(before, skipped, limit)).await,
         }
     }
 

@@ -26,6 +26,7 @@ pub async fn backfill(config: &Config, plan: Plan) -> Result<BackfillApp, AppErr
     std::fs::create_dir_all(&config.data).map_err(failed)?;
     let (tasks, metrics) = (TaskTracker::new(), Metrics::default());
     let store = Box::pin(Store::open(config, Opening::Beside)).await?;
+    store.claim().await;
     let deliver = build_deliver(config, &store, &tasks)?;
     let book = Arc::new(bucket_book(config)?);
     if config.upstream.url.is_none() {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{AppError, revealed};
 use crate::auth::RuleBook;
 use crate::blobs::Blobs;
-use crate::bucket::remove_stray_uploads;
+use crate::bucket::{By, Claim, FOREIGN, claim_empty, remove_halves, remove_stray_uploads};
 use crate::catalog::{BucketSettings, Catalog, NewBucket};
 use crate::config::{AVATARS, Access, BucketConfig, ByteSize, Config, Location, TextList};
 use crate::object::BucketName;
@@ -23,6 +23,9 @@ pub const CATALOG_FILE: &str = "catalog.sqlite";
 const ALONE: Duration = Duration::from_secs(365 * 86_400);
 /// The same where other processes share the catalogue.
 pub(super) const SHARED: Duration = Duration::from_secs(5);
+
+/// How long a start waits for whose the blobs are.
+const CLAIM: Duration = Duration::from_secs(5);
 
 /// As what the store is opened: what a command beside a fleet would write holds for all of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,15 +73,33 @@ impl Store {
     /// Makes it ready for the process that owns the data folder: what another left half arrived is removed, and the
     /// buckets that the configuration names are made.
     pub async fn own(&self, config: &Config) -> Result<(), AppError> {
-        self.sweep(config)?;
-        remove_stray_uploads(&self.catalog, &self.blobs, false).await?;
+        if self.sweep().await? == Claim::Ours {
+            remove_stray_uploads(&self.catalog, &self.blobs, Some(By::SERVER)).await?;
+        }
         declare(&self.catalog, config).await
     }
 
-    /// Removes what a process before this one left half arrived.
-    pub fn sweep(&self, config: &Config) -> Result<(), AppError> {
-        let failed = |error: std::io::Error| AppError::Data { path: config.data.clone(), reason: error.to_string() };
-        self.blobs.sweep_incoming(Duration::ZERO).map(drop).map_err(failed)
+    /// Removes what a process before this one left half arrived, and says whose the blobs are.
+    pub async fn sweep(&self) -> Result<Claim, AppError> {
+        remove_halves(&self.catalog, &self.blobs, Duration::ZERO, By::SERVER).await?;
+        Ok(self.claim().await)
+    }
+
+    /// Marks blobs as the catalogue's where there are none yet, and says so where they are another's. A store that does
+    /// not answer is no reason not to serve: a run of retention claims it as well, and reads what there is.
+    pub async fn claim(&self) -> Claim {
+        let claimed = tokio::time::timeout(CLAIM, claim_empty(&self.catalog, &self.blobs)).await;
+        match claimed {
+            Ok(Ok(claim)) => {
+                if claim == Claim::Foreign {
+                    tracing::warn!("{FOREIGN}");
+                }
+                return claim;
+            }
+            Ok(Err(error)) => tracing::warn!(%error, "whose the blobs are is not known yet"),
+            Err(_) => tracing::warn!("whose the blobs are is not known yet: the store does not answer"),
+        }
+        Claim::Unknown
     }
 
     pub fn source(&self) -> EmbeddedSource {

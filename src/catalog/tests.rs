@@ -20,7 +20,7 @@ use serde_json::json;
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use super::{Catalog, Copied, Event, ListQuery, NewBucket, NewObject, Object, PageQuery, StaleBlob};
+use super::{Actor, Catalog, Copied, Event, ListQuery, NewBucket, NewObject, Object, PageQuery, StaleBlob};
 use crate::auth::{Caller, RuleBook, RuleSet};
 use crate::config::Secret;
 use crate::object::{BucketName, ObjectId, ObjectKey};
@@ -89,6 +89,9 @@ async fn contract(catalog: &Catalog, step: usize) {
     cleanup::runs_take_turns(catalog).await;
     cleanup::removed_objects_are_known_until_their_time_is_over(catalog).await;
     cleanup::removes_only_what_is_the_same_and_not_pointed_at(catalog).await;
+    cleanup::what_is_shown_is_read_once_and_then_only_what_was_written_since(catalog).await;
+    cleanup::what_an_upstream_removes_is_noted_before_and_after(catalog).await;
+    cleanup::what_an_upstream_may_not_have_removed_is_forgotten_in_silence(catalog).await;
     deliveries::go_out_in_order_per_subject(catalog).await;
     deliveries::come_with_their_event_or_not_at_all(catalog).await;
     deliveries::dead_letters_are_kept_revived_and_bounded(catalog).await;
@@ -223,13 +226,13 @@ async fn events(catalog: &Catalog) -> Vec<Event> {
 /// What is stale is nobody's concern any more.
 async fn forget_stale(catalog: &Catalog) {
     let soon = time::OffsetDateTime::now_utc() + time::Duration::MINUTE;
-    let blobs = catalog.stale_blobs(soon, 10_000).await.unwrap();
-    catalog.forget_stale(&blobs).await.unwrap();
+    let blobs = catalog.stale_blobs(soon, 0, 10_000).await.unwrap();
+    catalog.forget_stale(&blobs, Actor::Schedule, None).await.unwrap();
 }
 
 /// The stale versions of a bucket so far.
 async fn stale(catalog: &Catalog, bucket: &str) -> Vec<Uuid> {
     let soon = time::OffsetDateTime::now_utc() + time::Duration::MINUTE;
-    let blobs: Vec<StaleBlob> = catalog.stale_blobs(soon, 10_000).await.unwrap();
+    let blobs: Vec<StaleBlob> = catalog.stale_blobs(soon, 0, 10_000).await.unwrap();
     blobs.iter().filter(|blob| blob.bucket.as_str() == bucket).map(|blob| blob.version).collect()
 }

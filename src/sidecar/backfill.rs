@@ -21,12 +21,12 @@ pub use tally::{Outcome, Step, Summary};
 use self::journal::Journal;
 use super::home::{Elsewhere, HomeError, NewAvatar, Written};
 use super::jobs::{Jobs, Order, StoreError, UrlFetcher, timestamp};
-use super::project::{ProjectError, RowMatch};
 use super::prompt::Prompt;
 use super::provider::{PaintRequest, Quality, Size};
 use crate::bucket::BucketError;
 use crate::catalog::{Enqueued, JobState, KinksterChange, KinksterMatch};
 use crate::ingest::IngestError;
+use crate::project::{ProjectError, RowMatch};
 use crate::source::SourceError;
 
 /// Rows of one page.

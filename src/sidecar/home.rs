@@ -13,11 +13,11 @@ use uuid::Uuid;
 
 pub use elsewhere::{Elsewhere, Treated};
 
-use super::project::ProjectError;
 use crate::auth::Caller;
 use crate::bucket::{BucketError, Buckets, Door};
 use crate::catalog::{AvatarWrite, CatalogError, Lease};
 use crate::object::{BucketName, ObjectId, ObjectKey};
+use crate::project::ProjectError;
 use crate::secret::Secret;
 
 /// How many names are tried: another picture of the same user may have been stored in the same millisecond.

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::{bucket_name, copied, events, id, key, make_bucket, new_object, put, stale, user};
 use crate::auth::Caller;
-use crate::catalog::{Amount, Catalog, CatalogError, EventKind, NewUpload, StaleBlob};
+use crate::catalog::{Actor, Amount, Catalog, CatalogError, EventKind, NewUpload, StaleBlob};
 
 pub async fn replaced_object_keeps_its_row_and_leaves_stale_bytes(catalog: &Catalog) {
     make_bucket(catalog, "replaced").await;
@@ -28,8 +28,13 @@ pub async fn replaced_object_keeps_its_row_and_leaves_stale_bytes(catalog: &Cata
 
     let blob = StaleBlob { bucket: bucket_name("replaced"), version: new.version };
     let earlier = time::OffsetDateTime::now_utc() - time::Duration::HOUR;
-    assert!(!catalog.stale_blobs(earlier, 10_000).await.unwrap().contains(&blob));
-    catalog.forget_stale(&[blob]).await.unwrap();
+    assert!(!catalog.stale_blobs(earlier, 0, 10_000).await.unwrap().contains(&blob));
+    assert_eq!(catalog.forget_stale(std::slice::from_ref(&blob), Actor::Schedule, None).await.unwrap(), 1);
+    assert_eq!(
+        catalog.forget_stale(std::slice::from_ref(&blob), Actor::Schedule, None).await.unwrap(),
+        0,
+        "once, and told once"
+    );
     assert!(stale(catalog, "replaced").await.is_empty());
 }
 

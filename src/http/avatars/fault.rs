@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 use super::AvatarFault;
 use crate::bucket::BucketError;
 use crate::catalog::{CatalogError, QuotaExceeded};
+use crate::project::ProjectError;
 use crate::sidecar::field::FieldError;
 use crate::sidecar::home::HomeError;
 use crate::sidecar::jobs::JobError;
-use crate::sidecar::project::ProjectError;
 
 /// The contract's words, whichever limit it was.
 pub(super) const RATE_LIMITED: &str = "Rate limit exceeded. Please try again later.";

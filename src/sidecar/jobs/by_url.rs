@@ -9,9 +9,9 @@ use uuid::Uuid;
 use super::Jobs;
 use crate::bucket::BucketError;
 use crate::catalog::CatalogError;
+use crate::project::ProjectError;
 use crate::secret::Secret;
 use crate::sidecar::home::{HomeError, NewAvatar, Written};
-use crate::sidecar::project::ProjectError;
 use crate::source::{FetchRequest, Fetched, Fetcher, HopLimits, PICTURES_FIRST, SourceError};
 use crate::transform::HostList;
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 use crate::bucket::BucketError;
 use crate::catalog::{CatalogError, Failure};
 use crate::ingest::IngestError;
+use crate::project::ProjectError;
 use crate::render::GateError;
 use crate::sidecar::home::HomeError;
-use crate::sidecar::project::ProjectError;
 use crate::sidecar::provider::{Nonsense, ProviderError, Retry};
 
 /// Why a walk broke off.

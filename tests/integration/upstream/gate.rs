@@ -24,6 +24,8 @@ pub enum Fate {
     IsDenied(u16),
     /// Passed on, and answered this much later.
     IsLate(Duration),
+    /// Passed on and answered, but not before it is told to.
+    Waits(Arc<tokio::sync::Notify>),
 }
 
 /// One request that came by.
@@ -107,9 +109,12 @@ async fn relay(State(inner): State<Arc<Inner>>, request: Request<Body>) -> Respo
         body: body.clone(),
     });
     let fate = inner.fate(&head);
-    match fate {
-        Some(Fate::Refused(status, body)) => return (StatusCode::from_u16(status).unwrap(), body).into_response(),
+    match &fate {
+        Some(Fate::Refused(status, body)) => {
+            return (StatusCode::from_u16(*status).unwrap(), *body).into_response();
+        }
         Some(Fate::Hangs) => return std::future::pending().await,
+        Some(Fate::Waits(until)) => until.notified().await,
         Some(Fate::IsLost | Fate::IsDenied(_) | Fate::IsLate(_)) | None => {}
     }
     let mut headers = head.headers;
@@ -123,8 +128,8 @@ async fn relay(State(inner): State<Arc<Inner>>, request: Request<Body>) -> Respo
     match fate {
         Some(Fate::IsDenied(status)) => return StatusCode::from_u16(status).unwrap().into_response(),
         Some(Fate::IsLate(pause)) => tokio::time::sleep(pause).await,
-        Some(_) => return std::future::pending().await,
-        None => {}
+        Some(Fate::IsLost) => return std::future::pending().await,
+        Some(_) | None => {}
     }
     headers.remove("transfer-encoding");
     (status, headers, body).into_response()

@@ -76,6 +76,11 @@ impl ProjectError {
         }
     }
 
+    /// Whether what was to be made is there already.
+    pub const fn is_conflict(&self) -> bool {
+        matches!(self, Self::Rejected { status: 409, .. })
+    }
+
     /// Whether the same may succeed later, and after which pause if the project named one.
     pub fn retry(&self) -> Option<Option<Duration>> {
         match self {
