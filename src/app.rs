@@ -24,7 +24,7 @@ use url::Url;
 pub use backfill::{BackfillApp, backfill};
 pub use jobs::avatar_origins;
 pub use retention::retention_beside;
-pub use storage::{CATALOG_FILE, Store, rule_book};
+pub use storage::{CATALOG_FILE, Opening, Store, rule_book};
 pub use studio::openai;
 
 use crate::admission::{Admission, BucketBook, BucketRules};
@@ -116,19 +116,30 @@ impl App {
     /// Builds every part. Opens no port and asks nothing but the catalogue; the identity provider's keys, if it has any,
     /// are fetched from now on.
     pub async fn build(config: &Config, front: Front) -> Result<Arc<Self>, AppError> {
+        Self::build_as(config, front, Opening::Serving).await
+    }
+
+    /// That of a command: a database that servers share stays as they have set it up.
+    pub async fn build_beside(config: &Config) -> Result<Arc<Self>, AppError> {
+        Self::build_as(config, Front::Status, Opening::Beside).await
+    }
+
+    async fn build_as(config: &Config, front: Front, opening: Opening) -> Result<Arc<Self>, AppError> {
         let lock = lock_data_folder(&config.data)?;
         let secret = auth::secret(config.jwt_secret.as_ref(), &config.data)?;
         let tasks = TaskTracker::new();
         let metrics = Arc::new(Metrics::default());
         // Boxed: opening a database is a large future, and this one is inside every caller's.
-        let store = Box::pin(Store::open(config)).await?;
+        let store = Box::pin(Store::open(config, opening)).await?;
         let deliver = build_deliver(config, &store, &tasks)?;
         let book = Arc::new(bucket_book(config)?);
         if config.upstream.url.is_none() {
-            store.own(config).await?;
+            if opening == Opening::Serving {
+                store.own(config).await?;
+            }
             bucket::fill_book(&book, &store.catalog).await?;
         } else {
-            store.sweep(config)?;
+            store.sweep().await?;
         }
         let admission = Arc::new(build_admission(config, Arc::clone(&book))?);
         let buckets = write_side(config, &store, &book, &deliver, &tasks)?;
@@ -145,9 +156,9 @@ impl App {
         let keys = keys(config, &secret)?;
         let studio = studio::studio(config, Arc::clone(&deliver.gate))?;
         let home = home::home(config, &buckets, &deliver)?;
-        let realtime = live::realtime(config, Arc::new(KinksterOwners::new(Arc::clone(&home))));
+        let realtime = live::realtime(config, Arc::new(KinksterOwners::new(Arc::clone(&home))), &store.catalog);
         let jobs = jobs::jobs(config, &buckets, &home, &deliver, &studio, &realtime, &metrics)?;
-        let retention = retention::retention(config, &buckets, metrics.retention.clone());
+        let retention = retention::retention(config, &buckets, &home, &deliver, metrics.retention.clone());
         let backend = match &config.upstream.url {
             Some(url) => Backend::Upstream(Arc::new(upstream::build(config, url, &images, &tasks)?)),
             None => Backend::Own(Box::new(storage(config, &buckets, &images, &keys))),
@@ -209,6 +220,12 @@ pub fn lock_data_folder(data: &Path) -> Result<File, AppError> {
         Err(std::fs::TryLockError::WouldBlock) => Err(AppError::Locked { path: data.to_owned() }),
         Err(std::fs::TryLockError::Error(error)) => Err(failed(error)),
     }
+}
+
+/// Whether a process uses the data folder. Makes nothing.
+pub fn is_data_folder_used(data: &Path) -> bool {
+    let Ok(file) = File::options().write(true).open(data.join("lock")) else { return false };
+    matches!(file.try_lock(), Err(std::fs::TryLockError::WouldBlock))
 }
 
 /// The write side of our own buckets.

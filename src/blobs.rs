@@ -4,6 +4,7 @@
 //! disk or one upload to a store. A client's key never names a file.
 
 mod incoming;
+mod mark;
 mod partial;
 mod sweep;
 
@@ -102,6 +103,11 @@ impl Blobs {
     /// Keeps blobs in `store`; what arrives is gathered below `root` first.
     pub fn in_store(root: &FilePath, store: Arc<DynObjectStore>) -> io::Result<Self> {
         Self::open(root, Place::Store(store))
+    }
+
+    /// Those that are there already, in `store` or below `root`: no folder is made, so nothing can arrive where none is.
+    pub fn there(root: &FilePath, store: Option<Arc<DynObjectStore>>) -> Self {
+        Self { root: root.into(), place: store.map_or(Place::Disk, Place::Store) }
     }
 
     fn open(root: &FilePath, place: Place) -> io::Result<Self> {

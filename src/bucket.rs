@@ -5,6 +5,7 @@
 //! crash in between leaves at most bytes without a row, which `tintype cleanup` finds.
 
 mod avatar;
+mod claim;
 mod copy;
 mod error;
 mod fetch;
@@ -25,12 +26,13 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 pub use avatar::Ready;
+pub use claim::{Claim, FOREIGN, adopt, claim, claim_empty};
 pub use copy::Changed;
 pub use error::BucketError;
 pub use fetch::{FetchError, Fetching};
 pub use put::{Door, Upload};
 pub use resume::{Checksum, Part, Reached, ResumeError, Standing};
-pub use tidy::{Tidied, remove_expired, remove_orphans, remove_stale, remove_stray_uploads};
+pub use tidy::{By, Orphans, Swept, find_orphans, remove_expired, remove_halves, remove_stale, remove_stray_uploads};
 pub use turns::Turn;
 
 use crate::admission::{BucketBook, OwnBucket};

@@ -10,6 +10,7 @@ mod deliveries;
 mod jobs;
 mod level;
 mod listing;
+mod notes;
 mod postgres;
 mod select;
 mod sqlite;
@@ -26,18 +27,21 @@ use uuid::Uuid;
 
 pub use cleanup::{
     Actor, Audit, AuditAction, AuditQuery, CleanupRun, NewAudit, NewRun, Removed, Restored, Retire, Retiree, RunCounts,
-    RunState,
+    RunState, Seen,
 };
 pub use deliveries::{Backlog, Delivery, HandOver, NewDelivery};
 pub use jobs::{
     Answered, AvatarWrite, Begun, Budget, Claim, Crowd, Ended, Enqueued, Failure, Job, JobQuery, JobState, JobStep,
-    Kinkster, KinksterChange, KinksterMatch, Lease, NewJob, Placed, Quota, QuotaExceeded, Spent, Stored, Uploaded,
+    Kinkster, KinksterChange, KinksterMatch, Lease, NewJob, Placed, Quota, QuotaExceeded, Revival, Sitter, Spent,
+    Stored, Uploaded,
 };
-pub use postgres::Postgres;
+pub use notes::NOTE_BYTES;
+pub use postgres::{Notes, Postgres};
 pub use sqlite::Sqlite;
 pub use types::{
-    Amount, Bucket, BucketChange, BucketOrder, BucketQuery, BucketSettings, Direction, Entry, Event, EventKind, Folder,
-    ListQuery, Listing, NewBucket, NewObject, NewUpload, Object, PageQuery, Put, SortBy, StaleBlob, Upload, Usage,
+    Amount, Bucket, BucketChange, BucketOrder, BucketQuery, BucketSettings, Copied, Direction, Entry, Event, EventKind,
+    Folder, ListQuery, Listing, NewBucket, NewObject, NewUpload, Object, PageQuery, Put, SortBy, StaleBlob, Upload,
+    Usage,
 };
 
 use crate::auth::{Caller, RuleBook};
@@ -68,6 +72,9 @@ pub enum CatalogError {
     /// The database is down or too slow.
     #[error("the database cannot be used: {0}")]
     Unavailable(String),
+    /// No server has made or renewed the tables yet.
+    #[error("{0}; start a server once, or run `tintype migrate --own`")]
+    NotSetUp(String),
     #[error("the database answered nonsense: {0}")]
     Broken(String),
 }
@@ -140,10 +147,25 @@ impl Catalog {
         Ok(Self::Sqlite(Sqlite::open(path, rules).await?))
     }
 
+    /// The same, of a file and tables that are there.
+    pub async fn look_into_sqlite(path: &Path, rules: RuleBook) -> Result<Self, CatalogError> {
+        Ok(Self::Sqlite(Sqlite::look_into(path, rules).await?))
+    }
+
     /// Postgres, in this schema of its own (`tintype` if nothing else is said). The rules are written into it, for the
     /// policies that it is set up with; the operator may replace these.
     pub async fn open_postgres(url: &Secret, schema: &str, rules: &RuleBook) -> Result<Self, CatalogError> {
-        Ok(Self::Postgres(Postgres::open(url, schema, rules).await?))
+        Ok(Self::Postgres(Postgres::open(url, schema, Some(rules)).await?))
+    }
+
+    /// Makes the tables, and leaves the rules to the servers: until one was there, nobody but the service may do anything.
+    pub async fn set_up_postgres(url: &Secret, schema: &str) -> Result<Self, CatalogError> {
+        Ok(Self::Postgres(Postgres::open(url, schema, None).await?))
+    }
+
+    /// Postgres beside the servers that share it: their tables and their rules stay as they are.
+    pub async fn join_postgres(url: &Secret, schema: &str) -> Result<Self, CatalogError> {
+        Ok(Self::Postgres(Postgres::join(url, schema).await?))
     }
 
     /// The buckets that the caller may see.
@@ -299,13 +321,13 @@ impl Catalog {
         }
     }
 
-    /// Gives an object another name. In another bucket its bytes lie under a version of their own, `moved`.
+    /// Gives an object another name. In another bucket its bytes lie under a version of their own: `moved`.
     pub async fn rename(
         &self,
         caller: &Caller,
         from: &ObjectId,
         to: &ObjectId,
-        moved: Option<Uuid>,
+        moved: Option<Copied>,
     ) -> Result<Object, CatalogError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.rename(caller, from, to, moved).await,
@@ -329,19 +351,16 @@ impl Catalog {
         }
     }
 
-    /// Bytes that have been stale since before this time, oldest first.
-    pub async fn stale_blobs(&self, before: OffsetDateTime, limit: u32) -> Result<Vec<StaleBlob>, CatalogError> {
+    /// Up to `limit` bytes that have been stale since before this time, oldest first, without the first `skipped`.
+    pub async fn stale_blobs(
+        &self,
+        before: OffsetDateTime,
+        skipped: u64,
+        limit: u32,
+    ) -> Result<Vec<StaleBlob>, CatalogError> {
         match self {
-            Self::Sqlite(sqlite) => sqlite.stale_blobs(before, limit).await,
-            Self::Postgres(postgres) => Box::pin(postgres.stale_blobs(before, limit)).await,
-        }
-    }
-
-    /// Forgets bytes that are removed.
-    pub async fn forget_stale(&self, blobs: &[StaleBlob]) -> Result<(), CatalogError> {
-        match self {
-            Self::Sqlite(sqlite) => sqlite.forget_stale(blobs).await,
-            Self::Postgres(postgres) => Box::pin(postgres.forget_stale(blobs)).await,
+            Self::Sqlite(sqlite) => sqlite.stale_blobs(before, skipped, limit).await,
+            Self::Postgres(postgres) => Box::pin(postgres.stale_blobs(before, skipped, limit)).await,
         }
     }
 

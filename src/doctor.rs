@@ -14,8 +14,9 @@ use std::time::{Duration, Instant, SystemTime};
 use futures_util::StreamExt;
 use time::OffsetDateTime;
 
-use crate::app::{App, AppError, CATALOG_FILE, Front, Store, lock_data_folder};
-use crate::auth;
+use crate::app::{App, AppError, CATALOG_FILE, Opening, Store, is_data_folder_used};
+use crate::auth::{self, Caller};
+use crate::catalog::{CatalogError, PageQuery};
 use crate::config::{Access, Config};
 use crate::deliver::{Ask, Purpose};
 use crate::error::Code;
@@ -77,15 +78,14 @@ pub async fn examine(config: &Config, scratch: &Path) -> Vec<Finding> {
     findings.extend(data_folder(&config.data));
     findings.push(secret(config));
     findings.push(clock(scratch));
-    findings.extend(reach(config));
     let store = store(config).await;
+    findings.extend(reach(config, store.as_ref()).await);
     findings.extend(told(store.as_ref()).await);
-    let private_copy = Config { data: scratch.to_owned(), ..config.clone() };
-    match App::build(&private_copy, Front::Status).await {
+    match App::build_beside(&private_copy(config, scratch)).await {
         Ok(app) => {
             findings.extend(variant_store(config, &app).await);
             findings.extend(upstream(config, &app).await);
-            findings.extend(buckets(config, &app).await);
+            findings.extend(buckets(config, &app, store.as_ref()).await);
             let painting = avatars::examine(config).await;
             let paints = !has_fault(&painting);
             findings.extend(painting);
@@ -103,21 +103,31 @@ pub async fn examine(config: &Config, scratch: &Path) -> Vec<Finding> {
     findings
 }
 
+/// The same with nothing of what is kept: the app that tries its pictures writes into the scratch folder alone.
+fn private_copy(config: &Config, scratch: &Path) -> Config {
+    let mut copy = Config { data: scratch.to_owned(), ..config.clone() };
+    (copy.storage.database, copy.storage.url) = (None, None);
+    copy
+}
+
 /// Writable, with room, and whether a server is using it.
 fn data_folder(data: &Path) -> Vec<Finding> {
     let place = data.display();
-    let mut findings = Vec::new();
-    match lock_data_folder(data) {
-        Ok(_) => findings.push(Finding::ok(format!("data folder {place}: writable, no server is using it"))),
-        Err(AppError::Locked { .. }) => {
-            findings.push(Finding::ok(format!("data folder {place}: a server is using it")));
-        }
-        Err(error) => {
-            let remedy =
-                format!("make it writable for this user, for instance `sudo chown $USER {place}`, or pass --data");
-            return vec![Finding::fault(error.to_string(), remedy)];
-        }
+    if !data.exists() {
+        return vec![Finding::ok(format!("data folder {place}: not there yet, `tintype serve` makes it"))];
     }
+    let allowed = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
+    if let Err(error) = rustix::fs::access(data, allowed) {
+        return vec![Finding::fault(
+            format!("the data folder {place} cannot be used: {error}"),
+            format!("make it writable for this user, for instance `sudo chown $USER {place}`, or pass --data"),
+        )];
+    }
+    let mut findings = vec![Finding::ok(if is_data_folder_used(data) {
+        format!("data folder {place}: a server is using it")
+    } else {
+        format!("data folder {place}: writable, no server is using it")
+    })];
     findings.extend(free_space(data));
     findings
 }
@@ -137,9 +147,10 @@ fn free_space(data: &Path) -> Option<Finding> {
 }
 
 fn secret(config: &Config) -> Finding {
-    match auth::secret(config.jwt_secret.as_ref(), &config.data) {
+    match auth::kept_secret(config.jwt_secret.as_ref(), &config.data) {
         Ok(_) if config.jwt_secret.is_some() => Finding::ok("secret: set in the configuration"),
-        Ok(_) => Finding::ok("secret: kept in the data folder"),
+        Ok(Some(_)) => Finding::ok("secret: kept in the data folder"),
+        Ok(None) => Finding::ok("secret: none yet, `tintype serve` makes one in the data folder"),
         Err(error) => Finding::fault(error.to_string(), "mend the file, or set TINTYPE_JWT_SECRET to 32 bytes or more"),
     }
 }
@@ -164,7 +175,7 @@ fn clock(scratch: &Path) -> Finding {
 }
 
 /// What the outside sees of the listening address.
-fn reach(config: &Config) -> Vec<Finding> {
+async fn reach(config: &Config, store: Option<&Result<Store, AppError>>) -> Vec<Finding> {
     let mut findings = Vec::new();
     if !config.is_loopback_only() && config.public_url.0.is_empty() {
         findings.push(Finding::warning(
@@ -182,10 +193,28 @@ fn reach(config: &Config) -> Vec<Finding> {
         )),
         _ => findings.push(Finding::ok("open files: enough for limits.connections")),
     }
-    if config.buckets.is_empty() && config.upstream.url.is_none() {
-        findings.push(Finding::fault("buckets: none", "name one: --bucket photos=./photos"));
+    if config.upstream.url.is_none() {
+        findings.extend(own_buckets(store).await);
     }
     findings
+}
+
+/// Buckets of our own, named in the configuration or made since.
+async fn own_buckets(store: Option<&Result<Store, AppError>>) -> Option<Finding> {
+    match store {
+        None => Some(Finding::ok("buckets: none of our own yet, `tintype serve` makes the first")),
+        // What is wrong with the catalogue is told where it is looked at.
+        Some(Err(_)) => None,
+        Some(Ok(store)) => {
+            let names = store.catalog.all_buckets().await.ok()?;
+            let names: Vec<&str> = names.iter().map(|bucket| bucket.id.as_str()).collect();
+            Some(if names.is_empty() {
+                Finding::warning("buckets: none of our own", "POST /storage/v1/bucket makes one")
+            } else {
+                Finding::ok(format!("buckets of our own: {}", names.join(", ")))
+            })
+        }
+    }
 }
 
 /// An event that waits for longer than this is stuck.
@@ -196,6 +225,9 @@ async fn told(store: Option<&Result<Store, AppError>>) -> Vec<Finding> {
     let backlog = match store {
         None => return Vec::new(),
         Some(Ok(store)) => store.catalog.backlog().await.map_err(|error| AppError::from(error).to_string()),
+        Some(Err(AppError::Catalog(CatalogError::NotSetUp(what)))) => {
+            return vec![Finding::ok(format!("catalogue: {what}, `tintype serve` sees to that"))];
+        }
         Some(Err(error)) => Err(error.to_string()),
     };
     let backlog = match backlog {
@@ -229,7 +261,7 @@ async fn told(store: Option<&Result<Store, AppError>>) -> Vec<Finding> {
 async fn store(config: &Config) -> Option<Result<Store, AppError>> {
     let is_there = config.storage.database.is_some() || config.data.join(CATALOG_FILE).exists();
     is_there.then_some(())?;
-    Some(Store::open(config).await)
+    Some(Store::open(config, Opening::Looking).await)
 }
 
 /// The store of `cache.variants_url`; the data folder was looked at already.
@@ -261,15 +293,44 @@ async fn upstream(config: &Config, app: &App) -> Option<Finding> {
     })
 }
 
-async fn buckets(config: &Config, app: &App) -> Vec<Finding> {
+async fn buckets(config: &Config, app: &App, store: Option<&Result<Store, AppError>>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (name, bucket) in config.named_buckets() {
-        findings.extend(examine_bucket(app, &name).await);
+        if bucket.url.is_some() || config.upstream.url.is_some() {
+            findings.extend(examine_bucket(app, &name).await);
+        } else if let Some(Ok(store)) = store {
+            findings.push(own_bucket(store, &name).await);
+        }
         if bucket.access == Access::Private {
             findings.push(Finding::ok(format!("bucket {name}: private, no public route answers for it")));
         }
     }
     findings
+}
+
+/// A bucket of our own: whether it was made, and whether the bytes of an object are where they belong.
+async fn own_bucket(store: &Store, name: &BucketName) -> Finding {
+    let looked = async {
+        if store.catalog.find_bucket(name).await?.is_none() {
+            let text = format!("bucket {name}: of our own, not made yet");
+            return Ok(Finding::warning(text, "start the server, which makes what the configuration names"));
+        }
+        let first = PageQuery { limit: 1, ..PageQuery::default() };
+        let page = store.catalog.list_pages(&Caller::service(), name, &first).await?;
+        let Some(object) = page.objects.first() else {
+            return Ok(Finding::ok(format!("bucket {name}: of our own, empty")));
+        };
+        Ok::<_, CatalogError>(match store.blobs.size(name, object.version).await {
+            Ok(bytes) => Finding::ok(format!("bucket {name}: of our own; {} has its {bytes} bytes", object.id)),
+            Err(error) => Finding::fault(
+                format!("bucket {name}: the bytes of {}: {error}", object.id),
+                "check storage.url and storage.options, or the folder `storage` of the data folder",
+            ),
+        })
+    };
+    looked.await.unwrap_or_else(|error| {
+        Finding::fault(format!("bucket {name}: {error}"), "check storage.database and the disk")
+    })
 }
 
 async fn examine_bucket(app: &App, name: &BucketName) -> Vec<Finding> {

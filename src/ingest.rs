@@ -29,7 +29,9 @@ pub enum IngestError {
 
 /// Holds the declared type against the bucket's list, exactly as the client said it.
 pub fn declared(mime_type: &str, allowed: Option<&[String]>) -> Result<(), IngestError> {
-    let essence = essence(mime_type).ok_or(IngestError::MalformedType)?;
+    // Its parameters become part of a header too.
+    let is_plain = mime_type.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+    let essence = essence(mime_type).filter(|_| is_plain).ok_or(IngestError::MalformedType)?;
     let Some(allowed) = allowed else { return Ok(()) };
     if is_allowed(&essence, allowed) { Ok(()) } else { Err(IngestError::Type(mime_type.to_owned())) }
 }
@@ -239,7 +241,7 @@ mod tests {
         assert_eq!(declared("image/gif", Some(&list(&["image/*"]))), Ok(()));
         assert_eq!(declared("imagex/gif", Some(&list(&["image/*"]))), Err(IngestError::Type("imagex/gif".to_owned())));
         assert_eq!(declared("text/plain;charset=UTF-8", None), Ok(()));
-        for bad in ["", "png", "image/", "/png", "a b/c"] {
+        for bad in ["", "png", "image/", "/png", "a b/c", "image/png; a\r\nb: c"] {
             assert_eq!(declared(bad, None), Err(IngestError::MalformedType), "{bad:?}");
         }
     }

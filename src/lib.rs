@@ -33,7 +33,7 @@
 //! 3. a worker takes it, has it painted ([`sidecar::provider::Provider`]) and keeps the answer before anything else, fetches
 //!    the picture under guard, treats it and stores it with the character's columns in one transaction
 //!    ([`bucket::Buckets::put_avatar`]): the commit point, after which only warnings follow; in front of a Supabase they are
-//!    its own, stored and written in steps that are noted one by one ([`sidecar::home::Home`], [`sidecar::project::Project`]);
+//!    its own, stored and written in steps that are noted one by one ([`sidecar::home::Home`], [`project::Project`]);
 //! 4. the bucket's warm list is filled, then everyone is told ([`sidecar::jobs::Announcer`], [`realtime::Realtime::announce`]),
 //!    a Supabase's own topics too ([`sidecar::jobs::Broadcasts`]).
 //!
@@ -51,6 +51,8 @@
 //! Once a day one server of a fleet takes the turn ([`retention::Retention::start`]), plans what of each bucket is beyond
 //! the newest pictures of its character, old enough and shown by no row, and removes it in batches that hold all of that
 //! again ([`catalog::Catalog::retire`]). Rows and bytes wait to be brought back ([`retention::Retention::restore`]).
+//! In front of a Supabase they are its own: the bytes are fetched and the row is noted before it is asked to remove them
+//! ([`project::Project::remove_all`]).
 //!
 //! # The walk of what sockets hear
 //!
@@ -58,6 +60,9 @@
 //! and whom it is for. [`realtime::hub::Hub::publish`] drops what is older than what was told, keeps an avatar's last
 //! state for late joiners, and puts the event into the [`realtime::outbox::Outbox`] of every member whom it concerns. Each
 //! socket and event stream ([`http::Live`]) empties its own, in the words of its protocol ([`realtime::wire`]).
+//!
+//! How far jobs are crosses to the other nodes over the same Postgres ([`sidecar::jobs::Fleet`]); what this process was not
+//! told of them, whoever joins is told from the catalogue ([`sidecar::jobs::JobStates`]). Nothing else crosses.
 //!
 //! # The rooms, top to bottom
 //!
@@ -99,6 +104,7 @@ pub mod cache;
 pub mod variants;
 
 pub mod jwks;
+pub mod project;
 
 pub mod purge;
 pub mod source;

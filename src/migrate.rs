@@ -5,6 +5,7 @@
 
 mod error;
 mod ledger;
+mod parts;
 mod survey;
 
 use std::str::FromStr;
@@ -70,6 +71,14 @@ pub struct Step {
     pub applied_at: Option<OffsetDateTime>,
 }
 
+/// What is done with functions that somebody has edited since they were made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Edits {
+    /// They are named, and nothing is done.
+    Keep,
+    Overwrite,
+}
+
 /// Longest wait for a lock that somebody else holds. Any number of milliseconds that a person would wait.
 const LOCK_PATIENCE: &str = "30s";
 /// Longest wait for a connection.
@@ -118,14 +127,14 @@ impl Database {
         Ok(MIGRATIONS.iter().map(|one| Step { migration: *one, applied_at: applied_at(one) }).collect())
     }
 
-    /// Applies what was applied once more: it does no harm, and makes anew what somebody removed.
-    pub async fn again(&mut self, mut told: impl FnMut(&Migration)) -> Result<(), MigrateError> {
+    /// Applies what was applied once more, from this version's files: it does no harm, and makes anew what somebody
+    /// removed.
+    pub async fn again(&mut self, edits: Edits, mut told: impl FnMut(&Migration)) -> Result<(), MigrateError> {
         for migration in &MIGRATIONS {
             let mut tx = self.connection.begin().await?;
             ledger::lock(&mut tx).await?;
-            if !apply(&mut tx, migration, &self.user).await? {
-                run(&mut tx, migration, migration.up, &self.user).await?;
-            }
+            ledger::check_known(&ledger::read(&mut tx).await?)?;
+            make(&mut tx, migration, &self.user, edits).await?;
             tx.commit().await?;
             told(migration);
         }
@@ -157,17 +166,24 @@ impl Database {
         Ok(tx.rollback().await?)
     }
 
-    /// Takes the last so many back, the last first.
-    pub async fn down(&mut self, count: usize, mut told: impl FnMut(&Migration)) -> Result<(), MigrateError> {
+    /// Takes the last so many back, the last first, whichever version's files they were applied from.
+    pub async fn down(
+        &mut self,
+        count: usize,
+        edits: Edits,
+        mut told: impl FnMut(&Migration),
+    ) -> Result<(), MigrateError> {
         for _ in 0..count {
             let mut tx = self.connection.begin().await?;
             ledger::lock(&mut tx).await?;
             let applied = ledger::read(&mut tx).await?;
-            ledger::check(&applied)?;
+            ledger::check_known(&applied)?;
             let Some(last) = MIGRATIONS.iter().rev().find(|one| applied.iter().any(|row| row.number == one.number))
             else {
                 return Ok(());
             };
+            parts::guard(&mut tx, last, edits).await?;
+            parts::forget(&mut tx, last).await?;
             ledger::forget(&mut tx, last).await?;
             run(&mut tx, last, last.down, &self.user).await?;
             tx.commit().await?;
@@ -197,9 +213,21 @@ async fn apply(connection: &mut PgConnection, migration: &Migration, user: &str)
     if applied.iter().any(|row| row.number == migration.number) {
         return Ok(false);
     }
-    run(connection, migration, migration.up, user).await?;
-    ledger::note(connection, migration).await?;
+    make(connection, migration, user, Edits::Keep).await?;
     Ok(true)
+}
+
+/// Runs the file, and notes what it did.
+async fn make(
+    connection: &mut PgConnection,
+    migration: &Migration,
+    user: &str,
+    edits: Edits,
+) -> Result<(), MigrateError> {
+    parts::guard(connection, migration, edits).await?;
+    run(connection, migration, migration.up, user).await?;
+    parts::note(connection, migration).await?;
+    ledger::note(connection, migration).await
 }
 
 async fn run(

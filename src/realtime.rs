@@ -16,12 +16,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde_json::value::RawValue;
+use tokio::sync::broadcast;
 
 use crate::auth::Caller;
 
-use event::Publication;
-use hub::{Hub, MemberId, Told};
-use rules::{Action, Audience, Ownership, TopicRules};
+use event::{End, Event, Publication};
+use hub::{Hub, Member, MemberId, Membership, Resume, Told};
+use rules::{Action, Audience, Listener, Ownership, TopicRules};
 use topic::{About, EventName, Space, Topic, TopicError};
 use wire::Content;
 
@@ -48,6 +49,13 @@ impl Owners for NoOwners {
     }
 }
 
+/// Who remembers how far avatars are that this process was not told of: it was not there yet, or another one paints them.
+#[async_trait]
+pub trait States: fmt::Debug + Send + Sync {
+    /// What was told last in an avatar's topic, job by job, the latest at the end. Nothing where nobody can be asked.
+    async fn of(&self, topic: &Topic) -> Vec<Publication>;
+}
+
 /// What a caller wants to tell a topic.
 #[derive(Debug)]
 pub struct Message {
@@ -64,11 +72,62 @@ pub struct Realtime {
     pub hub: Arc<Hub>,
     rules: TopicRules,
     owners: Arc<dyn Owners>,
+    states: Arc<dyn States>,
+    heard: broadcast::Sender<Heard>,
 }
 
+/// Somebody's socket has shown life after the end of their job came to it.
+#[derive(Clone, Debug)]
+pub struct Heard {
+    pub topic: Topic,
+    pub end: End,
+}
+
+/// What was heard and not yet passed on to other nodes; beyond it the oldest is forgotten.
+const HEARD: usize = 256;
+
 impl Realtime {
-    pub fn new(hub: Arc<Hub>, rules: TopicRules, owners: Arc<dyn Owners>) -> Self {
-        Self { hub, rules, owners }
+    pub fn new(hub: Arc<Hub>, rules: TopicRules, owners: Arc<dyn Owners>, states: Arc<dyn States>) -> Self {
+        Self { hub, rules, owners, states, heard: broadcast::Sender::new(HEARD) }
+    }
+
+    /// Puts a member, who was found to be allowed to hear, into a topic, and tells it what `resume` asks for: of an avatar
+    /// also what this process was not told.
+    pub async fn join(&self, topic: Topic, member: &Member, resume: Resume) -> Membership {
+        self.recall(&topic).await;
+        self.hub.join(topic, member, resume)
+    }
+
+    /// Notes that a listener to whom an event was told has shown life since.
+    pub fn note_heard(&self, event: &Event, listener: &Listener) {
+        if let Some(end) = event.end()
+            && event.audience.is_owner(listener)
+            && event.note_heard()
+        {
+            // An error says that there are no other nodes.
+            let _ = self.heard.send(Heard { topic: event.topic.clone(), end: end.clone() });
+        }
+    }
+
+    /// What is heard here from now on.
+    pub fn heard(&self) -> broadcast::Receiver<Heard> {
+        self.heard.subscribe()
+    }
+
+    /// Tells everyone here what they have missed of avatars.
+    pub async fn catch_up(&self) {
+        for topic in self.hub.topics() {
+            self.recall(&topic).await;
+        }
+    }
+
+    /// Tells a topic's members what they should have been told. What they were told is outdated, and told no more.
+    async fn recall(&self, topic: &Topic) {
+        if topic.about() != About::Other {
+            for state in self.states.of(topic).await {
+                self.hub.publish(state, None);
+            }
+        }
     }
 
     /// Whether public topics are open at all.
@@ -105,8 +164,7 @@ impl Realtime {
         payload: Box<RawValue>,
     ) -> Result<Told, TopicError> {
         let topic = Topic::new(Space::Private, topic)?;
-        let (content, audience) = (Content::Json(payload), Audience::Owner(owner));
-        Ok(self.hub.publish(Publication { topic, name: event, content, whole: None, audience }, None))
+        Ok(self.hub.publish(Publication::of_owner(topic, owner, event, payload), None))
     }
 
     async fn audience(&self, topic: &Topic) -> Audience {

@@ -4,7 +4,8 @@
 //! newest pictures of its character, is old enough, and nothing points at. The first run of a rule only writes the plan
 //! into the audit log; from the second on it is carried out in batches, each of which holds every condition again in the
 //! transaction that removes the rows. What was made of the pictures is purged, and their bytes are kept until nobody may
-//! want them back. Then everything else that nobody needs goes ([`crate::bucket::remove_orphans`] and its neighbours).
+//! want them back. In front of a Supabase the objects and rows are its own (`upstream`). Then everything else that nobody
+//! needs goes (`tidying`), but no file unless it is known that the files are the catalogue's ([`crate::bucket::claim`]).
 
 mod holdings;
 mod metrics;
@@ -14,26 +15,30 @@ mod restore;
 mod schedule;
 mod tidying;
 mod turn;
+mod upstream;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use time::OffsetDateTime;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub use metrics::RetentionMetrics;
-pub use report::{BucketReport, Freed, Goes, Outcome, Report};
+pub use report::{BucketReport, Freed, Goes, Kept, Outcome, Report};
 pub use restore::{IsBack, RestoreReport, StaysAway};
 
 use crate::blobs::{BlobError, Blobs};
 use crate::bucket::{BucketError, Buckets};
 use crate::catalog::{Actor, AuditAction, Catalog, CatalogError, NewAudit, Object, Retire, Retiree};
 use crate::config::ColumnName;
+use crate::deliver::Deliver;
 use crate::object::BucketName;
+use crate::project::{Project, ProjectError};
 use holdings::{Holdings, OwnHoldings};
 use plan::Plan;
 use turn::Turn;
+use upstream::UpstreamHoldings;
 
 /// Objects removed in one transaction, during which nobody else changes what points at objects.
 const BATCH: usize = 100;
@@ -45,6 +50,11 @@ pub enum RetentionError {
     Busy,
     #[error("of this run nothing can be brought back")]
     NothingToRestore,
+    /// The objects or the rows of an upstream.
+    #[error("{what}: {error}")]
+    Upstream { what: String, error: ProjectError },
+    #[error("`{bucket}` has more than {most} objects (retention.most_objects)")]
+    TooMany { bucket: BucketName, most: u64 },
     #[error(transparent)]
     Catalog(#[from] CatalogError),
     #[error(transparent)]
@@ -73,6 +83,10 @@ pub struct Settings {
     pub grace: Duration,
     /// Bytes without a row may belong to a write that is under way unless they are older.
     pub stray_age: Duration,
+    /// Most objects of an upstream's bucket that are listed.
+    pub most_objects: u64,
+    /// Largest object that an upstream is had to remove.
+    pub object_bytes: u64,
 }
 
 /// What is built from a configuration.
@@ -82,8 +96,18 @@ pub struct Parts {
     pub blobs: Blobs,
     /// Those of this process, which purge at once. Without them the outbox has it done by a server.
     pub buckets: Option<Arc<Buckets>>,
+    /// Whose objects they are, if not ours.
+    pub upstream: Option<Upstream>,
     pub settings: Settings,
     pub metrics: RetentionMetrics,
+}
+
+/// A Supabase in front of which we stand.
+#[derive(Debug)]
+pub struct Upstream {
+    pub project: Arc<Project>,
+    /// That of this process, which purges at once. Without it the outbox has it done by a server.
+    pub deliver: Option<Arc<Deliver>>,
 }
 
 /// The room. Dropping it ends its schedule; nothing is lost when that is cut.
@@ -95,21 +119,42 @@ pub struct Retention {
     holdings: Holdings,
     settings: Settings,
     metrics: RetentionMetrics,
+    /// That the blobs are not ours is said once.
+    told: Once,
     stop: CancellationToken,
     _stop: DropGuard,
 }
 
 impl Retention {
     pub fn new(parts: Parts) -> Self {
-        let Parts { catalog, blobs, buckets, settings, metrics } = parts;
+        let Parts { catalog, blobs, buckets, upstream, settings, metrics } = parts;
         let stop = CancellationToken::new();
-        let holdings = Holdings::Own(OwnHoldings {
-            catalog: Arc::clone(&catalog),
-            blobs: blobs.clone(),
-            buckets: buckets.clone(),
-            columns: settings.columns.clone(),
-        });
-        Self { catalog, blobs, buckets, holdings, settings, metrics, _stop: stop.clone().drop_guard(), stop }
+        let columns = settings.columns.clone();
+        let (rows, bytes) = (Arc::clone(&catalog), blobs.clone());
+        let holdings = match upstream {
+            None => Holdings::Own(OwnHoldings { catalog: rows, blobs: bytes, buckets: buckets.clone(), columns }),
+            Some(Upstream { project, deliver }) => Holdings::Upstream(UpstreamHoldings {
+                project,
+                catalog: rows,
+                blobs: bytes,
+                deliver,
+                columns,
+                young: settings.young,
+                object_bytes: settings.object_bytes,
+                most_objects: settings.most_objects,
+            }),
+        };
+        Self {
+            catalog,
+            blobs,
+            buckets,
+            holdings,
+            settings,
+            metrics,
+            told: Once::new(),
+            _stop: stop.clone().drop_guard(),
+            stop,
+        }
     }
 
     /// What a run would do now. Changes nothing.
@@ -127,7 +172,7 @@ impl Retention {
             };
             report.buckets.push(plan.report(outcome));
         }
-        report.freed = self.tidy(None).await?;
+        report.freed = self.tidy(None, false).await?;
         Ok(report)
     }
 
@@ -152,12 +197,14 @@ impl Retention {
 
     async fn work(&self, turn: &Turn, force: bool) -> Result<Report, RetentionError> {
         let mut report = Report { run: Some(turn.run), ..Report::default() };
+        self.holdings.settle(turn.actor).await?;
         for (bucket, keep) in &self.settings.keep {
             let plan = self.plan(bucket, *keep).await?;
             report.buckets.push(self.apply(turn, plan, force).await?);
         }
-        report.freed = self.tidy(Some(turn)).await?;
+        report.freed = self.tidy(Some(turn), force).await?;
         self.catalog.prune_audit(OffsetDateTime::now_utc() - self.settings.audited).await?;
+        self.holdings.prune().await?;
         Ok(report)
     }
 
@@ -240,7 +287,7 @@ impl Retention {
                 bucket: &plan.bucket,
                 objects: &objects,
             };
-            removed.extend(self.holdings.retire(&retire).await?);
+            removed.extend(self.holdings.retire(&retire, &plan.seen).await?);
         }
         if !removed.is_empty() {
             tracing::info!(bucket = %plan.bucket, run = %turn.run, objects = removed.len(), "retention removed pictures");
@@ -248,7 +295,7 @@ impl Retention {
         Ok(removed)
     }
 
-    async fn plan(&self, bucket: &BucketName, keep: u32) -> Result<Plan, CatalogError> {
+    async fn plan(&self, bucket: &BucketName, keep: u32) -> Result<Plan, RetentionError> {
         let before = OffsetDateTime::now_utc() - self.settings.young;
         let restored = self.catalog.restored_versions(bucket).await?;
         Plan::make(&self.holdings, bucket, keep, before, restored).await
@@ -257,7 +304,8 @@ impl Retention {
     /// Another text is another rule, which has its dry run first.
     fn rule(&self, keep: u32) -> String {
         let columns: Vec<String> = self.settings.columns.iter().map(ToString::to_string).collect();
-        format!("keep {keep}, {} s, columns {}", self.settings.young.as_secs(), columns.join(" "))
+        let (young, place) = (self.settings.young.as_secs(), self.holdings.place());
+        format!("keep {keep}, {young} s, columns {}{place}", columns.join(" "))
     }
 
     /// Reads the counts that only the catalogue knows: those of every process.

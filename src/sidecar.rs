@@ -10,7 +10,6 @@ pub mod character;
 pub mod field;
 pub mod home;
 pub mod jobs;
-pub mod project;
 pub mod prompt;
 #[cfg(test)]
 mod prompt_tests;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio_util::task::TaskTracker;
 
-use super::{AppError, Store, bucket_book, build_deliver, home, jobs, studio, write_side};
+use super::{AppError, Opening, Store, bucket_book, build_deliver, home, jobs, studio, write_side};
 use crate::bucket;
 use crate::config::Config;
 use crate::realtime::{NoOwners, Realtime};
@@ -25,7 +25,8 @@ pub async fn backfill(config: &Config, plan: Plan) -> Result<BackfillApp, AppErr
     let failed = |error: std::io::Error| AppError::Data { path: config.data.clone(), reason: error.to_string() };
     std::fs::create_dir_all(&config.data).map_err(failed)?;
     let (tasks, metrics) = (TaskTracker::new(), Metrics::default());
-    let store = Box::pin(Store::open(config)).await?;
+    let store = Box::pin(Store::open(config, Opening::Beside)).await?;
+    store.claim().await;
     let deliver = build_deliver(config, &store, &tasks)?;
     let book = Arc::new(bucket_book(config)?);
     if config.upstream.url.is_none() {
@@ -34,7 +35,7 @@ pub async fn backfill(config: &Config, plan: Plan) -> Result<BackfillApp, AppErr
     let buckets = write_side(config, &store, &book, &deliver, &tasks)?;
     let home = home::home(config, &buckets, &deliver)?;
     let studio = studio::studio(config, Arc::clone(&deliver.gate))?;
-    let realtime: Arc<Realtime> = super::live::realtime(config, Arc::new(NoOwners));
+    let realtime: Arc<Realtime> = super::live::realtime(config, Arc::new(NoOwners), &store.catalog);
     let jobs = jobs::jobs(config, &buckets, &home, &deliver, &studio, &realtime, &metrics)?;
     let fetcher = jobs::by_url(config, plan.at_once)?;
     let backfill = Backfill::new(jobs, fetcher, plan, &config.data).await.map_err(|error| match error {

@@ -9,8 +9,8 @@ use crate::bucket::{Buckets, Door};
 use crate::config::{AVATARS, Config};
 use crate::deliver::Deliver;
 use crate::object::BucketName;
+use crate::project::{Patience, Project};
 use crate::sidecar::home::{Elsewhere, Home, Keeper};
-use crate::sidecar::project::{Patience, Project};
 
 /// Seconds that browsers keep an avatar, as the app's clients set it.
 const MAX_AGE: u32 = 3600;
@@ -45,7 +45,8 @@ fn warn_of_strangers(config: &Config) {
     }
 }
 
-fn project(config: &Config) -> Result<Option<Project>, AppError> {
+/// The upstream, as its service key may use it.
+pub(super) fn project(config: &Config) -> Result<Option<Project>, AppError> {
     let (Some(url), Some(key)) = (&config.upstream.url, &config.upstream.service_key) else { return Ok(None) };
     let hop = Duration::from_secs(config.limits.hop_seconds);
     let patience = Patience { small: hop, upload: UPLOAD.max(hop) };

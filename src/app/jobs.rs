@@ -14,7 +14,7 @@ use crate::http::{AvatarDoor, AvatarRoutes};
 use crate::realtime::Realtime;
 use crate::sidecar::avatar_url::AvatarOrigins;
 use crate::sidecar::home::{Home, Keeper};
-use crate::sidecar::jobs::{Answers, Broadcasts, JobSettings, Jobs, Parts, UrlFetcher};
+use crate::sidecar::jobs::{Answers, Broadcasts, Fleet, JobSettings, Jobs, Parts, UrlFetcher};
 use crate::sidecar::studio::Studio;
 use crate::telemetry::Metrics;
 
@@ -35,6 +35,7 @@ pub(super) fn jobs(
         home: Arc::clone(home),
         deliver: Arc::clone(deliver),
         studio: Arc::clone(studio),
+        fleet: Fleet::start(&buckets.catalog, realtime),
         realtime: Arc::clone(realtime),
         away: home.elsewhere().map(|elsewhere| Broadcasts::start(&elsewhere.project)),
         answers: Answers::new(buckets.blobs.clone(), config.avatars.picture_bytes.0),
@@ -82,6 +83,7 @@ fn settings(config: &Config) -> JobSettings {
         crowd: Crowd { running: avatars.running, running_per_user: avatars.running_per_user },
         budget: Budget {
             per_user_per_minute: avatars.per_user_per_minute,
+            revivals_per_job: avatars.retries_per_job,
             per_user_per_day: avatars.per_user_per_day,
             per_day: avatars.per_day,
             spent_per_day: (avatars.dollars_per_day * 1e6).round() as u64,

@@ -7,17 +7,20 @@ use std::time::Duration;
 use tokio_util::task::TaskTracker;
 
 use crate::auth::Keys;
+use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::http::{Live, LiveLimits};
 use crate::realtime::hub::{Hub, KeepLimits};
 use crate::realtime::outbox::OutboxLimits;
 use crate::realtime::{Owners, Realtime};
+use crate::sidecar::jobs::JobStates;
 
 /// The topics of this process.
-pub(super) fn realtime(config: &Config, owners: Arc<dyn Owners>) -> Arc<Realtime> {
+pub(super) fn realtime(config: &Config, owners: Arc<dyn Owners>, catalog: &Arc<Catalog>) -> Arc<Realtime> {
     let lifetime = Duration::from_secs(config.realtime.keep_seconds);
     let hub = Hub::new(KeepLimits { states: config.realtime.kept_states, lifetime });
-    Arc::new(Realtime::new(hub, config.topic_rules(), owners))
+    let states = JobStates::new(Arc::clone(catalog), lifetime);
+    Arc::new(Realtime::new(hub, config.topic_rules(), owners, Arc::new(states)))
 }
 
 /// What serves them. `None`: the routes are not ours.
@@ -39,6 +42,7 @@ fn limits(config: &Config) -> LiveLimits {
     let one_or = |count| NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN);
     LiveLimits {
         connections: realtime.connections,
+        connections_per_address: realtime.connections_per_address,
         channels: realtime.channels,
         joins_per_second: one_or(realtime.joins_per_second),
         events_per_second: one_or(realtime.events_per_second),

@@ -3,17 +3,29 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Store;
+use super::{AppError, Store, home};
 use crate::bucket::Buckets;
 use crate::config::Config;
-use crate::retention::{Parts, Retention, RetentionMetrics, Settings};
+use crate::deliver::Deliver;
+use crate::retention::{Parts, Retention, RetentionMetrics, Settings, Upstream};
+use crate::sidecar::home::Home;
 
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// That of a server, whose buckets purge at once.
-pub(super) fn retention(config: &Config, buckets: &Arc<Buckets>, metrics: RetentionMetrics) -> Arc<Retention> {
+pub(super) fn retention(
+    config: &Config,
+    buckets: &Arc<Buckets>,
+    home: &Home,
+    deliver: &Arc<Deliver>,
+    metrics: RetentionMetrics,
+) -> Arc<Retention> {
+    let upstream = home
+        .elsewhere()
+        .map(|elsewhere| Upstream { project: Arc::clone(&elsewhere.project), deliver: Some(Arc::clone(deliver)) });
     let parts = Parts {
+        upstream,
         catalog: Arc::clone(&buckets.catalog),
         blobs: buckets.blobs.clone(),
         buckets: Some(Arc::clone(buckets)),
@@ -25,14 +37,16 @@ pub(super) fn retention(config: &Config, buckets: &Arc<Buckets>, metrics: Retent
 }
 
 /// That of a command, which may run beside a server: what it removes is purged by whoever works on the outbox.
-pub fn retention_beside(config: &Config, store: &Store, stray_age: Duration) -> Retention {
-    Retention::new(Parts {
+pub fn retention_beside(config: &Config, store: &Store, stray_age: Duration) -> Result<Retention, AppError> {
+    let project = home::project(config)?;
+    Ok(Retention::new(Parts {
+        upstream: project.map(|project| Upstream { project: Arc::new(project), deliver: None }),
         catalog: Arc::clone(&store.catalog),
         blobs: store.blobs.clone(),
         buckets: None,
         settings: settings(config, stray_age),
         metrics: RetentionMetrics::default(),
-    })
+    }))
 }
 
 fn settings(config: &Config, stray_age: Duration) -> Settings {
@@ -48,5 +62,7 @@ fn settings(config: &Config, stray_age: Duration) -> Settings {
         lease: Duration::from_secs(retention.lease_seconds),
         grace: Duration::from_secs(config.storage.grace_seconds),
         stray_age,
+        most_objects: retention.most_objects,
+        object_bytes: config.storage.upload_bytes.unwrap_or(config.limits.source_bytes).0,
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{AppError, revealed};
 use crate::auth::RuleBook;
 use crate::blobs::Blobs;
-use crate::bucket::remove_stray_uploads;
+use crate::bucket::{By, Claim, FOREIGN, claim_empty, remove_halves, remove_stray_uploads};
 use crate::catalog::{BucketSettings, Catalog, NewBucket};
 use crate::config::{AVATARS, Access, BucketConfig, ByteSize, Config, Location, TextList};
 use crate::object::BucketName;
@@ -24,6 +24,21 @@ const ALONE: Duration = Duration::from_secs(365 * 86_400);
 /// The same where other processes share the catalogue.
 pub(super) const SHARED: Duration = Duration::from_secs(5);
 
+/// How long a start waits for whose the blobs are.
+const CLAIM: Duration = Duration::from_secs(5);
+
+/// As what the store is opened: what a command beside a fleet would write holds for all of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opening {
+    /// A server: tables are brought up to date, the configuration's rules and buckets are written.
+    Serving,
+    /// A command that works beside servers: a shared database keeps its tables, its rules and its buckets. What is only
+    /// this machine's is made.
+    Beside,
+    /// Nothing is written anywhere.
+    Looking,
+}
+
 /// What holds our own buckets.
 #[derive(Clone, Debug)]
 pub struct Store {
@@ -33,27 +48,24 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens catalogue and blobs. Safe beside a running server.
-    pub async fn open(config: &Config) -> Result<Self, AppError> {
-        let root = config.data.join("storage");
-        let failed = |error: std::io::Error| AppError::Data { path: root.clone(), reason: error.to_string() };
-        let blobs = match &config.storage.url {
-            Some(Location::Store(url)) => {
-                let timeout = Duration::from_secs(config.limits.hop_seconds);
-                let store = store_from_url(url, revealed(&config.storage.options), timeout)
-                    .map_err(|error| AppError::Key { key: "storage.url".to_owned(), message: error.to_string() })?;
-                Blobs::in_store(&root, store.into_store())
-            }
-            _ => Blobs::on_disk(&root),
-        };
-        let blobs = blobs.map_err(failed)?;
+    /// Opens catalogue and blobs.
+    pub async fn open(config: &Config, opening: Opening) -> Result<Self, AppError> {
+        let blobs = blobs(config, opening)?;
         let rules = rule_book(config);
-        let (catalog, inward) = match &config.storage.database {
-            Some(url) => {
-                let opening = Catalog::open_postgres(url, &config.storage.schema, &rules);
-                (Box::pin(opening).await?, SHARED)
-            }
-            None => (Catalog::open_sqlite(&config.data.join(CATALOG_FILE), rules).await?, ALONE),
+        let (catalog, inward) = if let Some(url) = &config.storage.database {
+            let schema = &config.storage.schema;
+            let catalog = match opening {
+                Opening::Serving => Box::pin(Catalog::open_postgres(url, schema, &rules)).await?,
+                Opening::Beside | Opening::Looking => Box::pin(Catalog::join_postgres(url, schema)).await?,
+            };
+            (catalog, SHARED)
+        } else {
+            let file = config.data.join(CATALOG_FILE);
+            let catalog = match opening {
+                Opening::Serving | Opening::Beside => Catalog::open_sqlite(&file, rules).await?,
+                Opening::Looking => Catalog::look_into_sqlite(&file, rules).await?,
+            };
+            (catalog, ALONE)
         };
         Ok(Self { catalog: Arc::new(catalog), blobs, inward })
     }
@@ -61,20 +73,57 @@ impl Store {
     /// Makes it ready for the process that owns the data folder: what another left half arrived is removed, and the
     /// buckets that the configuration names are made.
     pub async fn own(&self, config: &Config) -> Result<(), AppError> {
-        self.sweep(config)?;
-        remove_stray_uploads(&self.catalog, &self.blobs, false).await?;
+        if self.sweep().await? == Claim::Ours {
+            remove_stray_uploads(&self.catalog, &self.blobs, Some(By::SERVER)).await?;
+        }
         declare(&self.catalog, config).await
     }
 
-    /// Removes what a process before this one left half arrived.
-    pub fn sweep(&self, config: &Config) -> Result<(), AppError> {
-        let failed = |error: std::io::Error| AppError::Data { path: config.data.clone(), reason: error.to_string() };
-        self.blobs.sweep_incoming(Duration::ZERO).map(drop).map_err(failed)
+    /// Removes what a process before this one left half arrived, and says whose the blobs are.
+    pub async fn sweep(&self) -> Result<Claim, AppError> {
+        remove_halves(&self.catalog, &self.blobs, Duration::ZERO, By::SERVER).await?;
+        Ok(self.claim().await)
+    }
+
+    /// Marks blobs as the catalogue's where there are none yet, and says so where they are another's. A store that does
+    /// not answer is no reason not to serve: a run of retention claims it as well, and reads what there is.
+    pub async fn claim(&self) -> Claim {
+        let claimed = tokio::time::timeout(CLAIM, claim_empty(&self.catalog, &self.blobs)).await;
+        match claimed {
+            Ok(Ok(claim)) => {
+                if claim == Claim::Foreign {
+                    tracing::warn!("{FOREIGN}");
+                }
+                return claim;
+            }
+            Ok(Err(error)) => tracing::warn!(%error, "whose the blobs are is not known yet"),
+            Err(_) => tracing::warn!("whose the blobs are is not known yet: the store does not answer"),
+        }
+        Claim::Unknown
     }
 
     pub fn source(&self) -> EmbeddedSource {
         EmbeddedSource::new(Arc::clone(&self.catalog), self.blobs.clone(), self.inward)
     }
+}
+
+fn blobs(config: &Config, opening: Opening) -> Result<Blobs, AppError> {
+    let root = config.data.join("storage");
+    let store = match &config.storage.url {
+        Some(Location::Store(url)) => {
+            let timeout = Duration::from_secs(config.limits.hop_seconds);
+            let store = store_from_url(url, revealed(&config.storage.options), timeout)
+                .map_err(|error| AppError::Key { key: "storage.url".to_owned(), message: error.to_string() })?;
+            Some(store.into_store())
+        }
+        _ => None,
+    };
+    let blobs = match (opening, store) {
+        (Opening::Looking, store) => return Ok(Blobs::there(&root, store)),
+        (_, Some(store)) => Blobs::in_store(&root, store),
+        (_, None) => Blobs::on_disk(&root),
+    };
+    blobs.map_err(|error| AppError::Data { path: root, reason: error.to_string() })
 }
 
 /// Who may do what in buckets of our own.

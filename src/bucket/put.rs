@@ -53,6 +53,16 @@ impl Door {
         Self { bucket: Bucket { settings, ..self.bucket.clone() }, limit: self.limit }
     }
 
+    pub(super) fn bucket(&self) -> &BucketName {
+        &self.bucket.id
+    }
+
+    /// Whether the bytes matter to the bucket at all.
+    pub(super) fn looks(&self) -> bool {
+        let settings = &self.bucket.settings;
+        settings.verify_content || settings.must_decode || settings.normalise || settings.reencode_over.is_some()
+    }
+
     /// Whether bytes that are here already, of this type, may come in.
     pub(super) fn holds(&self, mime_type: &str, size: u64) -> Result<(), BucketError> {
         if size > self.limit {
@@ -146,8 +156,7 @@ impl Buckets {
         declared: &str,
         incoming: Incoming,
     ) -> Result<(Incoming, String), BucketError> {
-        let settings = &door.bucket.settings;
-        if !looks(settings) {
+        if !door.looks() {
             return Ok((incoming, declared.to_owned()));
         }
         // A few at a time: each is in memory as a whole.
@@ -157,7 +166,9 @@ impl Buckets {
         let looked = ingest::look(&bytes, declared, allowed, &self.deliver.bounds.imaging)?;
         let Looked { mime_type, picture } = looked;
         let Some(probe) = picture else { return Ok((incoming, mime_type)) };
-        let Some(work) = ingest::work(&probe, bytes.len() as u64, settings) else { return Ok((incoming, mime_type)) };
+        let Some(work) = ingest::work(&probe, bytes.len() as u64, &door.bucket.settings) else {
+            return Ok((incoming, mime_type));
+        };
         let limits = self.deliver.bounds.imaging;
         let treated = self.deliver.gate.run(Cost::of_decoding(probe.pixels()), Priority::Request, move || {
             ingest::treat(&bytes, &probe, work, &limits)
@@ -175,9 +186,4 @@ impl Buckets {
         receiving.write(&bytes).await?;
         Ok(receiving.finish().await?)
     }
-}
-
-/// Whether the bytes matter to the bucket at all.
-fn looks(settings: &BucketSettings) -> bool {
-    settings.verify_content || settings.must_decode || settings.normalise || settings.reencode_over.is_some()
 }

@@ -32,10 +32,16 @@ impl Buckets {
     /// Removes one object.
     ///
     /// # Errors
-    /// [`CatalogError::NoObject`] where it is not there, or not for this caller to remove.
+    /// [`CatalogError::NoObject`] where it is not there, and [`CatalogError::Denied`] where it is not for this caller to
+    /// remove.
     pub async fn remove_one(self: &Arc<Self>, caller: &Caller, object: &ObjectId) -> Result<Object, BucketError> {
         let removed = self.remove(caller, &object.bucket, std::slice::from_ref(&object.key)).await?;
-        removed.into_iter().next().ok_or_else(|| CatalogError::NoObject.into())
+        match removed.into_iter().next() {
+            Some(object) => Ok(object),
+            // There, and there still: then it was the rules.
+            None if self.catalog.find_object(object).await?.is_some() => Err(CatalogError::Denied.into()),
+            None => Err(CatalogError::NoObject.into()),
+        }
     }
 
     /// Removes every object of a bucket, in batches.

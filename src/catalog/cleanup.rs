@@ -14,10 +14,10 @@ use uuid::Uuid;
 pub(super) use store::cleanup_store;
 pub use types::{
     Actor, Audit, AuditAction, AuditQuery, CleanupRun, NewAudit, NewRun, Removed, Restored, Retire, Retiree, RunCounts,
-    RunState,
+    RunState, Seen,
 };
 
-use super::{Catalog, CatalogError, Object};
+use super::{Catalog, CatalogError, Object, StaleBlob};
 use crate::config::ColumnName;
 use crate::object::BucketName;
 use crate::transform::Pointed;
@@ -79,20 +79,23 @@ impl Catalog {
     }
 
     /// Tells `pointed` every URL that a row shows an object by: the characters' own, those of jobs under way, and these
-    /// columns, which only Postgres has. A column that cannot be read as a whole is an error.
-    pub async fn read_references(&self, columns: &[ColumnName], pointed: &mut Pointed) -> Result<(), CatalogError> {
+    /// columns, which only Postgres has; there also `public.kinksters.avatar_url`, if there is one. A column that cannot be
+    /// read as a whole is an error.
+    pub async fn read_references(&self, columns: &[ColumnName], pointed: &mut Pointed) -> Result<Seen, CatalogError> {
         either!(self, read_references(columns, pointed))
     }
 
     /// Removes those objects of a batch that are still the same and that nothing points at, and says which.
-    /// `Superseded`: the turn is another run's by now, and nothing is removed.
+    /// What points at them was read before, and only what was written since is read again, last of all. `Superseded`: the
+    /// turn is another run's by now, and nothing is removed.
     pub async fn retire(
         &self,
         retire: &Retire<'_>,
         columns: &[ColumnName],
+        seen: &Seen,
         pointed: &mut Pointed,
     ) -> Result<Vec<Object>, CatalogError> {
-        either!(self, retire(retire, columns, pointed))
+        either!(self, retire(retire, columns, seen, pointed))
     }
 
     /// What can still be brought back of a run, by name.
@@ -105,6 +108,33 @@ impl Catalog {
         either!(self, restore(removed, actor))
     }
 
+    /// Notes what an upstream is about to be asked to remove, and whose bytes are kept here by now.
+    pub async fn note_pending(&self, removed: &Removed) -> Result<(), CatalogError> {
+        either!(self, note_pending(removed))
+    }
+
+    /// What may or may not have been removed by an upstream, of all runs.
+    pub async fn pending_removals(&self) -> Result<Vec<Removed>, CatalogError> {
+        either!(self, pending_removals())
+    }
+
+    /// Notes that an upstream has removed an object: with its event and its line in the log.
+    pub async fn note_gone(&self, removed: &Removed, actor: Actor, reason: &str) -> Result<(), CatalogError> {
+        either!(self, note_gone(removed, actor, reason))
+    }
+
+    /// Notes that an object is back at its upstream, as this version: no rule removes that one. The bytes kept here are
+    /// stale from then on. `false`: it is noted already, or its time is over.
+    pub async fn note_back(
+        &self,
+        removed: &Removed,
+        actor: Actor,
+        reason: &str,
+        version: Uuid,
+    ) -> Result<bool, CatalogError> {
+        either!(self, note_back(removed, actor, reason, version))
+    }
+
     /// Versions of a bucket that were brought back.
     pub async fn restored_versions(&self, bucket: &BucketName) -> Result<HashSet<Uuid>, CatalogError> {
         either!(self, restored_versions(bucket))
@@ -113,6 +143,36 @@ impl Catalog {
     /// Lets go of up to `limit` removed objects whose time is over: their bytes are stale from then on.
     pub async fn expire_removed(&self, limit: u32) -> Result<u64, CatalogError> {
         either!(self, expire_removed(limit))
+    }
+
+    /// The id that lies beside the blobs that are this catalogue's.
+    pub async fn blob_store(&self) -> Result<Option<Uuid>, CatalogError> {
+        either!(self, blob_store())
+    }
+
+    /// Notes whose the blobs are, unless it is known already or `replace`; which id it is from now on.
+    pub async fn claim_blob_store(&self, id: Uuid, replace: bool) -> Result<Uuid, CatalogError> {
+        either!(self, claim_blob_store(id, replace))
+    }
+
+    /// Bytes that nothing names are stale from `since` on, with their lines in the log.
+    pub async fn note_orphans(
+        &self,
+        orphans: &[StaleBlob],
+        since: OffsetDateTime,
+        entries: &[NewAudit],
+    ) -> Result<(), CatalogError> {
+        either!(self, note_orphans(orphans, since, entries))
+    }
+
+    /// Forgets stale bytes that are gone, with their lines in the log: one for many.
+    pub async fn forget_stale(
+        &self,
+        blobs: &[StaleBlob],
+        actor: Actor,
+        run: Option<Uuid>,
+    ) -> Result<u64, CatalogError> {
+        either!(self, forget_stale(blobs, actor, run))
     }
 
     /// Writes into the audit log, and counts what is only listed or refused for the run.
@@ -125,8 +185,13 @@ impl Catalog {
         either!(self, audit(query))
     }
 
-    /// Forgets what the audit log tells of times before this, and what nobody needs to know of restored objects.
+    /// Forgets what the audit log tells of times before this.
     pub async fn prune_audit(&self, before: OffsetDateTime) -> Result<(), CatalogError> {
         either!(self, prune_audit(before))
+    }
+
+    /// Forgets which versions were brought back that are no object's of ours any more.
+    pub async fn prune_restored(&self) -> Result<(), CatalogError> {
+        either!(self, prune_restored())
     }
 }

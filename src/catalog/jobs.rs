@@ -15,7 +15,7 @@ pub use kinksters::{Kinkster, KinksterChange, KinksterMatch};
 pub(super) use store::job_store;
 pub use types::{
     Answered, AvatarWrite, Begun, Budget, Claim, Crowd, Ended, Enqueued, Failure, Job, JobQuery, JobState, JobStep,
-    Lease, NewJob, Placed, Quota, QuotaExceeded, Spent, Stored, Uploaded,
+    Lease, NewJob, Placed, Quota, QuotaExceeded, Revival, Sitter, Spent, Stored, Uploaded,
 };
 
 use super::{Catalog, CatalogError, NewObject, Put};
@@ -39,13 +39,8 @@ impl Catalog {
     }
 
     /// Queues a failed or cancelled job again, within the budget. It resumes after its last step.
-    pub async fn revive_job(
-        &self,
-        id: Uuid,
-        deadline: OffsetDateTime,
-        budget: &Budget,
-    ) -> Result<Enqueued, CatalogError> {
-        either!(self, revive_job(id, deadline, budget))
+    pub async fn revive_job(&self, revival: Revival, budget: &Budget) -> Result<Enqueued, CatalogError> {
+        either!(self, revive_job(revival, budget))
     }
 
     /// What was painted today (UTC), and what that may have cost.
@@ -60,6 +55,16 @@ impl Catalog {
     /// Newest first.
     pub async fn jobs(&self, query: &JobQuery) -> Result<Vec<Job>, CatalogError> {
         either!(self, jobs(query))
+    }
+
+    /// Somebody's jobs that are under way or ended since then, newest first.
+    pub async fn fresh_jobs(
+        &self,
+        sitter: &Sitter,
+        since: OffsetDateTime,
+        limit: u32,
+    ) -> Result<Vec<Job>, CatalogError> {
+        either!(self, fresh_jobs(sitter, since, limit))
     }
 
     /// How many jobs are in each state.
@@ -83,7 +88,7 @@ impl Catalog {
     }
 
     /// Notes that the provider is being asked: from here on it may cost something. Another time for the same job is held
-    /// against the budget again.
+    /// against today's budget, and counted in it.
     pub async fn begin_paint(&self, lease: Lease, budget: &Budget) -> Result<Begun, CatalogError> {
         either!(self, begin_paint(lease, budget))
     }
@@ -125,9 +130,14 @@ impl Catalog {
         either!(self, finish_job(lease))
     }
 
-    /// Ends a job as a dead letter with its reason.
-    pub async fn fail_job(&self, lease: Lease, failure: &Failure) -> Result<Option<Job>, CatalogError> {
-        either!(self, fail_job(lease, failure))
+    /// Ends a job as a dead letter with its reason. `due`: to ask again before would be in vain.
+    pub async fn fail_job(
+        &self,
+        lease: Lease,
+        failure: &Failure,
+        due: Option<OffsetDateTime>,
+    ) -> Result<Option<Job>, CatalogError> {
+        either!(self, fail_job(lease, failure, due))
     }
 
     /// Gives a job back, to be tried again at `due`, with what was wrong.
@@ -150,7 +160,7 @@ impl Catalog {
         either!(self, release_all_jobs())
     }
 
-    /// Cancels a job whose picture is not in its bucket yet.
+    /// Cancels a job whose picture is not in its bucket yet. Once it is there its row may show it already.
     pub async fn cancel_job(&self, id: Uuid) -> Result<Option<Ended>, CatalogError> {
         either!(self, cancel_job(id))
     }

@@ -8,6 +8,7 @@ mod change;
 mod cleanup;
 mod deliveries;
 mod jobs;
+mod notes;
 mod objects;
 mod outbox;
 mod rows;
@@ -21,6 +22,7 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{PgConnection, PgTransaction, Postgres as Database, Row};
 
+pub use notes::Notes;
 pub(super) use rows::found;
 
 use super::select::Reader;
@@ -44,27 +46,43 @@ pub struct Postgres {
     /// The hot path: one query outside of a transaction, hence with the schema in its names.
     find_object: String,
     find_bucket: String,
+    /// Where the nodes that share the schema leave notes.
+    channel: String,
 }
 
 impl Postgres {
-    /// Connects, brings the schema up to date and writes the rules into it.
-    pub async fn open(url: &Secret, schema: &str, rules: &RuleBook) -> Result<Self, CatalogError> {
+    /// Connects, brings the schema up to date and writes the rules into it, if any are given.
+    pub async fn open(url: &Secret, schema: &str, rules: Option<&RuleBook>) -> Result<Self, CatalogError> {
+        let (connected, schema) = Self::connect(url, schema).await?;
+        setup::prepare(&connected.pool, &schema, &connected.search_path, rules).await?;
+        Ok(connected)
+    }
+
+    /// Connects to a schema that servers have set up. Writes nothing.
+    pub async fn join(url: &Secret, schema: &str) -> Result<Self, CatalogError> {
+        let (connected, quoted) = Self::connect(url, schema).await?;
+        setup::check(&connected.pool, schema, &quoted).await?;
+        Ok(connected)
+    }
+
+    /// With the schema's name as SQL writes it.
+    async fn connect(url: &Secret, schema: &str) -> Result<(Self, String), CatalogError> {
         let options = PgConnectOptions::from_str(url.reveal())
             // The text of the error may hold the URL, and the URL holds the password.
             .map_err(|_| CatalogError::Unavailable("the URL is not one of a Postgres database".to_owned()))?
             .application_name("tintype");
+        let channel = notes::channel(schema);
         let schema = setup::quoted(schema)?;
         let search_path = format!("{schema}, public");
         let pool = PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(PATIENCE);
         let pool = pool.connect_with(options).await?;
-        setup::prepare(&pool, &schema, &search_path, rules).await?;
         let find_object = format!("SELECT * FROM {schema}.objects WHERE bucket_id = $1 AND name = $2");
         let find_bucket = format!("SELECT * FROM {schema}.buckets WHERE id = $1");
-        Ok(Self { pool, search_path, find_object, find_bucket })
+        Ok((Self { pool, search_path, find_object, find_bucket, channel }, schema))
     }
 
     /// A transaction as the owner of the tables.
-    async fn begin(&self) -> Result<PgTransaction<'static>, CatalogError> {
+    pub(super) async fn begin(&self) -> Result<PgTransaction<'static>, CatalogError> {
         let mut tx = self.pool.begin().await?;
         // Compiling a listing takes longer than running it.
         sqlx::query("SELECT set_config('search_path', $1, true), set_config('jit', 'off', true)")

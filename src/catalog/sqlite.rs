@@ -47,22 +47,39 @@ pub struct Sqlite {
 impl Sqlite {
     /// Opens the file, which is made where it is missing, and brings its tables up to date.
     pub async fn open(path: &Path, rules: RuleBook) -> Result<Self, CatalogError> {
+        let opened = Self::connect(path, rules, true).await?;
+        MIGRATIONS.run(&opened.writer).await?;
+        Ok(opened)
+    }
+
+    /// Opens a file that a server has made, and makes nothing in it.
+    pub async fn look_into(path: &Path, rules: RuleBook) -> Result<Self, CatalogError> {
+        let opened = Self::connect(path, rules, false).await?;
+        let applied = sqlx::query_scalar("SELECT version FROM _sqlx_migrations WHERE success");
+        let applied: Vec<i64> = applied.fetch_all(&opened.readers).await.unwrap_or_default();
+        if MIGRATIONS.iter().all(|one| applied.contains(&one.version)) {
+            Ok(opened)
+        } else {
+            Err(CatalogError::NotSetUp("its tables are an older version's".to_owned()))
+        }
+    }
+
+    async fn connect(path: &Path, rules: RuleBook, make: bool) -> Result<Self, CatalogError> {
         let options = SqliteConnectOptions::new()
             .filename(path)
-            .create_if_missing(true)
+            .create_if_missing(make)
             .foreign_keys(true)
             .journal_mode(SqliteJournalMode::Wal)
             // With less, a power cut may undo what was acknowledged.
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(PATIENCE);
         let writer = pool(1).connect_with(options.clone()).await?;
-        MIGRATIONS.run(&writer).await?;
         let readers = pool(READERS).connect_with(options.pragma("query_only", "on")).await?;
         Ok(Self { writer, readers, rules })
     }
 
     /// A transaction that may write: the only one at its time.
-    async fn begin(&self) -> Result<SqliteTransaction<'static>, CatalogError> {
+    pub(super) async fn begin(&self) -> Result<SqliteTransaction<'static>, CatalogError> {
         Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
     }
 

@@ -20,7 +20,7 @@ use serde_json::json;
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use super::{Catalog, Event, ListQuery, NewBucket, NewObject, Object, PageQuery, StaleBlob};
+use super::{Actor, Catalog, Copied, Event, ListQuery, NewBucket, NewObject, Object, PageQuery, StaleBlob};
 use crate::auth::{Caller, RuleBook, RuleSet};
 use crate::config::Secret;
 use crate::object::{BucketName, ObjectId, ObjectKey};
@@ -74,16 +74,24 @@ async fn contract(catalog: &Catalog, step: usize) {
     jobs::are_taken_once_by_priority_and_age(catalog).await;
     jobs::of_a_dead_worker_are_resumed_and_it_may_write_no_more(catalog).await;
     jobs::store_their_picture_with_row_and_columns_or_not_at_all(catalog).await;
+    jobs::by_url_claim_a_kinkster_with_the_picture_or_not_at_all(catalog).await;
     jobs::note_each_step_where_the_picture_is_elsewhere(catalog).await;
     jobs::are_cancelled_revived_and_buried(catalog).await;
+    jobs::are_fresh_while_under_way_and_for_a_while_after_their_end(catalog).await;
     jobs::wait_for_their_time_and_for_room(catalog).await;
     jobs::are_the_same_under_the_same_key(catalog).await;
     jobs::are_refused_beyond_the_budget(catalog).await;
+    jobs::are_revived_as_often_as_they_may_be(catalog).await;
+    jobs::of_a_kinkster_that_is_somebody_elses_by_now_stay_ended(catalog).await;
+    jobs::painted_again_count_on_the_day_they_are(catalog).await;
     jobs::run_once_each_with_many_workers(catalog).await;
     jobs::kinksters_belong_to_whom_they_came_from(catalog).await;
     cleanup::runs_take_turns(catalog).await;
     cleanup::removed_objects_are_known_until_their_time_is_over(catalog).await;
     cleanup::removes_only_what_is_the_same_and_not_pointed_at(catalog).await;
+    cleanup::what_is_shown_is_read_once_and_then_only_what_was_written_since(catalog).await;
+    cleanup::what_an_upstream_removes_is_noted_before_and_after(catalog).await;
+    cleanup::what_an_upstream_may_not_have_removed_is_forgotten_in_silence(catalog).await;
     deliveries::go_out_in_order_per_subject(catalog).await;
     deliveries::come_with_their_event_or_not_at_all(catalog).await;
     deliveries::dead_letters_are_kept_revived_and_bounded(catalog).await;
@@ -132,13 +140,14 @@ async fn postgres_keeps_the_contract() {
     deliveries::taken_messages_are_not_given_to_others(&catalog).await;
     contract(&catalog, 5).await;
     drop(catalog);
-    for number in 0..5 {
+    for number in 0..6 {
         let database = postgres::Database::create().await;
         match number {
             0 => policies::replaced_policies_decide(&database).await,
             1 => policies::powerful_and_unknown_roles_are_refused(&database).await,
             2 => policies::added_policies_widen_listings(&database).await,
             3 => Box::pin(policies::nodes_start_together(&database)).await,
+            4 => Box::pin(policies::one_who_joins_changes_no_rules(&database)).await,
             _ => policies::no_superuser_is_needed(&database).await,
         }
     }
@@ -191,6 +200,10 @@ fn new_object(bucket: &str, name: &str) -> NewObject {
     }
 }
 
+fn copied(mime_type: &str) -> Copied {
+    Copied { version: Uuid::new_v4(), size: 7, etag: "\"copied\"".to_owned(), mime_type: mime_type.to_owned() }
+}
+
 async fn put(catalog: &Catalog, bucket: &str, name: &str) -> Object {
     catalog.put(&Caller::service(), new_object(bucket, name), true).await.unwrap().object
 }
@@ -213,13 +226,13 @@ async fn events(catalog: &Catalog) -> Vec<Event> {
 /// What is stale is nobody's concern any more.
 async fn forget_stale(catalog: &Catalog) {
     let soon = time::OffsetDateTime::now_utc() + time::Duration::MINUTE;
-    let blobs = catalog.stale_blobs(soon, 10_000).await.unwrap();
-    catalog.forget_stale(&blobs).await.unwrap();
+    let blobs = catalog.stale_blobs(soon, 0, 10_000).await.unwrap();
+    catalog.forget_stale(&blobs, Actor::Schedule, None).await.unwrap();
 }
 
 /// The stale versions of a bucket so far.
 async fn stale(catalog: &Catalog, bucket: &str) -> Vec<Uuid> {
     let soon = time::OffsetDateTime::now_utc() + time::Duration::MINUTE;
-    let blobs: Vec<StaleBlob> = catalog.stale_blobs(soon, 10_000).await.unwrap();
+    let blobs: Vec<StaleBlob> = catalog.stale_blobs(soon, 0, 10_000).await.unwrap();
     blobs.iter().filter(|blob| blob.bucket.as_str() == bucket).map(|blob| blob.version).collect()
 }

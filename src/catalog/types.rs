@@ -280,14 +280,27 @@ impl Object {
         name.strip_prefix('/').unwrap_or(name)
     }
 
-    /// The row under its new name; `moved` is the version of its copied bytes.
-    pub(super) fn renamed(&self, to: &ObjectId, moved: Option<Uuid>) -> Result<Self, CatalogError> {
+    /// The row under its new name; `moved` are its bytes where they are copied.
+    pub(super) fn renamed(&self, to: &ObjectId, moved: Option<Copied>) -> Result<Self, CatalogError> {
         if moved.is_none() && self.id.bucket != to.bucket {
             return Err(CatalogError::Broken("bytes moved to another bucket have a version of their own".to_owned()));
         }
-        let (version, now) = (moved.unwrap_or(self.version), now());
-        Ok(Self { id: to.clone(), version, updated_at: now, last_accessed_at: now, ..self.clone() })
+        let now = now();
+        let named = Self { id: to.clone(), updated_at: now, last_accessed_at: now, ..self.clone() };
+        Ok(match moved {
+            Some(Copied { version, size, etag, mime_type }) => Self { version, size, etag, mime_type, ..named },
+            None => named,
+        })
     }
+}
+
+/// Bytes of an object that have come into another place, whose rules may have made others of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Copied {
+    pub version: Uuid,
+    pub size: u64,
+    pub etag: String,
+    pub mime_type: String,
 }
 
 impl NewObject {

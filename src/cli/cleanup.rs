@@ -1,4 +1,4 @@
-//! `tintype cleanup`: old pictures of characters, and whatever else of our own buckets nobody needs any more.
+//! `tintype cleanup`: old pictures of characters, and whatever else nobody needs any more of what we keep.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -11,16 +11,19 @@ use uuid::Uuid;
 
 use super::serve::runtime;
 use super::{Common, Done, Failure};
-use crate::app::{App, Front, Store, retention_beside};
+use crate::app::{App, Opening, Store, retention_beside};
+use crate::bucket::{FOREIGN, adopt};
 use crate::catalog::CleanupRun;
 use crate::config::Config;
 use crate::object::{BucketName, ObjectKey};
 use crate::purge::Scope;
-use crate::retention::{BucketReport, Outcome, Report, RestoreReport, Retention, RetentionError};
+use crate::retention::{BucketReport, Kept, Outcome, Report, RestoreReport, Retention, RetentionError};
 use crate::telemetry;
 
 /// Removed objects can be brought back for a while: `--runs` lists the runs, `--restore RUN` undoes one. The first run
-/// of a new or changed rule only writes what would go into the audit log.
+/// of a new or changed rule only writes what would go into the audit log. In front of a Supabase (`upstream.url`,
+/// `upstream.service_key`) its objects go by `retention.keep`, their bytes wait here, and what is brought back is owned
+/// by nobody.
 #[derive(Args, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct Options {
@@ -29,12 +32,17 @@ pub(super) struct Options {
     /// Only say what would be removed, and why. Such a run counts for nothing.
     #[arg(long)]
     dry_run: bool,
-    /// Remove old pictures even where they are more than `retention.most_percent` of a bucket.
+    /// Remove old pictures even where they are more than `retention.most_percent` of a bucket, and take files that no
+    /// object names for left over even where they are more than that of all files.
     #[arg(long, conflicts_with = "dry_run")]
     force: bool,
     /// Bring back what this run removed.
     #[arg(long, value_name = "RUN", conflicts_with_all = ["dry_run", "force"])]
     restore: Option<Uuid>,
+    /// Say that the stored files are this catalogue's alone, after a new database or a copy put back. Until then none of
+    /// them is taken for left over. Removes nothing.
+    #[arg(long, conflicts_with_all = ["dry_run", "force", "restore", "runs"])]
+    adopt: bool,
     /// List the runs, newest first.
     #[arg(long, conflicts_with_all = ["dry_run", "force", "restore"])]
     runs: bool,
@@ -54,16 +62,23 @@ const SHOWN: usize = 20;
 pub(super) fn run(options: &Options) -> Done {
     let config = options.common.load()?;
     telemetry::start_logs(&super::quiet(&config.log));
-    if let Some(url) = &config.upstream.url {
-        println!("no objects are kept here: the buckets are those of {url}");
+    if let Some(url) = config.upstream.url.as_ref().filter(|_| config.upstream.service_key.is_none()) {
+        println!("no objects are kept here: the buckets are those of {url}, to which upstream.service_key is the key");
         return Ok(ExitCode::SUCCESS);
     }
     runtime()?.block_on(async {
-        let store = Store::open(&config).await?;
-        let retention = retention_beside(&config, &store, Duration::from_secs(options.older_than));
+        let store = Store::open(&config, Opening::Beside).await?;
+        let retention = retention_beside(&config, &store, Duration::from_secs(options.older_than))?;
         if options.runs {
             let runs = store.catalog.cleanup_runs(LISTED).await.map_err(|error| stopped(&error.into()))?;
             return Ok(show_runs(&runs, options.json));
+        }
+        if options.adopt {
+            adopt(&store.catalog, &store.blobs).await.map_err(|error| stopped(&error.into()))?;
+            println!(
+                "the stored files are this catalogue's from now on; `tintype cleanup --dry-run` says what is left over"
+            );
+            return Ok(ExitCode::SUCCESS);
         }
         if let Some(run) = options.restore {
             let report = retention.restore(run).await.map_err(|error| stopped(&error))?;
@@ -95,7 +110,7 @@ async fn purge_here(config: &Config, objects: Vec<(BucketName, ObjectKey)>) {
     if objects.is_empty() {
         return;
     }
-    let Ok(app) = App::build(config, Front::Status).await else { return };
+    let Ok(app) = App::build_beside(config).await else { return };
     for (bucket, key) in objects {
         if let Err(error) = app.deliver.purge(Scope::Object(bucket, key)).await {
             tracing::warn!(%error, "variants of a removed object are left to the next server");
@@ -110,6 +125,7 @@ fn show(report: &Report, options: &Options) -> ExitCode {
         show_text(report, options.dry_run);
     }
     let is_refused = report.buckets.iter().any(|bucket| bucket.outcome == Outcome::Refused);
+    let is_refused = is_refused || report.freed.kept.is_some() && !options.dry_run;
     if report.freed.failed == 0 && !is_refused { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -123,7 +139,16 @@ fn show_text(report: &Report, dry_run: bool) {
         println!("replaced and removed objects: bytes of {} versions removed", freed.versions);
     }
     println!("uploads that were not finished in time: {} {verb}", freed.uploads);
-    println!("bytes that no object names: {} files, {} bytes {verb}", freed.files, freed.bytes);
+    match freed.kept {
+        None => {
+            let (files, bytes) = (freed.files, freed.bytes);
+            println!("bytes that no object names: {files} files, {bytes} bytes {verb} after retention.restore_days");
+        }
+        Some(Kept::Foreign) => println!("bytes that no object names stay: {FOREIGN}"),
+        Some(Kept::TooMany { files }) => {
+            println!("bytes that no object names: {files} files would be too much at once; they need --force");
+        }
+    }
     if freed.failed > 0 {
         println!("{} files could not be removed; see the permissions of the data folder", freed.failed);
     }

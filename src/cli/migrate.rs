@@ -6,10 +6,9 @@ use clap::Args;
 
 use super::serve::runtime;
 use super::{Common, Done, Failure, quiet};
-use crate::app::rule_book;
 use crate::catalog::Catalog;
 use crate::config::{Config, Secret};
-use crate::migrate::{Database, MIGRATIONS, MigrateError, Migration};
+use crate::migrate::{Database, Edits, MIGRATIONS, MigrateError, Migration};
 use crate::telemetry;
 
 #[derive(Args, Debug)]
@@ -30,12 +29,21 @@ pub(super) struct Options {
     /// Only show what was applied when.
     #[arg(long, conflicts_with = "own")]
     status: bool,
-    /// Apply everything once more: makes anew what somebody removed.
+    /// Apply everything once more: makes anew what somebody removed, and what another version applied.
     #[arg(long, conflicts_with_all = ["down", "dry_run", "status"])]
     again: bool,
+    /// With --down or --again: functions too that somebody has edited since. Keep their text first.
+    #[arg(long, conflicts_with_all = ["dry_run", "status"])]
+    force: bool,
     /// Make our own tables too (jobs, outbox, …), in the schema `storage.schema`. A server does that itself when it starts.
     #[arg(long)]
     own: bool,
+}
+
+impl Options {
+    fn edits(&self) -> Edits {
+        if self.force { Edits::Overwrite } else { Edits::Keep }
+    }
 }
 
 impl From<MigrateError> for Failure {
@@ -58,13 +66,13 @@ pub(super) fn run(options: &Options) -> Done {
         let mut database = Database::connect(&url).await?;
         println!("{}", database.place());
         match options.down {
-            Some(count) => database.down(count, |one| println!("{one}: taken back")).await?,
+            Some(count) => database.down(count, options.edits(), |one| println!("{one}: taken back")).await?,
             None if options.status => status(&mut database).await?,
             None if options.dry_run => try_up(&mut database).await?,
-            None => up(&mut database, &config, options.again).await?,
+            None => up(&mut database, &config, options).await?,
         }
         if options.own {
-            Catalog::open_postgres(&url, &config.storage.schema, &rule_book(&config))
+            Catalog::set_up_postgres(&url, &config.storage.schema)
                 .await
                 .map_err(|error| Failure::Other(error.to_string()))?;
             println!("schema {}: up to date", config.storage.schema);
@@ -73,14 +81,14 @@ pub(super) fn run(options: &Options) -> Done {
     })
 }
 
-async fn up(database: &mut Database, config: &Config, again: bool) -> Result<(), MigrateError> {
+async fn up(database: &mut Database, config: &Config, options: &Options) -> Result<(), MigrateError> {
     let mut applied = 0;
     let tell = |one: &Migration| {
         applied += 1;
         println!("{one}: applied");
     };
-    if again {
-        database.again(tell).await?;
+    if options.again {
+        database.again(options.edits(), tell).await?;
     } else {
         database.up(tell).await?;
     }

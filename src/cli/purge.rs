@@ -10,7 +10,7 @@ use url::Url;
 use super::remote::{Server, ServerOptions, configured_url, locked};
 use super::serve::runtime;
 use super::{Common, Done, Failure};
-use crate::app::{App, AppError, Front, lock_data_folder};
+use crate::app::{App, AppError, lock_data_folder};
 use crate::config::Config;
 use crate::purge::{PurgeRequest, Scope};
 use crate::telemetry;
@@ -103,7 +103,7 @@ async fn remove_at(server: &Server, request: &PurgeRequest) -> Result<u64, Failu
 }
 
 async fn remove_here(config: &Config, scope: Scope) -> Result<u64, Failure> {
-    let app = App::build(config, Front::Status).await.map_err(|error| locked(error, config))?;
+    let app = App::build_beside(config).await.map_err(|error| locked(error, config))?;
     app.deliver.purge(scope).await.map_err(|error| Failure::Other(error.to_string()))
 }
 

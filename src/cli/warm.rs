@@ -16,7 +16,7 @@ use url::Url;
 use super::remote::{Server, ServerOptions, locked};
 use super::serve::runtime;
 use super::{Common, Done, Failure};
-use crate::app::{App, Front, gatherer};
+use crate::app::{App, gatherer};
 use crate::config::Config;
 use crate::telemetry;
 use crate::warm::{Gathered, MOST_ENTRIES, Step, WarmList};
@@ -75,7 +75,7 @@ pub(super) fn run(options: &Options) -> Done {
             let lists = list.split(MOST_ENTRIES, REQUEST_BYTES);
             remote::run(&server, lists, &mut progress).await?;
         } else {
-            let app = App::build(&config, Front::Status).await.map_err(|error| locked(error, &config))?;
+            let app = App::build_beside(&config).await.map_err(|error| locked(error, &config))?;
             let list = with_gathered(options, &config, list, &mut progress).await?;
             offline(&app, &config, list, &mut progress).await;
         }

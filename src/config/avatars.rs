@@ -45,13 +45,15 @@ pub struct Avatars {
     pub retry_ms: u64,
     /// Seconds within which a job must be painted.
     pub deadline_seconds: u64,
-    /// Requests of one user within a minute.
+    /// Requests of one user within a minute, for new jobs and for old ones again.
     pub per_user_per_minute: u32,
+    /// How often a failed or cancelled job may be tried again by hand.
+    pub retries_per_job: u32,
     /// Pictures painted for one user within a day (UTC).
     pub per_user_per_day: u32,
     /// Pictures painted within a day (UTC).
     pub per_day: u32,
-    /// US dollars spent within a day (UTC), by the prices of the models file.
+    /// US dollars spent within a day (UTC), by the prices of the models file; a model without any counts as its dearest.
     pub dollars_per_day: f64,
     pub openai: OpenAiConfig,
 }
@@ -87,6 +89,7 @@ impl Default for Avatars {
             retry_ms: 2000,
             deadline_seconds: 300,
             per_user_per_minute: 10,
+            retries_per_job: 10,
             per_user_per_day: 50,
             per_day: 1000,
             dollars_per_day: 50.0,

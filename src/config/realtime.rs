@@ -18,6 +18,8 @@ pub struct RealtimeConfig {
     pub topics: Vec<TopicRule>,
     /// Open sockets and event streams.
     pub connections: usize,
+    /// Those of one address (IPv6: of one /64). Loopback and trusted proxies are exempt.
+    pub connections_per_address: usize,
     /// Topics that one socket may join.
     pub channels: usize,
     /// Joins that one socket may ask for a second.
@@ -49,6 +51,7 @@ impl Default for RealtimeConfig {
             public: true,
             topics: Vec::new(),
             connections: 200,
+            connections_per_address: 50,
             channels: 100,
             joins_per_second: 100,
             events_per_second: 100,
@@ -69,6 +72,7 @@ impl RealtimeConfig {
     pub(super) fn mistakes(&self) -> Vec<(&'static str, String)> {
         let positive = [
             ("realtime.connections", self.connections as u64),
+            ("realtime.connections_per_address", self.connections_per_address as u64),
             ("realtime.channels", self.channels as u64),
             ("realtime.joins_per_second", u64::from(self.joins_per_second)),
             ("realtime.events_per_second", u64::from(self.events_per_second)),

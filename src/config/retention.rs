@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -19,17 +21,19 @@ const KEPT: u32 = 10;
 pub struct RetentionConfig {
     /// Whether a server removes what the rules say. `tintype cleanup` does at any time.
     pub enabled: bool,
-    /// Newest pictures `{user_id}/kinksters/avatar_{unix_ms}[_{kinkster_id}].{ext}` kept of each character, or else of each user, by bucket: `{ "kinkster-avatars" = 10 }`; 0 keeps all. Default: 10 in `kinkster-avatars` where its objects are ours, else all.
+    /// Newest pictures `{user_id}/kinksters/avatar_{unix_ms}[_{kinkster_id}].{ext}` kept of each character, or else of each user, by bucket: `{ "kinkster-avatars" = 10 }`; 0 keeps all. Default: 10 in `kinkster-avatars` where its objects are ours, else all: of an upstream's buckets nothing is removed until they are named here, with `upstream.service_key`.
     pub keep: BTreeMap<String, u32>,
-    /// Columns of the Postgres of `storage.database` whose URLs keep objects, too: `table.column` or `schema.table.column`.
+    /// Columns of the Postgres of `storage.database` whose URLs keep objects, too: `table.column` or `schema.table.column`. Those of `public.kinksters.avatar_url` do wherever there is one.
     pub columns: TextList,
     /// Hours for which an object stays whatever the rules say, 24 at least.
     pub young_hours: u32,
-    /// Most objects of a bucket in percent that one run removes, the oldest first; the rest waits for later runs, or for `tintype cleanup --force`.
+    /// Most objects of a bucket in percent that one run removes, the oldest first; the rest waits for later runs, or for `tintype cleanup --force`. Where no object names more than so many percent of all stored files, none of these is taken for left over.
     pub most_percent: u32,
+    /// Most objects and folders of an upstream's bucket that are listed; of a larger one nothing is removed.
+    pub most_objects: u64,
     /// Hours from one run to the next; up to a tenth is added by chance. One server of a fleet runs at a time.
     pub hours: f64,
-    /// Days for which removed objects can be brought back, 7 at least.
+    /// Days for which removed objects can be brought back, 7 at least; for as long stay files that no object names.
     pub restore_days: u32,
     /// Days for which the audit log is kept.
     pub audit_days: u32,
@@ -45,6 +49,7 @@ impl Default for RetentionConfig {
             columns: TextList::default(),
             young_hours: 24,
             most_percent: 5,
+            most_objects: 1_000_000,
             hours: 24.0,
             restore_days: 7,
             audit_days: 365,
@@ -129,7 +134,14 @@ pub(super) fn check(config: &Config, wrong: &mut impl FnMut(&str, String)) {
         }
     }
     if config.upstream.url.is_some() && retention.keep.values().any(|keep| *keep > 0) {
-        wrong("retention.keep", "the objects of an upstream are not ours to remove".to_owned());
+        match &config.upstream.service_key {
+            None => wrong("retention.keep", "needs upstream.service_key: the objects are the upstream's".to_owned()),
+            // With any other key rows may be hidden from us, and what they show would go.
+            Some(key) if !is_service_key(key.reveal()) => {
+                wrong("retention.keep", "needs an upstream.service_key of the role service_role".to_owned());
+            }
+            Some(_) => {}
+        }
     }
     for text in &retention.columns.0 {
         if let Err(message) = text.parse::<ColumnName>() {
@@ -142,6 +154,7 @@ pub(super) fn check(config: &Config, wrong: &mut impl FnMut(&str, String)) {
     let numbers = [
         ("young_hours", u64::from(retention.young_hours), 24..=87_600),
         ("most_percent", u64::from(retention.most_percent), 1..=100),
+        ("most_objects", retention.most_objects, 1..=100_000_000),
         ("restore_days", u64::from(retention.restore_days), 7..=3650),
         ("audit_days", u64::from(retention.audit_days), 7..=36_500),
         ("lease_seconds", retention.lease_seconds, 1..=3600),
@@ -152,6 +165,14 @@ pub(super) fn check(config: &Config, wrong: &mut impl FnMut(&str, String)) {
     if !(0.0001..=720.0).contains(&retention.hours) {
         wrong("retention.hours", "must be 0.0001 to 720".to_owned());
     }
+}
+
+/// Whether a project's policies let this key see every row, as far as the key tells.
+fn is_service_key(key: &str) -> bool {
+    let Some(payload) = key.split('.').nth(1) else { return !key.starts_with("sb_publishable_") };
+    let claims = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).unwrap_or_default();
+    let claims: serde_json::Value = serde_json::from_slice(&claims).unwrap_or_default();
+    claims["role"] == "service_role"
 }
 
 #[cfg(test)]
@@ -184,6 +205,27 @@ mod tests {
         assert_eq!((column.table().as_str(), column.column().as_str()), ("\"app\".\"characters\"", "\"photo\""));
         for wrong in ["photo", "a.b.c.d", "a.", "a.b;--", "a.\"b", "1a.b", ""] {
             assert!(wrong.parse::<ColumnName>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_upstreams_objects_go_with_its_service_key_alone() {
+        let mistakes = |key: Option<&str>| {
+            let key = key.map(|key| ("TINTYPE_UPSTREAM__SERVICE_KEY".to_owned(), key.to_owned()));
+            let variables = [
+                ("TINTYPE_UPSTREAM__URL".to_owned(), "https://p.supabase.co".to_owned()),
+                ("TINTYPE_RETENTION__KEEP__KINKSTER-AVATARS".to_owned(), "3".to_owned()),
+            ];
+            load(None, variables.into_iter().chain(key), &Overrides::default())
+                .map(|config| config.kept_pictures().len())
+        };
+        let signed = |role: &str| format!("e30.{}.x", URL_SAFE_NO_PAD.encode(format!(r#"{{"role":"{role}"}}"#)));
+        for wrong in [None, Some(signed("anon")), Some("sb_publishable_x".to_owned()), Some("a.b.c".to_owned())] {
+            let Mistakes(told) = mistakes(wrong.as_deref()).unwrap_err();
+            assert_eq!(told[0].key, "retention.keep", "{wrong:?}");
+        }
+        for right in [signed("service_role"), "sb_secret_x".to_owned()] {
+            assert_eq!(mistakes(Some(&right)).unwrap(), 1);
         }
     }
 

@@ -54,6 +54,20 @@ fn of(survey: &Survey) -> Vec<Finding> {
             "run `tintype migrate --again`, which makes them anew",
         ));
     }
+    if !survey.replaced.is_empty() {
+        findings.push(Finding::fault(
+            format!("database: somebody replaced {}, so others may see or do more or less", survey.replaced.join(", ")),
+            "run `tintype migrate --again`, which makes them anew; policies of your own go by names of their own",
+        ));
+    }
+    for table in &survey.open {
+        findings.push(Finding::fault(
+            format!(
+                "database: {table} has no row-level security: its policies say nothing, and everybody may do everything"
+            ),
+            format!("run `tintype migrate --again`, or ALTER TABLE {table} ENABLE ROW LEVEL SECURITY"),
+        ));
+    }
     if survey.kinksters_are_open {
         findings.push(Finding::fault(
             "database: public.kinksters has no row-level security: everybody with the public key may change every row",

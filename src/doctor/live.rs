@@ -1,7 +1,6 @@
 //! One event around: into a topic that nobody else knows, by the service key, and out of a socket again.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use base64::Engine;
@@ -18,7 +17,7 @@ use url::Url;
 use uuid::Uuid;
 
 use super::Finding;
-use crate::app::{AppError, lock_data_folder};
+use crate::app::is_data_folder_used;
 use crate::auth;
 use crate::config::Config;
 use crate::secret::Secret;
@@ -50,7 +49,7 @@ async fn own(config: &Config) -> Finding {
             "set realtime.enabled = true",
         );
     }
-    let Some(url) = own_url(config).filter(|_| is_running(&config.data)) else {
+    let Some(url) = own_url(config).filter(|_| is_data_folder_used(&config.data)) else {
         return Finding::ok("realtime: no server is running here, so no round trip was tried");
     };
     match auth::kept_secret(config.jwt_secret.as_ref(), &config.data) {
@@ -58,11 +57,6 @@ async fn own(config: &Config) -> Finding {
         // Told of where the secret is looked at.
         Ok(None) | Err(_) => Finding::ok("realtime: without the secret no round trip was tried"),
     }
-}
-
-/// A server holds its data folder's lock.
-fn is_running(data: &Path) -> bool {
-    matches!(lock_data_folder(data), Err(AppError::Locked { .. }))
 }
 
 /// Where the server answers on this machine; with TLS at its public URL, which its certificate names.

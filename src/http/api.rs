@@ -20,7 +20,7 @@ use super::demo::{self, Demo};
 use super::events::{self, EventDoors};
 use super::pages::Page;
 use super::realtime::Live;
-use super::storage::Storage;
+use super::storage::{Fault, Storage};
 use super::upstream::Upstream;
 use crate::auth::Keys;
 use crate::bucket::Buckets;
@@ -256,14 +256,15 @@ async fn purge_all(State(api): State<Arc<Api>>) -> Response {
 async fn purge_bucket(State(api): State<Arc<Api>>, Path(bucket): Path<String>) -> Response {
     match BucketName::parse(&bucket) {
         Ok(bucket) => purged(&api, Scope::Bucket(bucket), success).await,
-        Err(error) => invalid_key(&error.to_string()),
+        Err(_) => Fault::BucketName.into_response(),
     }
 }
 
 async fn purge_object(State(api): State<Arc<Api>>, Path((bucket, object)): Path<(String, String)>) -> Response {
     match (BucketName::parse(&bucket), ObjectKey::parse(&object)) {
         (Ok(bucket), Ok(key)) => purged(&api, Scope::Object(bucket, key), success).await,
-        (Err(error), _) | (_, Err(error)) => invalid_key(&error.to_string()),
+        (Err(_), _) => Fault::BucketName.into_response(),
+        (_, Err(_)) => Fault::Key(object).into_response(),
     }
 }
 
@@ -288,11 +289,6 @@ async fn purged(api: &Api, scope: Scope, answer: impl Fn(u64) -> serde_json::Val
             (StatusCode::INTERNAL_SERVER_ERROR, Json(problem)).into_response()
         }
     }
-}
-
-fn invalid_key(message: &str) -> Response {
-    let problem = json!({"statusCode": "400", "error": "InvalidKey", "message": message, "code": "InvalidKey"});
-    (StatusCode::BAD_REQUEST, Json(problem)).into_response()
 }
 
 fn forbidden() -> Response {

@@ -143,6 +143,7 @@ fn provider_status(error: &ProviderError) -> StatusCode {
         | ProviderError::ModelGone { .. }
         | ProviderError::Rejected { .. }
         | ProviderError::Overloaded { .. }
+        | ProviderError::Unconnected(_)
         | ProviderError::Unreachable(_)
         | ProviderError::Nonsense(_) => StatusCode::BAD_GATEWAY,
     }

@@ -6,6 +6,7 @@
 mod broadcast;
 mod events;
 mod join;
+mod seats;
 mod session;
 mod socket;
 mod throttle;
@@ -14,20 +15,20 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{DefaultBodyLimit, Query, State};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
+use axum::{Extension, Router};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::ClientAddress;
 use crate::auth::Keys;
 use crate::realtime::Realtime;
 use crate::realtime::hub::HubUsage;
@@ -35,6 +36,7 @@ use crate::realtime::outbox::OutboxLimits;
 use crate::realtime::token::{self, TokenRefusal};
 use crate::realtime::wire::Version;
 
+use seats::{Seat, Seats};
 use session::Session;
 use throttle::Throttle;
 
@@ -43,6 +45,8 @@ use throttle::Throttle;
 pub struct LiveLimits {
     /// Open sockets and event streams.
     pub connections: usize,
+    /// Those of one address.
+    pub connections_per_address: usize,
     /// Topics that one socket may join.
     pub channels: usize,
     pub joins_per_second: NonZeroU32,
@@ -66,7 +70,7 @@ pub struct Live {
     pub realtime: Arc<Realtime>,
     keys: Arc<Keys>,
     limits: LiveLimits,
-    seats: Arc<Semaphore>,
+    seats: Arc<Seats>,
     throttle: Throttle,
     closing: CancellationToken,
     tasks: TaskTracker,
@@ -84,7 +88,7 @@ impl Live {
             realtime,
             keys,
             limits,
-            seats: Arc::new(Semaphore::new(limits.connections)),
+            seats: Seats::new(limits.connections, limits.connections_per_address),
             throttle: Throttle::new(limits.events_per_second),
             closing: CancellationToken::new(),
             tasks,
@@ -99,13 +103,12 @@ impl Live {
 
     /// Open sockets and event streams, and what the hub counted.
     pub fn usage(&self) -> (usize, HubUsage) {
-        let open = self.limits.connections.saturating_sub(self.seats.available_permits());
-        (open, self.realtime.hub.usage())
+        (self.seats.taken(), self.realtime.hub.usage())
     }
 
     /// A place among the open connections, given back when dropped.
-    fn seat(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.seats).try_acquire_owned().ok()
+    fn seat(&self, client: Option<Extension<ClientAddress>>) -> Option<Seat> {
+        self.seats.take(client.and_then(|Extension(ClientAddress(address))| address))
     }
 }
 
@@ -155,6 +158,7 @@ struct Handshake {
 async fn handshake(
     State(live): State<Arc<Live>>,
     query: Result<Query<Handshake>, axum::extract::rejection::QueryRejection>,
+    client: Option<Extension<ClientAddress>>,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
@@ -178,7 +182,7 @@ async fn handshake(
     if live.closing.is_cancelled() {
         return refused(StatusCode::SERVICE_UNAVAILABLE, "Realtime is restarting, please standby");
     }
-    let Some(seat) = live.seat() else {
+    let Some(seat) = live.seat(client) else {
         return refused(StatusCode::TOO_MANY_REQUESTS, "Too many connected users");
     };
     let upgrade = upgrade.read_buffer_size(READ_BYTES).max_frame_size(live.limits.frame);

@@ -20,9 +20,13 @@ pub enum MigrateError {
     #[error("somebody else is using what is to be changed; try again in a minute")]
     Busy,
     #[error(
-        "{0} was applied from another file than this version has; use the version that applied it, or go back with --down and up again"
+        "{0} was applied from another file than this version has; run `tintype migrate --again`, which applies this version's, or use the version that applied it"
     )]
     Changed(Migration),
+    #[error(
+        "{migration}: somebody has edited {parts} since it was made, and this would undo that; keep its text elsewhere (pg_get_functiondef shows it), then add --force"
+    )]
+    Edited { migration: Migration, parts: String },
     #[error("number {0} was applied by a newer version of tintype; use that one")]
     Newer(i32),
     #[error("the database stopped answering: {0}")]

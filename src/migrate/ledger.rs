@@ -51,29 +51,37 @@ pub(super) async fn read(connection: &mut PgConnection) -> Result<Vec<Applied>, 
 
 /// Refuses what this version does not know, and what another text made.
 pub(super) fn check(applied: &[Applied]) -> Result<(), MigrateError> {
-    for row in applied {
-        let known = MIGRATIONS.iter().find(|one| one.number == row.number).ok_or(MigrateError::Newer(row.number))?;
-        if known.checksum() != row.checksum {
-            return Err(MigrateError::Changed(*known));
-        }
+    check_known(applied)?;
+    let is_changed =
+        |one: &&Migration| applied.iter().any(|row| row.number == one.number && row.checksum != one.checksum());
+    match MIGRATIONS.iter().find(is_changed) {
+        Some(changed) => Err(MigrateError::Changed(*changed)),
+        None => Ok(()),
     }
-    Ok(())
+}
+
+/// Refuses what this version does not know.
+pub(super) fn check_known(applied: &[Applied]) -> Result<(), MigrateError> {
+    let is_unknown = |row: &&Applied| !MIGRATIONS.iter().any(|one| one.number == row.number);
+    applied.iter().find(is_unknown).map_or(Ok(()), |row| Err(MigrateError::Newer(row.number)))
 }
 
 pub(super) async fn note(connection: &mut PgConnection, migration: &Migration) -> Result<(), MigrateError> {
     sqlx::raw_sql(TABLE).execute(&mut *connection).await?;
-    let insert = "INSERT INTO tintype.supabase_migrations (number, name, checksum) VALUES ($1, $2, $3)";
+    let insert = "INSERT INTO tintype.supabase_migrations (number, name, checksum) VALUES ($1, $2, $3) \
+        ON CONFLICT (number) DO UPDATE SET name = excluded.name, checksum = excluded.checksum, applied_at = now()";
     let insert = sqlx::query(insert).persistent(false);
     insert.bind(migration.number).bind(migration.name).bind(migration.checksum()).execute(connection).await?;
     Ok(())
 }
 
-/// With the last row the ledger goes too, so that the schema can.
+/// With the last row the ledger goes too, and the notes beside it, so that the schema can.
 pub(super) async fn forget(connection: &mut PgConnection, migration: &Migration) -> Result<(), MigrateError> {
     let delete = sqlx::query("DELETE FROM tintype.supabase_migrations WHERE number = $1").persistent(false);
     delete.bind(migration.number).execute(&mut *connection).await?;
     if read(connection).await?.is_empty() {
-        sqlx::raw_sql("DROP TABLE tintype.supabase_migrations").execute(connection).await?;
+        let tables = "DROP TABLE tintype.supabase_migrations; DROP TABLE IF EXISTS tintype.installed";
+        sqlx::raw_sql(tables).execute(connection).await?;
     }
     Ok(())
 }

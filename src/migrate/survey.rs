@@ -3,6 +3,7 @@
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
 
+use super::parts::{self, Part};
 use super::{MIGRATIONS, MigrateError, Migration, ledger};
 
 /// What is there and what is missing.
@@ -13,6 +14,10 @@ pub struct Survey {
     pub pending: Vec<Migration>,
     /// What migrations made and somebody removed: `function public.validate_avatar_url(text)`.
     pub missing: Vec<String>,
+    /// Policies that migrations made and that say something else now.
+    pub replaced: Vec<String>,
+    /// Tables with policies and without row-level security: everybody may do everything.
+    pub open: Vec<String>,
     /// Those of the app's buckets that are there.
     pub buckets: Vec<BucketRow>,
     /// Whether everybody with the public key may change every kinkster.
@@ -32,31 +37,15 @@ pub struct BucketRow {
     pub allowed_mime_types: Option<Vec<String>>,
 }
 
-/// What is looked for, as `kind name` and whether it is there.
-const PARTS: &str = r#"
-    SELECT 'function ' || f AS part, to_regprocedure(f) IS NOT NULL AS is_there FROM unnest(ARRAY[
-        'public.validate_avatar_url(text)', 'public.get_user_avatar_stats(uuid)',
-        'public.get_avatar_generation_status(uuid)', 'public.mark_temporary_avatars_for_cleanup()'
-    ]) AS f
-    UNION ALL
-    SELECT format('policy "%s" of %s', p, t), EXISTS (
-        SELECT FROM pg_policies AS known
-        WHERE known.schemaname || '.' || known.tablename = t AND known.policyname = p
-    ) FROM (VALUES
-        ('storage.objects', 'tintype: everyone reads avatars'),
-        ('storage.objects', 'tintype: own folder'),
-        ('storage.objects', 'tintype: nobody else''s folder'),
-        ('realtime.messages', 'tintype: hear of own avatars'),
-        ('realtime.messages', 'tintype: nobody hears of others'' avatars'),
-        ('realtime.messages', 'tintype: only the service tells of avatars')
-    ) AS wanted (t, p)
-    UNION ALL
-    SELECT 'column public.kinksters.' || c, EXISTS (
-        SELECT FROM pg_attribute AS a
-        WHERE a.attrelid = to_regclass('public.kinksters') AND a.attname = c AND NOT a.attisdropped
-    ) FROM unnest(ARRAY['id', 'user_id', 'name', 'avatar_url', 'avatar_prompt', 'avatar_generation_config',
-        'is_active', 'created_at', 'updated_at']) AS c
-"#;
+/// Columns that are looked for.
+const COLUMNS: &str = "SELECT 'column public.kinksters.' || c FROM unnest(ARRAY['id', 'user_id', 'name', 'avatar_url', \
+    'avatar_prompt', 'avatar_generation_config', 'is_active', 'created_at', 'updated_at']) AS c WHERE NOT EXISTS (\
+    SELECT FROM pg_attribute AS a \
+    WHERE a.attrelid = to_regclass('public.kinksters') AND a.attname = c AND NOT a.attisdropped)";
+
+/// Tables whose policies say nothing while this is switched off.
+const OPEN: &str = "SELECT t FROM unnest(ARRAY['storage.objects', 'realtime.messages']) AS t \
+    WHERE EXISTS (SELECT FROM pg_class WHERE oid = to_regclass(t) AND NOT relrowsecurity)";
 
 pub(super) async fn take(connection: &mut PgConnection) -> Result<Survey, MigrateError> {
     let supabase = "SELECT to_regclass('storage.buckets') IS NOT NULL AND to_regclass('storage.objects') IS NOT NULL";
@@ -68,16 +57,18 @@ pub(super) async fn take(connection: &mut PgConnection) -> Result<Survey, Migrat
     let is_pending = |one: &&Migration| !applied.iter().any(|row| row.number == one.number);
     let pending: Vec<Migration> = MIGRATIONS.iter().filter(is_pending).copied().collect();
     // Of what is pending all is missing: that is said once.
-    let missing = if pending.is_empty() { missing(connection).await? } else { Vec::new() };
-    let open =
+    let (missing, replaced) = if pending.is_empty() { changed(connection).await? } else { Default::default() };
+    let kinksters_are_open =
         "SELECT coalesce((SELECT NOT relrowsecurity FROM pg_class WHERE oid = to_regclass('public.kinksters')), false)";
     Ok(Survey {
         is_supabase: true,
         buckets: buckets(connection).await?,
-        kinksters_are_open: ask(connection, open).await?,
+        kinksters_are_open: ask(connection, kinksters_are_open).await?,
+        open: if pending.is_empty() { names(connection, OPEN).await? } else { Vec::new() },
         temporary_avatars: if pending.is_empty() && missing.is_empty() { temporary(connection).await? } else { 0 },
         pending,
         missing,
+        replaced,
     })
 }
 
@@ -85,15 +76,16 @@ async fn ask(connection: &mut PgConnection, query: &'static str) -> Result<bool,
     Ok(sqlx::query_scalar(query).persistent(false).fetch_one(connection).await?)
 }
 
-async fn missing(connection: &mut PgConnection) -> Result<Vec<String>, MigrateError> {
-    let rows = sqlx::query(PARTS).persistent(false).fetch_all(connection).await?;
-    let mut missing = Vec::new();
-    for row in rows {
-        if !row.try_get::<bool, _>("is_there")? {
-            missing.push(row.try_get("part")?);
-        }
-    }
-    Ok(missing)
+/// What is missing, and what policies were replaced.
+async fn changed(connection: &mut PgConnection) -> Result<(Vec<String>, Vec<String>), MigrateError> {
+    let parts = parts::read(connection).await?;
+    let labels = |which: fn(&Part) -> bool| parts.iter().filter(move |part| which(part)).map(|part| part.label.clone());
+    let missing = labels(Part::is_missing).chain(names(connection, COLUMNS).await?).collect();
+    Ok((missing, labels(Part::is_other_policy).collect()))
+}
+
+async fn names(connection: &mut PgConnection, query: &'static str) -> Result<Vec<String>, MigrateError> {
+    Ok(sqlx::query_scalar(query).persistent(false).fetch_all(connection).await?)
 }
 
 async fn buckets(connection: &mut PgConnection) -> Result<Vec<BucketRow>, MigrateError> {

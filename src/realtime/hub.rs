@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use super::event::{Event, Publication};
+use super::event::{End, Event, Publication};
 use super::outbox::{Item, Outbox};
 use super::rules::Listener;
 use super::topic::Topic;
@@ -47,6 +47,9 @@ pub struct Member {
 pub enum Resume {
     /// The last state of the topic.
     Last,
+    /// The last state, unless that is the end of a job and known to have been heard: whoever joins for the next job would
+    /// take it for that one's.
+    Unheard,
     /// Every kept state with a greater number.
     After(u64),
 }
@@ -111,10 +114,9 @@ impl Hub {
         let id = MemberId(self.last_member.fetch_add(1, Ordering::Relaxed) + 1);
         self.in_room(&topic, |room| {
             let now = Instant::now();
-            let kept = room.kept(resume, now).filter(|event| event.audience.admits(&member.listener));
-            kept.for_each(|event| {
-                self.deliver(member, Item::Kept(Arc::clone(event)));
-            });
+            for event in room.kept(resume, &member.listener, now) {
+                self.deliver(member, Item::Kept(Arc::clone(event), id));
+            }
             room.members.insert(id, member.clone());
         });
         Membership { hub: Arc::clone(self), topic, id }
@@ -125,7 +127,7 @@ impl Hub {
         let progress = publication.progress();
         let topic = publication.topic.clone();
         let told = self.in_room(&topic, |room| {
-            let event = Event::new(self.next_number(), publication);
+            let event = Event::new(self.next_number(), publication, progress.as_ref());
             if let Some(progress) = progress {
                 let expires = Instant::now() + self.keep.lifetime;
                 if room.keep(&event, progress, expires) == Keeping::Outdated {
@@ -140,6 +142,20 @@ impl Hub {
         let Some(members) = told else { return Told::Outdated };
         self.published.fetch_add(1, Ordering::Relaxed);
         Told::Members(members)
+    }
+
+    /// Notes that a job's end was heard by its owner, at another node.
+    pub fn note_heard(&self, topic: &Topic, end: &End) {
+        if let Some(room) = self.room(topic) {
+            room.lock().note_heard(end);
+        }
+    }
+
+    /// The topics that have members.
+    pub fn topics(&self) -> Vec<Topic> {
+        let rooms: Vec<_> = self.rooms.lock().iter().map(|(topic, room)| (topic.clone(), Arc::clone(room))).collect();
+        let has_members = |room: &Mutex<Room>| !room.lock().members.is_empty();
+        rooms.into_iter().filter(|(_, room)| has_members(room)).map(|(topic, _)| topic).collect()
     }
 
     pub fn usage(&self) -> HubUsage {
@@ -162,7 +178,7 @@ impl Hub {
             if is_echo || !event.audience.admits(&member.listener) {
                 return true;
             }
-            let is_delivered = self.deliver(member, Item::Event(Arc::clone(event)));
+            let is_delivered = self.deliver(member, Item::Event(Arc::clone(event), *id));
             delivered += usize::from(is_delivered);
             is_delivered
         });

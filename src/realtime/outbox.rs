@@ -15,9 +15,9 @@ use super::wire::Outbound;
 /// Something for one client.
 #[derive(Clone, Debug)]
 pub enum Item {
-    Event(Arc<Event>),
+    Event(Arc<Event>, MemberId),
     /// A kept event, told again.
-    Kept(Arc<Event>),
+    Kept(Arc<Event>, MemberId),
     Message(Box<Outbound>),
     /// An event of the topic is for somebody else: the member was taken out.
     Expelled(MemberId),
@@ -26,7 +26,7 @@ pub enum Item {
 impl Item {
     fn weight(&self) -> usize {
         match self {
-            Self::Event(event) | Self::Kept(event) => event.weight(),
+            Self::Event(event, _) | Self::Kept(event, _) => event.weight(),
             Self::Message(_) | Self::Expelled(_) => 0,
         }
     }

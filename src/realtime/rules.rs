@@ -7,7 +7,7 @@ use std::sync::Arc;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::topic::{About, Topic};
+use super::topic::{About, Topic, is_same_id};
 use crate::auth::{Caller, Role};
 
 /// What is done in a topic.
@@ -114,11 +114,12 @@ impl TopicRules {
             return self.public;
         }
         let subject = caller.subject.as_deref();
+        let is_caller = |id: &str| subject.is_some_and(|subject| is_same_id(subject, id));
         match (topic.about(), action) {
             (About::UserAvatar(_) | About::KinksterAvatar(_), Action::Send) => false,
-            (About::UserAvatar(id), Action::Hear) => subject == Some(id),
+            (About::UserAvatar(id), Action::Hear) => is_caller(id),
             (About::KinksterAvatar(_), Action::Hear) => match owner {
-                Ownership::Owner(owner) => subject == Some(&**owner),
+                Ownership::Owner(owner) => is_caller(owner),
                 // What will be sent is held against its owner again, member by member.
                 Ownership::Nobody => subject.is_some() && caller.role != Role::Anon,
             },
@@ -151,6 +152,10 @@ impl Listener {
     pub fn of(caller: &Caller) -> Self {
         Self { subject: caller.subject.clone(), is_service: caller.is_service() }
     }
+
+    fn is(&self, id: &str) -> bool {
+        self.subject.as_deref().is_some_and(|subject| is_same_id(subject, id))
+    }
 }
 
 impl Audience {
@@ -158,9 +163,14 @@ impl Audience {
         match self {
             _ if listener.is_service => true,
             Self::Everyone => true,
-            Self::Owner(owner) => listener.subject.as_ref() == Some(owner),
+            Self::Owner(owner) => listener.is(owner),
             Self::Service => false,
         }
+    }
+
+    /// Whether the listener is the one whom the events are for, and not the service looking on.
+    pub fn is_owner(&self, listener: &Listener) -> bool {
+        matches!(self, Self::Owner(owner) if !listener.is_service && listener.is(owner))
     }
 
     /// Whether this listener is known to be somebody else than whom the topic's events are for.

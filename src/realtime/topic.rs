@@ -2,8 +2,11 @@
 //!
 //! A topic is public or private, and the same name in both is two topics: whoever sends to one is not heard in the other.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
+
+use uuid::Uuid;
 
 /// What clients put before a topic's name.
 pub const PREFIX: &str = "realtime:";
@@ -55,10 +58,11 @@ pub enum TopicError {
 }
 
 impl Topic {
-    /// The topic of a name without `realtime:`.
+    /// The topic of a name without `realtime:`. A UUID in an avatar topic means the same in upper and in lower case.
     pub fn new(space: Space, name: &str) -> Result<Self, TopicError> {
         match name.len() {
             0 => Err(TopicError::Empty),
+            1..=NAME_BYTES if space == Space::Private => Ok(Self { space, name: canonical(name).into() }),
             1..=NAME_BYTES => Ok(Self { space, name: name.into() }),
             _ => Err(TopicError::TooLong),
         }
@@ -86,15 +90,36 @@ impl Topic {
         if !self.is_private() {
             return About::Other;
         }
-        let Some((kind, id)) = self.name.strip_suffix(":avatar").and_then(|rest| rest.split_once(':')) else {
-            return About::Other;
-        };
-        match kind {
-            "user" if !id.is_empty() => About::UserAvatar(id),
-            "kinkster" if !id.is_empty() => About::KinksterAvatar(id),
-            _ => About::Other,
+        match avatar_of(&self.name) {
+            Some(("user", id)) => About::UserAvatar(id),
+            Some((_, id)) => About::KinksterAvatar(id),
+            None => About::Other,
         }
     }
+}
+
+/// What kind of avatar a topic is about, and whose it is.
+fn avatar_of(name: &str) -> Option<(&str, &str)> {
+    let (kind, id) = name.strip_suffix(":avatar")?.split_once(':')?;
+    (matches!(kind, "user" | "kinkster") && !id.is_empty()).then_some((kind, id))
+}
+
+/// The name as we write it.
+fn canonical(name: &str) -> Cow<'_, str> {
+    match avatar_of(name) {
+        Some((kind, id)) if is_uuid(id) => Cow::Owned(format!("{kind}:{}:avatar", id.to_ascii_lowercase())),
+        _ => Cow::Borrowed(name),
+    }
+}
+
+/// Whether it is a UUID with its hyphens, as databases write it.
+fn is_uuid(id: &str) -> bool {
+    id.len() == 36 && Uuid::try_parse(id).is_ok()
+}
+
+/// Whether two ids are the same: UUIDs in any case, others to the letter.
+pub fn is_same_id(one: &str, other: &str) -> bool {
+    one == other || (one.eq_ignore_ascii_case(other) && is_uuid(one))
 }
 
 /// The name of an event: neither empty nor longer than a binary frame can say.
@@ -139,6 +164,18 @@ mod tests {
             assert_eq!(private(other).about(), About::Other, "{other}");
         }
         assert_eq!(Topic::new(Space::Public, "user:ann:avatar").unwrap().about(), About::Other);
+    }
+
+    #[test]
+    fn uuids_of_avatar_topics_are_the_same_in_any_case_and_nothing_else_is() {
+        let (upper, lower) = ("7C0E2B1A-0000-4000-8000-00000000ABCD", "7c0e2b1a-0000-4000-8000-00000000abcd");
+        for kind in ["user", "kinkster"] {
+            assert_eq!(private(&format!("{kind}:{upper}:avatar")), private(&format!("{kind}:{lower}:avatar")));
+        }
+        assert_ne!(private(&format!("room:{upper}:avatar")), private(&format!("room:{lower}:avatar")));
+        assert_ne!(private("user:Ann:avatar"), private("user:ann:avatar"));
+        assert!(is_same_id(upper, lower) && is_same_id("ann", "ann"));
+        assert!(!is_same_id("Ann", "ann") && !is_same_id(upper, "ann"));
     }
 
     #[test]

@@ -5,14 +5,12 @@ use std::collections::{HashMap, HashSet};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::RetentionError;
 use super::holdings::Holdings;
 use super::report::{BucketReport, Goes, Outcome};
-use crate::catalog::{CatalogError, Object};
+use crate::catalog::{Object, Seen};
 use crate::object::{BucketName, ObjectId, ObjectKey};
 use crate::transform::Pointed;
-
-/// Rows read at once.
-const PAGE: u32 = 1000;
 
 /// `{user}/kinksters/avatar_{unix_ms}[_{kinkster}].{ext}`, read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +46,8 @@ pub(super) struct Plan {
     pub goes: Vec<Goes>,
     /// What would go as well, but for the limit.
     pub left: u64,
+    /// When it was read what points at them.
+    pub seen: Seen,
     pointed_at: u64,
     young: u64,
     restored: u64,
@@ -61,24 +61,23 @@ impl Plan {
         keep: u32,
         before: OffsetDateTime,
         restored: HashSet<Uuid>,
-    ) -> Result<Self, CatalogError> {
+    ) -> Result<Self, RetentionError> {
         let plan = Self {
             bucket: bucket.clone(),
             keep,
             objects: 0,
             goes: Vec::new(),
             left: 0,
+            seen: Seen::nothing(),
             pointed_at: 0,
             young: 0,
             restored: 0,
         };
         let mut sorting = Sorting { plan, before, restored, user: String::new(), pictures: HashMap::new() };
-        let mut after = String::new();
-        loop {
-            let objects = holdings.objects_after(bucket, &after, PAGE).await?;
-            let Some(last) = objects.last() else { break };
-            last.id.key.as_str().clone_into(&mut after);
-            for object in objects {
+        let mut pages = holdings.pages(bucket);
+        while let Some(page) = pages.next().await? {
+            sorting.plan.objects += page.others;
+            for object in page.objects {
                 sorting.take(object);
             }
         }
@@ -86,12 +85,12 @@ impl Plan {
         sorting.plan.without_pointed_at(holdings).await
     }
 
-    async fn without_pointed_at(mut self, holdings: &Holdings) -> Result<Self, CatalogError> {
+    async fn without_pointed_at(mut self, holdings: &Holdings) -> Result<Self, RetentionError> {
         if self.goes.is_empty() {
             return Ok(self);
         }
         let mut pointed = Pointed::among(&self.bucket, self.goes.iter().map(|goes| &goes.name));
-        holdings.read_references(&mut pointed).await?;
+        self.seen = holdings.read_references(&mut pointed).await?;
         let all = self.goes.len();
         self.goes.retain(|goes| !pointed.is_pointed_at(&ObjectId::new(self.bucket.clone(), goes.name.clone())));
         self.pointed_at = (all - self.goes.len()) as u64;
@@ -138,7 +137,7 @@ struct Sorting {
     before: OffsetDateTime,
     /// Versions that were brought back by hand.
     restored: HashSet<Uuid>,
-    /// Whose names are being read: they come one after the other.
+    /// Whose names are being read: those of one folder come one after the other.
     user: String,
     /// That user's pictures by character.
     pictures: HashMap<Option<Uuid>, Vec<(u64, Object)>>,

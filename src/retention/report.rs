@@ -63,11 +63,23 @@ pub struct Freed {
     pub versions: u64,
     /// Uploads that were not finished in time.
     pub uploads: u64,
-    /// Files that no object names.
+    /// Files that no object names: noted, and removed once a removed object could not be brought back any more.
     pub files: u64,
     pub bytes: u64,
     /// Files that could not be removed.
     pub failed: u64,
+    /// Why files that no object names are not even noted.
+    pub kept: Option<Kept>,
+}
+
+/// Why files that no object names stay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kept {
+    /// The blobs are not known to be this catalogue's.
+    Foreign,
+    /// More than a run may take for left over.
+    TooMany { files: u64 },
 }
 
 /// What a run did, or would do.

@@ -1,116 +1,108 @@
 //! What goes beside old pictures: replaced versions, unfinished uploads, bytes that no row names.
 
-use uuid::Uuid;
+use time::OffsetDateTime;
 
-use super::report::Freed;
+use super::report::{Freed, Kept};
 use super::turn::Turn;
 use super::{Retention, RetentionError};
 use crate::blobs::Stray;
-use crate::bucket::{Tidied, remove_expired, remove_orphans, remove_stale, remove_stray_uploads};
-use crate::catalog::{Actor, AuditAction, NewAudit, Upload};
+use crate::bucket::{
+    By, Claim, FOREIGN, Orphans, Swept, claim, find_orphans, remove_expired, remove_halves, remove_stale,
+    remove_stray_uploads,
+};
+use crate::catalog::{AuditAction, NewAudit, StaleBlob};
 
 /// Lines of the audit log written at once.
 const BATCH: usize = 500;
 
 impl Retention {
     /// What every run does at its end; `turn`: whose run it is, else it is only counted.
-    pub(super) async fn tidy(&self, turn: Option<&Turn>) -> Result<Freed, RetentionError> {
+    pub(super) async fn tidy(&self, turn: Option<&Turn>, force: bool) -> Result<Freed, RetentionError> {
         let (catalog, blobs, age) = (&self.catalog, &self.blobs, self.settings.stray_age);
-        let only_look = turn.is_none();
-        let versions = if only_look { 0 } else { remove_stale(catalog, blobs, self.settings.grace).await? };
-        let expired = match &self.buckets {
+        let by = turn.map(|turn| By { actor: turn.actor, run: Some(turn.run) });
+        let stale = match by {
+            None => Swept::default(),
+            Some(by) => remove_stale(catalog, blobs, self.settings.grace, by).await?,
+        };
+        let mut uploads = match (&self.buckets, by) {
             // Those that are being written are known here.
-            Some(buckets) if !only_look => buckets.expire_uploads().await?,
-            _ => remove_expired(catalog, blobs, age, only_look).await?,
+            (Some(buckets), Some(by)) => buckets.expire_uploads(by).await?,
+            _ => remove_expired(catalog, blobs, age, by).await?,
         };
-        let strays = remove_stray_uploads(catalog, blobs, only_look).await?;
-        if !only_look {
-            blobs.sweep_incoming(age).map_err(crate::blobs::BlobError::from)?;
+        if let Some(by) = by {
+            remove_halves(catalog, blobs, age, by).await?;
         }
-        let orphans = remove_orphans(catalog, blobs, age, only_look).await?;
-        let freed = Freed {
-            versions,
-            uploads: (expired.len() + strays.len()) as u64,
-            files: orphans.blobs.len() as u64,
-            bytes: orphans.blobs.iter().map(|stray| stray.size).sum(),
-            failed: orphans.failed,
-        };
-        if let Some(turn) = turn {
-            self.log_tidied(turn, &expired, &strays, &orphans).await?;
+        let is_ours = claim(catalog, blobs, by.is_none()).await? == Claim::Ours;
+        if is_ours {
+            uploads += remove_stray_uploads(catalog, blobs, by).await?;
         }
-        Ok(freed)
+        let failed = stale.failed + uploads.failed;
+        if failed > 0 {
+            self.note_kept(by, &format!("{failed} files could not be removed; they are tried again")).await?;
+        }
+        let freed = Freed { versions: stale.removed, uploads: uploads.removed, failed, ..Freed::default() };
+        if is_ours {
+            return self.tidy_orphans(by, force, freed).await;
+        }
+        self.told.call_once(|| tracing::warn!("retention: {FOREIGN}"));
+        self.note_kept(by, FOREIGN).await?;
+        Ok(Freed { kept: Some(Kept::Foreign), ..freed })
     }
 
-    async fn log_tidied(
-        &self,
-        turn: &Turn,
-        expired: &[Upload],
-        strays: &[Uuid],
-        orphans: &Tidied,
-    ) -> Result<(), RetentionError> {
-        let uploads = expired.iter().map(|upload| removed_upload(turn.actor, Some(turn.run), upload));
-        let files = strays.iter().map(|stray| NewAudit {
-            reason: "the file of an upload that has no row".to_owned(),
-            version: Some(*stray),
-            ..removed(turn.actor, Some(turn.run))
-        });
-        let bytes = orphans.blobs.iter().map(|stray| removed_stray(turn, stray));
-        let entries: Vec<NewAudit> = uploads.chain(files).chain(bytes).collect();
-        for batch in entries.chunks(BATCH) {
-            self.catalog.note_audit(batch).await?;
+    /// Bytes that no row names are noted as stale, and stay for as long as a removed object could be brought back: the
+    /// catalogue may be an old copy of the right one.
+    async fn tidy_orphans(&self, by: Option<By>, force: bool, freed: Freed) -> Result<Freed, RetentionError> {
+        let Orphans { found, among } = find_orphans(&self.catalog, &self.blobs, self.settings.stray_age).await?;
+        let (count, most) = (found.len() as u64, self.settings.most_percent);
+        if !force && count * 100 > among * u64::from(most) {
+            let reason = format!(
+                "no object names {count} of {among} files, and one run takes {most} % at most for left over: all of \
+                 them stay; --force takes all"
+            );
+            tracing::warn!("retention: {reason}");
+            self.note_kept(by, &reason).await?;
+            return Ok(Freed { kept: Some(Kept::TooMany { files: count }), ..freed });
         }
-        Ok(())
+        if let Some(by) = by {
+            let since = OffsetDateTime::now_utc() + self.settings.restorable;
+            for batch in found.chunks(BATCH) {
+                let blob = |stray: &Stray| StaleBlob { bucket: stray.bucket.clone(), version: stray.version };
+                let entries: Vec<NewAudit> = batch.iter().map(|stray| noted(by, stray)).collect();
+                self.catalog.note_orphans(&batch.iter().map(blob).collect::<Vec<_>>(), since, &entries).await?;
+            }
+        }
+        Ok(Freed { files: count, bytes: found.iter().map(|stray| stray.size).sum(), ..freed })
+    }
+
+    /// Notes what was not done, and why.
+    async fn note_kept(&self, by: Option<By>, reason: &str) -> Result<(), RetentionError> {
+        let Some(by) = by else { return Ok(()) };
+        let entry = NewAudit { action: AuditAction::Refused, ..by.removed(reason) };
+        Ok(self.catalog.note_audit(&[entry]).await?)
     }
 
     /// What a server does every minute.
     pub(super) async fn keep_storage(&self) {
-        if let Err(error) = remove_stale(&self.catalog, &self.blobs, self.settings.grace).await {
+        if let Err(error) = remove_stale(&self.catalog, &self.blobs, self.settings.grace, By::SERVER).await {
             tracing::warn!(%error, "replaced bytes could not be removed; they are tried again");
         }
         let Some(buckets) = &self.buckets else { return };
-        match buckets.expire_uploads().await {
-            Ok(expired) => {
-                let entries: Vec<NewAudit> =
-                    expired.iter().map(|upload| removed_upload(Actor::Schedule, None, upload)).collect();
-                if let Err(error) = self.catalog.note_audit(&entries).await {
-                    tracing::warn!(%error, "expired uploads are missing in the audit log");
-                }
-            }
-            Err(error) => tracing::warn!(%error, "expired uploads could not be removed; they are tried again"),
+        if let Err(error) = buckets.expire_uploads(By::SERVER).await {
+            tracing::warn!(%error, "unfinished uploads could not be removed; they are tried again");
+        }
+        // Here, too: servers without a schedule write into the log as well.
+        if let Err(error) = self.catalog.prune_audit(OffsetDateTime::now_utc() - self.settings.audited).await {
+            tracing::warn!(%error, "the audit log could not be shortened");
         }
     }
 }
 
-fn removed(actor: Actor, run: Option<Uuid>) -> NewAudit {
+fn noted(by: By, stray: &Stray) -> NewAudit {
     NewAudit {
-        actor,
-        action: AuditAction::Removed,
-        run,
-        bucket: None,
-        name: None,
-        version: None,
-        size: None,
-        reason: String::new(),
-    }
-}
-
-fn removed_upload(actor: Actor, run: Option<Uuid>, upload: &Upload) -> NewAudit {
-    NewAudit {
-        bucket: Some(upload.object.bucket.clone()),
-        name: Some(upload.object.key.clone()),
-        version: Some(upload.version),
-        size: Some(upload.offset),
-        reason: "an upload that was not finished in time".to_owned(),
-        ..removed(actor, run)
-    }
-}
-
-fn removed_stray(turn: &Turn, stray: &Stray) -> NewAudit {
-    NewAudit {
+        action: AuditAction::Listed,
         bucket: Some(stray.bucket.clone()),
         version: Some(stray.version),
         size: Some(stray.size),
-        reason: "bytes that no object names".to_owned(),
-        ..removed(turn.actor, Some(turn.run))
+        ..by.removed("bytes that no object names; they go after retention.restore_days")
     }
 }

@@ -21,12 +21,12 @@ pub use tally::{Outcome, Step, Summary};
 use self::journal::Journal;
 use super::home::{Elsewhere, HomeError, NewAvatar, Written};
 use super::jobs::{Jobs, Order, StoreError, UrlFetcher, timestamp};
-use super::project::{ProjectError, RowMatch};
 use super::prompt::Prompt;
 use super::provider::{PaintRequest, Quality, Size};
 use crate::bucket::BucketError;
 use crate::catalog::{Enqueued, JobState, KinksterChange, KinksterMatch};
 use crate::ingest::IngestError;
+use crate::project::{ProjectError, RowMatch};
 use crate::source::SourceError;
 
 /// Rows of one page.
@@ -132,6 +132,7 @@ impl Backfill {
     async fn stored(&self, row: &Row, bytes: bytes::Bytes) -> Outcome {
         let avatar = NewAvatar {
             user: &row.user,
+            claims_kinkster: false,
             kinkster: Some(row.id),
             lease: None,
             prompt: None,
@@ -200,6 +201,7 @@ impl Backfill {
         let order = Order {
             user: row.user.clone(),
             kinkster: Some(row.id),
+            priority: 0,
             request: PaintRequest { prompt, size, quality },
             key: Some(format!("backfill-{}-{}", row.id, row.mark())),
             token: None,
@@ -207,7 +209,7 @@ impl Backfill {
         let enqueued = match self.jobs.enqueue(order).await {
             // What failed the last time is tried again.
             Ok(Enqueued::Known(job)) if matches!(job.state, JobState::Error | JobState::Cancelled) => {
-                self.jobs.retry(job.id).await
+                self.jobs.retry(&job, None).await
             }
             enqueued => enqueued,
         };
@@ -215,6 +217,7 @@ impl Backfill {
             Ok(Enqueued::New(job) | Enqueued::Known(job)) => Outcome::Regenerating(job.id),
             Ok(Enqueued::Refused(_)) => Outcome::OverQuota,
             Ok(Enqueued::NotTheirs | Enqueued::OtherRequest) => Outcome::Changed,
+            Ok(Enqueued::WornOut) => Outcome::Failed("it was tried again as often as it may be".to_owned()),
             Err(error) => Outcome::Failed(error.to_string()),
         }
     }
@@ -227,7 +230,11 @@ fn is_dead(error: &SourceError) -> bool {
 
 fn may_pass(error: &SourceError) -> bool {
     let is_status = matches!(error, SourceError::Status(408 | 425 | 429 | 500..=599));
-    is_status || matches!(error, SourceError::Slow | SourceError::Unreachable(_) | SourceError::Incomplete(_))
+    is_status
+        || matches!(
+            error,
+            SourceError::Slow | SourceError::Unconnected(_) | SourceError::Unreachable(_) | SourceError::Incomplete(_)
+        )
 }
 
 fn failed(error: HomeError) -> Outcome {

@@ -13,11 +13,11 @@ use uuid::Uuid;
 
 pub use elsewhere::{Elsewhere, Treated};
 
-use super::project::ProjectError;
 use crate::auth::Caller;
 use crate::bucket::{BucketError, Buckets, Door};
 use crate::catalog::{AvatarWrite, CatalogError, Lease};
 use crate::object::{BucketName, ObjectId, ObjectKey};
+use crate::project::ProjectError;
 use crate::secret::Secret;
 
 /// How many names are tried: another picture of the same user may have been stored in the same millisecond.
@@ -47,6 +47,8 @@ pub enum Keeper {
 pub struct NewAvatar<'a> {
     pub user: &'a str,
     pub kinkster: Option<Uuid>,
+    /// Whether one of ours that nobody has becomes the user's, which happens with the picture or not at all.
+    pub claims_kinkster: bool,
     /// The job that this is the second step of, where one transaction covers it.
     pub lease: Option<Lease>,
     /// `None` leaves what was known of an older picture's making as it is.
@@ -201,6 +203,7 @@ impl NewAvatar<'_> {
         AvatarWrite {
             lease: self.lease,
             kinkster: self.kinkster,
+            claims_kinkster: self.claims_kinkster,
             user: self.user.to_owned(),
             url,
             prompt: self.prompt.clone(),

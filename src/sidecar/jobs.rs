@@ -6,9 +6,11 @@
 mod answers;
 mod broadcasts;
 mod by_url;
+mod fleet;
 mod metrics;
 mod owners;
 mod progress;
+mod states;
 mod trouble;
 mod walk;
 mod warm;
@@ -28,16 +30,19 @@ use uuid::Uuid;
 pub use answers::Answers;
 pub use broadcasts::Broadcasts;
 pub use by_url::{StoreError, UrlFetcher};
+pub use fleet::Fleet;
 pub use metrics::JobMetrics;
 pub use owners::KinksterOwners;
 pub use progress::{Announcer, EVENT, Progress, shown, timestamp};
+pub use states::JobStates;
 
 use super::home::{Home, HomeError};
 use super::prompt::Prompt;
 use super::provider::{PaintRequest, ProviderError, Quality, Size};
 use super::studio::Studio;
-use crate::catalog::{Budget, Catalog, CatalogError, Crowd, Ended, Enqueued, Job, JobQuery, NewJob};
+use crate::catalog::{Budget, Catalog, CatalogError, Crowd, Ended, Enqueued, Job, JobQuery, NewJob, Revival};
 use crate::deliver::Deliver;
+use crate::object::ObjectKey;
 use crate::realtime::Realtime;
 use crate::secret::Secret;
 
@@ -71,6 +76,8 @@ pub struct Parts {
     pub deliver: Arc<Deliver>,
     pub studio: Arc<Studio>,
     pub realtime: Arc<Realtime>,
+    /// The other nodes over the same catalogue.
+    pub fleet: Option<Fleet>,
     /// The topics of an upstream, where its clients listen.
     pub away: Option<Broadcasts>,
     pub answers: Answers,
@@ -105,6 +112,8 @@ pub struct Order {
     pub user: String,
     pub kinkster: Option<Uuid>,
     pub request: PaintRequest,
+    /// Higher ones are taken first.
+    pub priority: i64,
     /// The client's own name for this request: sent twice, it is done once.
     pub key: Option<String>,
     /// With which whoever keeps the kinksters may be asked: the caller's own.
@@ -145,7 +154,7 @@ impl Kept {
 
 impl Jobs {
     pub fn new(parts: Parts) -> Arc<Self> {
-        let Parts { catalog, home, deliver, studio, realtime, away, answers, by_url, settings, metrics } = parts;
+        let Parts { catalog, home, deliver, studio, realtime, fleet, away, answers, by_url, settings, metrics } = parts;
         Arc::new(Self {
             catalog,
             home,
@@ -154,7 +163,7 @@ impl Jobs {
             answers,
             by_url,
             settings,
-            announcer: Announcer::new(realtime, away),
+            announcer: Announcer::new(realtime, fleet, away),
             metrics,
             under_way: Mutex::default(),
             ring: Notify::new(),
@@ -183,7 +192,7 @@ impl Jobs {
             idempotency_key: order.key,
             fingerprint: blake3::hash(asked.as_bytes()).to_hex().to_string(),
             request,
-            priority: 0,
+            priority: order.priority,
             deadline_at: self.deadline(),
             estimate: plan.cost.unwrap_or_default().0,
             claims_kinkster: self.home.has_own_rows(),
@@ -191,13 +200,22 @@ impl Jobs {
         Ok(self.entered(self.catalog.enqueue_job(new, &self.settings.budget).await?))
     }
 
-    /// Takes a failed or cancelled job up again; it resumes after its last step.
-    pub async fn retry(&self, id: Uuid) -> Result<Enqueued, JobError> {
+    /// Takes a failed or cancelled job up again; it resumes after its last step. `token` is the caller's own, as in
+    /// [`Order`].
+    pub async fn retry(&self, job: &Job, token: Option<&Secret>) -> Result<Enqueued, JobError> {
         if !self.settings.enabled {
             return Err(JobError::Disabled);
         }
         self.studio.provider.ready()?;
-        Ok(self.entered(self.catalog.revive_job(id, self.deadline(), &self.settings.budget).await?))
+        let claims_kinkster = self.home.has_own_rows();
+        // It may be somebody else's by now.
+        if let Some(kinkster) = job.kinkster.filter(|_| !claims_kinkster)
+            && !self.home.admits(kinkster, &job.user, token).await?
+        {
+            return Ok(Enqueued::NotTheirs);
+        }
+        let revival = Revival { job: job.id, deadline_at: self.deadline(), claims_kinkster };
+        Ok(self.entered(self.catalog.revive_job(revival, &self.settings.budget).await?))
     }
 
     fn entered(&self, enqueued: Enqueued) -> Enqueued {
@@ -208,7 +226,7 @@ impl Jobs {
                 self.ring.notify_one();
             }
             Enqueued::Refused(refused) => self.metrics.refuse(refused.quota),
-            Enqueued::Known(_) | Enqueued::OtherRequest | Enqueued::NotTheirs => {}
+            Enqueued::Known(_) | Enqueued::WornOut | Enqueued::OtherRequest | Enqueued::NotTheirs => {}
         }
         enqueued
     }
@@ -222,8 +240,21 @@ impl Jobs {
             }
             self.metrics.count("cancelled");
             self.announcer.announce(job);
+            self.take_back(job);
         }
         Ok(ended)
+    }
+
+    /// Removes what an earlier try may have left of a cancelled job, where storing takes several steps: an upload whose answer
+    /// was lost, or whose node is gone. One that is under way is looked after by whoever began it.
+    fn take_back(&self, cancelled: &Job) {
+        let Some(Ok(key)) = cancelled.placed.as_ref().map(|placed| ObjectKey::parse(&placed.path)) else { return };
+        let home = Arc::clone(&self.home);
+        tokio::spawn(async move {
+            if let Some(elsewhere) = home.elsewhere() {
+                elsewhere.take_back(&home.object(key)).await;
+            }
+        });
     }
 
     pub async fn job(&self, id: Uuid) -> Result<Option<Job>, CatalogError> {

@@ -25,6 +25,9 @@ pub enum SourceError {
     BadAnswer(String),
     #[error("the origin answered without a single byte")]
     Empty,
+    /// No address, no connection, no TLS for a request with a body: none of it was sent.
+    #[error("the other side cannot be connected to: {0}")]
+    Unconnected(String),
     /// No address, no connection, no TLS, no readable HTTP; or a folder that cannot be read.
     #[error("the origin is unreachable: {0}")]
     Unreachable(String),
@@ -62,7 +65,7 @@ impl SourceError {
             | Self::Empty
             | Self::Incomplete(_)
             | Self::Coding(_) => Code::OriginFailed,
-            Self::Unreachable(_) => Code::OriginUnreachable,
+            Self::Unconnected(_) | Self::Unreachable(_) => Code::OriginUnreachable,
             Self::Redirects => Code::OriginRedirects,
             Self::Slow => Code::OriginSlow,
             Self::Refused(_) => Code::Forbidden,
@@ -79,7 +82,7 @@ impl SourceError {
                 "the origin did not answer with a picture"
             }
             Self::Incomplete(_) => "the origin's answer is incomplete",
-            Self::Unreachable(_) => "the origin could not be reached",
+            Self::Unconnected(_) | Self::Unreachable(_) => "the origin could not be reached",
             Self::Redirects => "the origin redirects too often",
             Self::Slow => "the origin took too long to answer",
             Self::Refused(_) => "this address is not allowed",

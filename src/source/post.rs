@@ -53,6 +53,15 @@ pub struct Answered {
     pub bytes: Bytes,
 }
 
+/// Whether nothing was sent at all is for whoever pays for what is sent.
+fn unsent(error: reqwest::Error) -> SourceError {
+    let is_connect = error.is_connect();
+    match unanswered(error) {
+        SourceError::Unreachable(reason) if is_connect => SourceError::Unconnected(reason),
+        other => other,
+    }
+}
+
 impl Fetcher {
     /// Posts JSON and reads the whole answer.
     pub async fn post(&self, request: PostRequest<'_>) -> Result<Answered, SourceError> {
@@ -75,7 +84,7 @@ impl Fetcher {
         if !body.is_empty() {
             sending = sending.body(body);
         }
-        let response = sending.send().await.map_err(unanswered)?;
+        let response = sending.send().await.map_err(unsent)?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         Ok(Answered { status, headers, bytes: body::read(response, limit).await? })
     }

@@ -88,6 +88,17 @@ async fn functions_answer(setup: Setup) {
         assert!(row["avatar_url"].is_string() && row["created_at"].is_string() && row["updated_at"].is_string());
     }
     assert_eq!(call(&server, bob, "get_avatar_generation_status", &status).await.expect(200).json(), json!([]));
+    // Its next owner learns nothing of the jobs of the one before, nor takes them up again.
+    let generated = send(&server, ann, Method::POST, "/api/avatars/jobs", &body).await.expect(202).json();
+    let job = format!("/api/avatars/jobs/{}", generated["id"].as_str().unwrap());
+    send(&server, ann, Method::DELETE, &format!("/api/kinksters/{ROOK}"), "").await.expect(204);
+    send(&server, bob, Method::PUT, &format!("/api/kinksters/{ROOK}"), r#"{"name":"Mine"}"#).await.expect(200);
+    let rows = call(&server, bob, "get_avatar_generation_status", &status).await.expect(200).json();
+    assert_eq!((&rows[0]["kinkster_id"], &rows[0]["job_status"]), (&json!(ROOK), &Value::Null));
+    let listed = format!("/api/avatars/jobs?kinkster_id={ROOK}");
+    assert_eq!(send(&server, bob, Method::GET, &listed, "").await.expect(200).json()["jobs"], json!([]));
+    send(&server, bob, Method::POST, &format!("{job}/retry"), "").await.expect(404);
+    send(&server, bob, Method::DELETE, &format!("/api/kinksters/{ROOK}"), "").await.expect(204);
     let nobodys = json!({"p_kinkster_id": KING});
     assert_eq!(call(&server, ann, "get_avatar_generation_status", &nobodys).await.expect(200).json(), json!([]));
     refused(call(&server, None, "get_avatar_generation_status", &status).await, 401, "42501");

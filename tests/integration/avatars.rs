@@ -428,6 +428,48 @@ async fn a_provider_that_fails_leaves_a_reason_and_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_may_have_been_paid_for_is_not_asked_twice_by_itself() {
+    let provider = Origin::start();
+    let server = setup(&provider).with("AVATARS__OPENAI__TIMEOUT_SECONDS", "1").start().await;
+    let ann = Client::new(&server, ANN);
+    for (answer, code, status) in [
+        (origin::Answer::Hang, "timeout", 504),
+        (origin::Answer::RawThenReset(Vec::new()), "unreachable", 502),
+        (Reply::new(504, "<html>".to_owned()).into(), "timeout", 504),
+    ] {
+        let before = paints(&provider);
+        provider.serve(PAINT, answer);
+        let failed = ann.generate(&rook()).await.expect(status).json();
+        assert_eq!((&failed["details"]["code"], paints(&provider) - before), (&json!(code), 1));
+        assert!(failed["error"].as_str().unwrap().ends_with("not asked twice by itself; please try again"));
+        // Who wants it all the same has it.
+        provider.serve(PAINT, picture(&fox()));
+        let id = &failed["details"]["job_id"];
+        let retry = format!("/api/avatars/jobs/{}/retry", id.as_str().unwrap());
+        ann.post(&retry, &Value::Null).await.expect(202);
+        assert_eq!(ann.ended(id).await["state"], "completed");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_cannot_be_connected_to_is_tried_again_and_costs_nothing() {
+    let nobody = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        format!("http://{}/v1", listener.local_addr().unwrap())
+    };
+    let setup = variables_of(nobody).iter().fold(Setup::new(), |setup, (name, value)| setup.with(name, value));
+    let server = setup.with("AVATARS__PER_DAY", "1").start().await;
+    let ann = Client::new(&server, ANN);
+    for _ in 0..3 {
+        let failed = ann.generate(&rook()).await.expect(502).json();
+        assert_eq!(failed["details"]["code"], "unreachable");
+        let job = ann.job(&failed["details"]["job_id"]).await;
+        assert_eq!((&job["attempts"], &job["cost_usd"]), (&json!(3), &json!(0.0)));
+    }
+    assert_eq!(server.app.jobs.catalog.spent_today().await.unwrap(), tintype::catalog::Spent::default());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn where_only_the_storing_fails_the_providers_url_is_of_use() {
     let provider = Origin::start();
     provider.serve("/p.png", Reply::ok("image/png", fox()));
@@ -463,6 +505,26 @@ async fn quotas_refuse_with_the_time_to_wait_and_are_counted() {
     }
     let money = setup(&provider).with("AVATARS__DOLLARS_PER_DAY", "0.0").start().await;
     assert_eq!(Client::new(&money, ANN).generate(&rook()).await.expect(429).json()["details"]["quota"], "money");
+    // What nobody has named the price of is not free.
+    let unlisted = setup(&provider).with("AVATARS__MODEL", "my-own").with("AVATARS__DOLLARS_PER_DAY", "0.06");
+    let unlisted = unlisted.start().await;
+    Client::new(&unlisted, ANN).generate(&rook()).await.expect(200);
+    assert_eq!(Client::new(&unlisted, ANN).generate(&rook()).await.expect(429).json()["details"]["quota"], "money");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waited_for_a_limit_of_the_provider_is_told_how_long_it_lasts() {
+    // Longer than a job may take: it is not waited for.
+    let limited =
+        Reply::new(429, r#"{"error":{"code":"rate_limit_exceeded"}}"#.to_owned()).header("retry-after", "290");
+    let provider = provider(limited);
+    let server = setup(&provider).with("AVATARS__DEADLINE_SECONDS", "60").start().await;
+    let refused = Client::new(&server, ANN).generate(&rook()).await.expect(429);
+    let body = refused.json();
+    assert_eq!(body["error"], "Rate limit exceeded. Please try again later.");
+    assert_eq!(body["details"]["code"], "rate_limited");
+    assert!((60..=290).contains(&refused.header("retry-after").parse::<u32>().unwrap()));
+    assert_eq!(paints(&provider), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -487,6 +549,57 @@ async fn nobody_acts_for_another_user_or_upon_anothers_kinkster() {
     let nobody = Client::new(&server, "not-a-uuid");
     nobody.generate(&rook()).await.expect(403);
     assert_eq!(paints(&provider), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_is_tried_again_for_whose_kinkster_it_is_now() {
+    let provider = provider(Reply::new(400, r#"{"error":{"code":"moderation_blocked"}}"#.to_owned()));
+    let server = setup(&provider).with("AVATARS__RETRIES_PER_JOB", "1").start().await;
+    let (ann, bob, kinkster) = (Client::new(&server, ANN), Client::new(&server, BOB), Uuid::new_v4());
+    let mut wishes = rook();
+    wishes["kinkster_id"] = json!(kinkster);
+    let failed = ann.generate(&wishes).await.expect(422).json();
+    let id = &failed["details"]["job_id"];
+    let retry = format!("/api/avatars/jobs/{}/retry", id.as_str().unwrap());
+    ann.call_with(Method::DELETE, &format!("/api/kinksters/{kinkster}"), &[], &Value::Null).await.expect(204);
+    bob.call_with(Method::PUT, &format!("/api/kinksters/{kinkster}"), &[], &json!({"name": "Mine"})).await.expect(200);
+    ann.post(&retry, &Value::Null).await.expect(403);
+    bob.call_with(Method::DELETE, &format!("/api/kinksters/{kinkster}"), &[], &Value::Null).await.expect(204);
+    ann.post(&retry, &Value::Null).await.expect(202);
+    assert_eq!(ann.ended(id).await["state"], "error");
+    // As often as is configured.
+    let refused = ann.post(&retry, &Value::Null).await.expect(409).json();
+    assert_eq!(refused["error"], "This job was tried again often enough; please send a new one");
+    assert_eq!(paints(&provider), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whose_turn_is_first_is_for_the_service_to_say() {
+    let provider = provider(origin::Answer::After(Duration::from_millis(200), Box::new(picture(&fox()).into())));
+    let server = setup(&provider).with("AVATARS__WORKERS", "1").start().await;
+    let (ann, service) = (Client::new(&server, ANN), Client::service(&server));
+    let body = |priority: Value| json!({"user_id": ANN, "character_data": {"name": "Rook"}, "priority": priority});
+    for path in ["/api/avatars/jobs", "/functions/v1/generate-kinkster-avatar", "/api/kinksters/avatar/generate"] {
+        let refused = ann.post(path, &body(json!(0))).await.expect(403).json();
+        assert_eq!(refused["details"]["field"], "priority", "{path}");
+        for wrong in [json!("high"), json!(101), json!(-101), json!(0.5), json!(true)] {
+            let refused = service.post(path, &body(wrong)).await.expect(400).json();
+            assert_eq!(refused["error"], "priority must be a whole number from -100 to 100", "{path}");
+        }
+    }
+    assert_eq!(paints(&provider), 0);
+    let mut ids = Vec::new();
+    for priority in [Value::Null, json!(-5), json!(0), json!(7)] {
+        let job = service.post("/api/avatars/jobs", &body(priority.clone())).await.expect(202).json();
+        assert_eq!(job["priority"], if priority.is_null() { json!(0) } else { priority });
+        ids.push(job["id"].clone());
+    }
+    let mut finished = Vec::new();
+    for id in &ids {
+        finished.push(ann.ended(id).await["finished_at"].as_str().unwrap().to_owned());
+    }
+    // The first was under way before the others came.
+    assert!(finished[3] < finished[2] && finished[2] < finished[1], "{finished:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -558,6 +671,14 @@ async fn a_url_is_stored_from_listed_hosts_and_by_its_content() {
     }
     let message = ann.post(path, &json!({})).await.json();
     assert_eq!(message["error"], "image_url is required");
+    // A kinkster that nobody has is not claimed by what fails.
+    let (unknown, bob) = (Uuid::new_v4(), Client::new(&server, BOB));
+    for (url, status) in [("/half.png", 422), ("/missing.png", 502), ("/page.png", 415), ("/large.png", 413)] {
+        ann.post(path, &json!({"image_url": host.url(url), "kinkster_id": unknown})).await.expect(status);
+    }
+    let theirs = json!({"image_url": host.url("/fox"), "kinkster_id": unknown});
+    bob.post(path, &theirs).await.expect(200);
+    ann.post(path, &theirs).await.expect(403);
     server.send(Method::POST, path, &[], Some("{}")).await.expect(401);
     assert_eq!(ann.avatars_of(ANN).await, 1);
 }

@@ -212,6 +212,17 @@ async fn supabase_clients_purge_by_their_own_route() {
         assert_eq!(answer.json(), serde_json::json!({"message": "success", "statusCode": "200"}));
         assert!(!server.get("/image/web/a/1.png?w=32").await.is_hit(), "{path}");
     }
+    for (path, error, message) in [
+        ("web/a%2F..%2Fb", "InvalidKey", "Invalid key: a/../b"),
+        ("web/a%00", "InvalidKey", "Invalid key: a\0"),
+        ("a%5Cb/c", "Invalid Input", "Bucket name invalid"),
+        ("a%5Cb", "Invalid Input", "Bucket name invalid"),
+    ] {
+        let path = format!("/storage/v1/cdn/{path}");
+        let answer = server.send(reqwest::Method::DELETE, &path, &[("authorization", &key)], None).await.expect(400);
+        let envelope = answer.json();
+        assert_eq!((&envelope["error"], &envelope["message"]), (&error.into(), &message.into()), "{envelope}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

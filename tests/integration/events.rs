@@ -1,7 +1,7 @@
 //! What follows from a write, and from others' word of one: purge, warm lists, webhooks, doors.
 
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -70,8 +70,17 @@ async fn an_announced_avatar_has_its_warm_list() {
         let url = format!("/image/kinkster-avatars/ann/a.png?w={width}&f=webp&q=75");
         assert!(server.get(&url).await.expect(200).is_hit(), "{url}");
     }
-    let metrics = server.get("/metrics").await.expect(200).text();
-    for line in [r#"tintype_deliveries_total{hook="app",result="ok"} 1"#, "tintype_outbox 0", "tintype_warm_queue 0"] {
+    // The receiver has the message a moment before it is counted.
+    let lines = [r#"tintype_deliveries_total{hook="app",result="ok"} 1"#, "tintype_outbox 0", "tintype_warm_queue 0"];
+    let mut metrics = String::new();
+    for _ in 0..200 {
+        metrics = server.get("/metrics").await.expect(200).text();
+        if lines.iter().all(|line| metrics.contains(line)) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    for line in lines {
         assert!(metrics.contains(line), "{line} is missing from\n{metrics}");
     }
     remove(&server.url(""), "kinkster-avatars/ann/a.png").await;

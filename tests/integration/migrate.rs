@@ -8,7 +8,7 @@ use serde_json::json;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, Row};
 use tintype::config::Secret;
-use tintype::migrate;
+use tintype::migrate::{self, Edits};
 
 use crate::support::postgres::Database;
 
@@ -61,7 +61,7 @@ impl Supabase {
 
     pub async fn down(&self, count: usize) -> usize {
         let mut taken_back = 0;
-        self.runner().await.down(count, |_| taken_back += 1).await.unwrap();
+        self.runner().await.down(count, Edits::Keep, |_| taken_back += 1).await.unwrap();
         taken_back
     }
 

@@ -115,6 +115,34 @@ async fn the_data_folder_has_one_owner() {
 }
 
 #[test]
+fn doctor_finds_nothing_wrong_with_a_fresh_data_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let examine = |listen: &str| {
+        let arguments = ["doctor", "--listen", listen, "--data", data.to_str().unwrap()];
+        let output = command().env_remove("TINTYPE_JWT_SECRET").args(arguments).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{text}");
+        // What the machine lacks is none of the data folder's faults.
+        let of_machine = |line: &&str| !["disk:", "open files:", "clock:"].iter().any(|topic| line.contains(topic));
+        let wrong: Vec<_> = text
+            .lines()
+            .filter(|line| line.starts_with("warning") || line.starts_with("fault"))
+            .filter(of_machine)
+            .collect();
+        assert!(wrong.is_empty(), "{text}");
+    };
+    examine("127.0.0.1:0");
+    assert!(!data.exists(), "doctor made the data folder");
+    let mut fresh = command();
+    fresh.env_remove("TINTYPE_JWT_SECRET").args(["serve", "--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()]);
+    let server = start(fresh);
+    examine(server.url.trim_start_matches("http://").trim_end_matches('/'));
+    drop(server);
+    examine("127.0.0.1:0");
+}
+
+#[test]
 fn doctor_tries_a_real_picture_and_names_a_remedy_for_each_fault() {
     let data = tempfile::tempdir().unwrap();
     let run = |bucket: &str| {

@@ -171,7 +171,7 @@ async fn a_provider_that_is_silent_or_not_there_is_told_apart() {
     let cut = answered(Answer::RawThenReset(Vec::new())).await.unwrap_err();
     assert!(matches!(cut, ProviderError::Unreachable(_)), "{cut:?}");
     let nobody = openai("http://127.0.0.1:1/v1", &["gpt-image-2"]).paint(&cat()).await.unwrap_err();
-    assert!(matches!(nobody, ProviderError::Unreachable(_)), "{nobody:?}");
+    assert!(matches!(nobody, ProviderError::Unconnected(_)), "{nobody:?}");
     for fault in [cut, nobody] {
         assert_eq!(fault.retry(), Retry::After(None));
         assert_readable(&fault);

@@ -5,6 +5,7 @@ mod broadcasts;
 pub mod client;
 mod crowd;
 mod limits;
+mod nodes;
 mod sockets;
 mod streams;
 mod tokens;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -207,6 +209,10 @@ async fn a_refused_upload_leaves_neither_row_nor_byte() {
     let ann = Client::new(&server, user("ann"));
     let fox = fixture("photos/avatar-fox.png");
     let large = [fox.clone(), vec![0; (5 << 20) + 1 - fox.len()]].concat();
+    // Just within the limit in bytes, and gigabytes in pixels.
+    let bomb = fixture("hostile/422--bomb-50000x50000.png");
+    let bomb = [bomb.clone(), vec![0; 4_900_000 - bomb.len()]].concat();
+    let too_long = format!("kinkster-avatars/ann/{}.png", "a".repeat(1100));
     let before = files_below(&setup.data.path().join("data/storage")).len();
     let rows = [
         ("kinkster-avatars/ann/a.png", "image/gif", fox.clone(), "415", "invalid_mime_type"),
@@ -225,6 +231,11 @@ async fn a_refused_upload_leaves_neither_row_nor_byte() {
         ("kinkster-avatars/ann/..%2F..%2Fa.png", "image/png", fox.clone(), "400", "InvalidKey"),
         ("kinkster-avatars/ann/%00.png", "image/png", fox.clone(), "400", "InvalidKey"),
         ("kinkster-avatars/ann/%C3%BC.png", "image/png", fox.clone(), "400", "InvalidKey"),
+        // A letter and its dots apart, a line break, and a key that is too long.
+        ("kinkster-avatars/ann/u%CC%88.png", "image/png", fox.clone(), "400", "InvalidKey"),
+        ("kinkster-avatars/ann/a%0D%0Ab.png", "image/png", fox.clone(), "400", "InvalidKey"),
+        (&*too_long, "image/png", fox.clone(), "400", "InvalidKey"),
+        ("kinkster-avatars/ann/a.png", "image/png", bomb, "400", "InvalidRequest"),
         ("nowhere/ann/a.png", "image/png", fox, "404", "Bucket not found"),
     ];
     for (path, mime_type, body, status_code, error) in rows {
@@ -236,6 +247,212 @@ async fn a_refused_upload_leaves_neither_row_nor_byte() {
         assert_eq!(listed.expect(200).json(), json!([]));
     }
     assert_eq!(files_below(&setup.data.path().join("data/storage")).len(), before);
+}
+
+/// Headers of each part of a form, then its content.
+type Parts<'a> = [(&'a str, &'a [u8])];
+
+async fn form(client: &Client<'_>, path: &str, parts: &Parts<'_>) -> Answer {
+    let mut body = Vec::new();
+    for (headers, content) in parts {
+        body.extend_from_slice(format!("--edge\r\n{headers}\r\n\r\n").as_bytes());
+        body.extend_from_slice(content);
+        body.extend_from_slice(b"\r\n");
+    }
+    body.extend_from_slice(b"--edge--\r\n");
+    client.upload_with(path, &[("content-type", "multipart/form-data; boundary=edge")], body).await
+}
+
+const FILE: &str = "content-disposition: form-data; name=\"\"; filename=\"a.png\"\r\ncontent-type: image/png";
+const SECONDS: &str = "content-disposition: form-data; name=\"cacheControl\"";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forms_without_a_file_with_two_or_with_a_form_within_leave_nothing() {
+    let setup = Setup::new();
+    let server = setup.start().await;
+    let ann = Client::new(&server, user("ann"));
+    let fox = fixture("photos/avatar-fox.png");
+    let before = files_below(&setup.data.path().join("data/storage")).len();
+    let nested = FILE.replace("image/png", "multipart/mixed; boundary=inner");
+    let refused: [(&Parts<'_>, &str, &str); 4] = [
+        (&[(SECONDS, b"60")], "400", "Error"),
+        (&[(FILE, &fox), (FILE, &fox)], "400", "Error"),
+        (&[(&nested, b"--inner\r\n\r\nx\r\n--inner--")], "415", "invalid_mime_type"),
+        (&[(SECONDS, &[0xff, 0xfe]), (FILE, &fox)], "400", "Error"),
+    ];
+    for (parts, status_code, error) in refused {
+        assert_refused(&form(&ann, "kinkster-avatars/ann/a.png", parts).await, status_code, error);
+    }
+    let headers = [("content-type", "multipart/form-data; boundary=edge")];
+    let open = [format!("--edge\r\n{FILE}\r\n\r\n").into_bytes(), fox].concat();
+    assert_refused(&ann.upload_with("kinkster-avatars/ann/a.png", &headers, open).await, "400", "Error");
+    let listed = ann.call(Method::POST, "/object/list/kinkster-avatars", &json!({"prefix": "ann"})).await;
+    assert_eq!(listed.expect(200).json(), json!([]));
+    assert_eq!(files_below(&setup.data.path().join("data/storage")).len(), before);
+}
+
+/// Sends a request as it stands and reads the answer; one who hangs up has ended the sending side before.
+async fn sent(server: &Running, head: &str, body: &[u8], hangs_up: bool) -> String {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut stream = tokio::net::TcpStream::connect(server.address).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    // The server may have had enough before all is sent.
+    let _ = stream.write_all(body).await;
+    if hangs_up {
+        let _ = stream.shutdown().await;
+    }
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer).await;
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_length_that_lies_stores_nothing() {
+    let setup = Setup::new();
+    let server = setup.start().await;
+    let fox = fixture("photos/avatar-fox.png");
+    let files = || files_below(&setup.data.path().join("data/storage")).len();
+    let before = files();
+    for length in [fox.len() / 2, fox.len() + 10, 6 << 20, usize::MAX] {
+        let head = format!(
+            "POST /storage/v1/object/kinkster-avatars/ann/a.png HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {}\r\ncontent-type: image/png\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n",
+            service_key(),
+        );
+        let answer = sent(&server, &head, &fox, true).await;
+        assert!(!answer.contains("200 OK"), "{length}: {answer}");
+    }
+    // A length that nobody says is counted as it comes.
+    let head = format!(
+        "POST /storage/v1/object/kinkster-avatars/ann/a.png HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {}\r\ncontent-type: image/png\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n",
+        service_key(),
+    );
+    let large = [fox.clone(), vec![0; (5 << 20) + 1 - fox.len()]].concat();
+    let body = [format!("{:x}\r\n", large.len()).as_bytes(), &large, b"\r\n0\r\n\r\n"].concat();
+    let answer = sent(&server, &head, &body, false).await;
+    assert!(answer.contains("\"statusCode\":\"413\""), "{answer}");
+    let service = Client::new(&server, service_key());
+    let listed = service.call(Method::POST, "/object/list/kinkster-avatars", &json!({"prefix": ""})).await;
+    assert_eq!(listed.expect(200).json(), json!([]));
+    eventually("what arrived is removed", async || files() == before).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cache_control_that_no_header_can_say_is_refused_wherever_it_is_taken() {
+    let server = Setup::new().start().await;
+    let (ann, service) = (Client::new(&server, user("ann")), Client::new(&server, service_key()));
+    let fox = fixture("photos/avatar-fox.png");
+    let path = "kinkster-avatars/ann/a.png";
+    form(&ann, path, &[(SECONDS, b"60"), (FILE, &fox)]).await.expect(200);
+    let info = ann.get(&format!("/object/info/{path}")).await.expect(200).json();
+    assert_eq!(info["cache_control"], "max-age=60");
+    for bad in ["60\r\nx-evil: 1", "60\r\n", "\n", "ü", "\0"] {
+        let other = form(&ann, "kinkster-avatars/ann/b.png", &[(SECONDS, bad.as_bytes()), (FILE, &fox)]).await;
+        assert_refused(&other, "400", "Error");
+        let copy = json!({"bucketId": "kinkster-avatars", "sourceKey": "ann/a.png", "destinationKey": "ann/b.png",
+            "metadata": {"cacheControl": bad}});
+        assert_refused(&ann.call(Method::POST, "/object/copy", &copy).await, "400", "Error");
+        let authorization = format!("Bearer {}", service.key);
+        let store = json!({"bucketId": "kinkster-avatars", "objectName": "b.png", "url": "https://x.example/",
+            "cacheControl": bad});
+        let headers = [("authorization", authorization.as_str())];
+        server.send(Method::POST, "/api/storage/store", &headers, Some(&store.to_string())).await.expect(400);
+        let pairs = [("bucketName", "kinkster-avatars"), ("objectName", "ann/b.png"), ("contentType", "image/png")];
+        let pairs = pairs.into_iter().chain([("cacheControl", bad)]);
+        let metadata: Vec<String> = pairs.map(|(key, value)| format!("{key} {}", STANDARD.encode(value))).collect();
+        let metadata = metadata.join(",");
+        let headers = [("tus-resumable", "1.0.0"), ("upload-length", "10"), ("upload-metadata", metadata.as_str())];
+        let headers = [headers.as_slice(), &[("authorization", authorization.as_str())]].concat();
+        server.send(Method::POST, "/storage/v1/upload/resumable", &headers, None).await.expect(400);
+    }
+    let listed = service.call(Method::POST, "/object/list-v2/kinkster-avatars", &json!({})).await.expect(200).json();
+    assert_eq!(listed["objects"].as_array().unwrap().len(), 1, "{listed}");
+    // A type is said by a header too.
+    let kind = FILE.replace("; filename", "; x=1; filename");
+    let parts: [(&str, &[u8]); 2] =
+        [("content-disposition: form-data; name=\"contentType\"", b"image/png; a\r\nb: c"), (&kind, &fox)];
+    assert_refused(&form(&ann, "kinkster-avatars/ann/b.png", &parts).await, "415", "invalid_mime_type");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_copied_or_moved_comes_through_the_door_of_uploads() {
+    let setup = Setup::new();
+    let server = setup.start().await;
+    let service = Client::new(&server, service_key());
+    service.call(Method::POST, "/bucket", &json!({"id": "any", "name": "any"})).await.expect(200);
+    let (fox, lying) = (fixture("photos/avatar-fox.png"), fixture("formats/orientation-6.jpg"));
+    // Nobody looked at these.
+    for (key, body) in [
+        ("page", b"<html><script>alert(1)</script>".to_vec()),
+        ("half", fox[..fox.len() / 2].to_vec()),
+        ("lying", lying.clone()),
+    ] {
+        service.upload(&format!("any/{key}"), "image/png", body).await.expect(200);
+    }
+    let put = async |operation: &str, key: &str, name: &str| {
+        let body = json!({"bucketId": "any", "sourceKey": key, "destinationBucket": "kinkster-avatars", "destinationKey": name});
+        service.call(Method::POST, &format!("/object/{operation}"), &body).await
+    };
+    let before = files_below(&setup.data.path().join("data/storage")).len();
+    for operation in ["copy", "move"] {
+        assert_refused(&put(operation, "page", "a").await, "415", "invalid_mime_type");
+        assert_refused(&put(operation, "half", "a").await, "400", "InvalidRequest");
+    }
+    let listed = service.call(Method::POST, "/object/list/kinkster-avatars", &json!({"prefix": ""})).await;
+    assert_eq!(listed.expect(200).json(), json!([]));
+    assert_eq!(files_below(&setup.data.path().join("data/storage")).len(), before);
+    for operation in ["copy", "move"] {
+        put(operation, "lying", operation).await.expect(200);
+        let info = service.get(&format!("/object/info/kinkster-avatars/{operation}")).await.expect(200).json();
+        let shown = server.get(&format!("/storage/v1/object/public/kinkster-avatars/{operation}")).await.expect(200);
+        assert_eq!(info["content_type"], "image/jpeg", "what the bytes are, not what they were called");
+        assert_eq!(info["size"].as_u64(), Some(shown.body.len() as u64));
+        let probe = tintype::imaging::probe(&shown.body).unwrap();
+        assert_eq!(probe.orientation, tintype::imaging::Orientation::Upright);
+        assert_eq!(info["etag"], shown.header("etag"));
+    }
+    assert_refused(&service.get("/object/any/lying").await, "404", "not_found");
+    // A PNG called JPEG, by the same rule.
+    service.upload("kinkster-avatars/called", "image/jpeg", fox).await.expect(200);
+    let info = service.get("/object/info/kinkster-avatars/called").await.expect(200).json();
+    assert_eq!(info["content_type"], "image/png");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_removal_that_the_rules_refuse_is_said_to_be_and_of_many_it_is_just_absent() {
+    let server = Setup::new().start().await;
+    let (ann, bob) = (Client::new(&server, user("ann")), Client::new(&server, user("bob")));
+    ann.upload("kinkster-avatars/ann/a.png", "image/png", fixture("photos/avatar-fox.png")).await.expect(200);
+    let none = json!({});
+    let remove = async |who: &Client<'_>, key: &str| {
+        who.call(Method::DELETE, &format!("/object/kinkster-avatars/{key}"), &none).await
+    };
+    assert_refused(&remove(&bob, "ann/a.png").await, "403", "Unauthorized");
+    assert_refused(&remove(&bob, "ann/none.png").await, "404", "not_found");
+    let many = json!({"prefixes": ["ann/a.png", "ann/none.png"]});
+    assert_eq!(bob.call(Method::DELETE, "/object/kinkster-avatars", &many).await.expect(200).json(), json!([]));
+    assert_eq!(remove(&ann, "ann/a.png").await.expect(200).json()["message"], "Successfully deleted");
+    assert_refused(&remove(&ann, "ann/a.png").await, "404", "not_found");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_signed_in_reads_public_buckets_by_the_authenticated_routes_too() {
+    let server = Setup::new().start().await;
+    let (ann, bob) = (Client::new(&server, user("ann")), Client::new(&server, user("bob")));
+    for bucket in ["kinkster-avatars", "task-proofs"] {
+        let path = format!("{bucket}/ann/a.png");
+        ann.upload(&path, "image/png", fixture("photos/avatar-fox.png")).await.expect(200);
+    }
+    for route in ["object/authenticated", "object/info/authenticated", "render/image/authenticated"] {
+        let path = |bucket: &str, key: &str| format!("/{route}/{bucket}/ann/{key}?width=64");
+        bob.get(&path("kinkster-avatars", "a.png")).await.expect(200);
+        assert_refused(&bob.get(&path("kinkster-avatars", "none.png")).await, "404", "not_found");
+        assert_refused(&bob.get(&path("task-proofs", "a.png")).await, "404", "not_found");
+        ann.get(&path("task-proofs", "a.png")).await.expect(200);
+    }
+    for route in ["object/authenticated", "render/image/authenticated"] {
+        let answer = server.get(&format!("/storage/v1/{route}/kinkster-avatars/ann/a.png")).await;
+        assert_refused(&answer, "400", "Error");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

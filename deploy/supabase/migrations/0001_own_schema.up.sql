@@ -47,3 +47,6 @@ ALTER TABLE tintype.made ENABLE ROW LEVEL SECURITY;
 CREATE OR REPLACE FUNCTION tintype.is_service() RETURNS boolean LANGUAGE sql STABLE SET search_path = '' AS $$
     SELECT pg_has_role(coalesce(nullif(current_setting('role', true), 'none'), session_user), 'service_role', 'USAGE')
 $$;
+
+-- Said, since a database may have taken it from new functions. Policies that bind everybody ask for everybody.
+GRANT EXECUTE ON FUNCTION tintype.is_service() TO PUBLIC;

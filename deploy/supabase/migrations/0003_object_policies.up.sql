@@ -18,6 +18,7 @@ CREATE OR REPLACE FUNCTION tintype.reads_one_object() RETURNS boolean LANGUAGE s
         'render.image_public', 'render.image_authenticated'
     )
 $$;
+GRANT EXECUTE ON FUNCTION tintype.reads_one_object() TO PUBLIC;
 
 DROP POLICY IF EXISTS "tintype: everyone reads avatars" ON storage.objects;
 CREATE POLICY "tintype: everyone reads avatars" ON storage.objects FOR SELECT TO anon, authenticated
@@ -30,12 +31,13 @@ CREATE POLICY "tintype: own folder" ON storage.objects FOR ALL TO authenticated
     WITH CHECK (bucket_id IN ('kinkster-avatars', 'task-proofs')
         AND (storage.foldername(name))[1] = (SELECT auth.uid())::text);
 
--- Holds whatever wider policies there are for avatars. Proofs may be shared by policies of the app's own.
+-- Holds whatever wider policies there are for avatars, and for every role but the service's: apps have roles of their own.
+-- Proofs may be shared by policies of the app's own.
 DROP POLICY IF EXISTS "tintype: nobody else's folder" ON storage.objects;
-CREATE POLICY "tintype: nobody else's folder" ON storage.objects AS RESTRICTIVE FOR ALL TO anon, authenticated
-    USING (bucket_id <> 'kinkster-avatars' OR (SELECT tintype.reads_one_object())
+CREATE POLICY "tintype: nobody else's folder" ON storage.objects AS RESTRICTIVE FOR ALL TO PUBLIC
+    USING (bucket_id <> 'kinkster-avatars' OR (SELECT tintype.is_service()) OR (SELECT tintype.reads_one_object())
         OR coalesce((storage.foldername(name))[1] = (SELECT auth.uid())::text, false))
-    WITH CHECK (bucket_id <> 'kinkster-avatars'
+    WITH CHECK (bucket_id <> 'kinkster-avatars' OR (SELECT tintype.is_service())
         OR coalesce((storage.foldername(name))[1] = (SELECT auth.uid())::text, false));
 
 -- Where the role is not one that bypasses policies.

@@ -56,6 +56,7 @@ BEGIN
     RETURN known;
 END
 $$;
+GRANT EXECUTE ON FUNCTION tintype.avatar_url_kind(text) TO anon, authenticated, service_role;
 
 DO $$
 DECLARE
@@ -138,7 +139,9 @@ BEGIN
         SELECT CASE j.state WHEN 'completed' THEN 'completed' WHEN 'error' THEN 'error' WHEN 'cancelled' THEN 'error'
             ELSE j.step END, CASE WHEN j.state IN ('error', 'cancelled') THEN j.error END
         INTO status, failure
-        FROM tintype.jobs AS j WHERE j.kinkster_id = p_kinkster_id ORDER BY j.id DESC LIMIT 1;
+        FROM tintype.jobs AS j JOIN public.kinksters AS k ON k.id = j.kinkster_id AND k.user_id::text = j.user_id
+        -- An id may have had another owner, whose jobs are not this one's to know of.
+        WHERE j.kinkster_id = p_kinkster_id ORDER BY j.id DESC LIMIT 1;
     END IF;
     RETURN QUERY
     SELECT k.id, k.avatar_url, coalesce(tintype.avatar_url_kind(k.avatar_url) = 'stored', false),

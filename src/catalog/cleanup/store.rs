@@ -3,7 +3,8 @@
 /// Writes the operations of retention for one database.
 ///
 /// `$database` has `begin` and `begin_read`; beside it are `take` and `give_back`, which move a row of `objects` with its
-/// event, `references` and `settled_references`; `$connection` and `$row` are sqlx's types.
+/// event, `happened`, which notes an event alone, `look`, `settle` and `references`,
+/// which read what points at objects, `stale` and `forgotten`; `$connection` and `$row` are sqlx's types.
 macro_rules! cleanup_store {
     ($database:ident, $connection:ty, $row:ty) => {
         use std::collections::HashSet;
@@ -17,9 +18,9 @@ macro_rules! cleanup_store {
         use super::rows;
         use crate::catalog::cleanup::{
             Actor, Audit, AuditAction, AuditQuery, CleanupRun, NewAudit, NewRun, Removed, Restored, Retire, RunCounts,
-            RunState,
+            RunState, Seen,
         };
-        use crate::catalog::{CatalogError, Object, bucket_name, now, object_key};
+        use crate::catalog::{CatalogError, Object, StaleBlob, bucket_name, now, object_key};
         use crate::config::ColumnName;
         use crate::object::{BucketName, ObjectId};
         use crate::transform::Pointed;
@@ -127,22 +128,41 @@ macro_rules! cleanup_store {
                 &self,
                 columns: &[ColumnName],
                 pointed: &mut Pointed,
-            ) -> Result<(), CatalogError> {
+            ) -> Result<Seen, CatalogError> {
                 let mut tx = self.begin_read().await?;
-                references(&mut tx, columns, pointed).await
+                let seen = look(&mut tx).await?;
+                references(&mut tx, columns, &Seen::nothing(), pointed).await?;
+                Ok(seen)
             }
 
             pub(in crate::catalog) async fn retire(
                 &self,
                 retire: &Retire<'_>,
                 columns: &[ColumnName],
+                seen: &Seen,
                 pointed: &mut Pointed,
             ) -> Result<Vec<Object>, CatalogError> {
+                // Each time one object less.
+                loop {
+                    if let Some(removed) = self.try_retire(retire, columns, seen, pointed).await? {
+                        return Ok(removed);
+                    }
+                }
+            }
+
+            /// `None`: a row shows one of them since it was read, and nothing is removed.
+            async fn try_retire(
+                &self,
+                retire: &Retire<'_>,
+                columns: &[ColumnName],
+                seen: &Seen,
+                pointed: &mut Pointed,
+            ) -> Result<Option<Vec<Object>>, CatalogError> {
                 let mut tx = self.begin().await?;
                 if !renew(&mut tx, retire.run, retire.until).await? {
                     return Err(CatalogError::Superseded);
                 }
-                settled_references(&mut tx, columns, pointed).await?;
+                settle(&mut tx).await?;
                 let mut removed = Vec::new();
                 for retiree in retire.objects {
                     let id = ObjectId::new(retire.bucket.clone(), retiree.key.clone());
@@ -150,7 +170,7 @@ macro_rules! cleanup_store {
                         continue;
                     }
                     let Some(object) = take(&mut tx, &id, retiree.version).await? else { continue };
-                    keep_row(&mut tx, retire, &object).await?;
+                    keep_row(&mut tx, &Removed::now(retire, object.clone()), None).await?;
                     let entry = NewAudit::of(retire.actor, AuditAction::Removed, retire.run, &object, &retiree.reason);
                     log(&mut tx, &entry).await?;
                     removed.push(object);
@@ -159,8 +179,14 @@ macro_rules! cleanup_store {
                 let count = "UPDATE cleanup_runs SET removed = removed + $2, bytes = bytes + $3 WHERE id = $1";
                 let count = sqlx::query(count).bind(retire.run).bind(removed.len() as i64).bind(bytes as i64);
                 count.execute(&mut *tx).await?;
+                // As late as can be: who writes other tables than ours does not wait for us.
+                references(&mut tx, columns, seen, pointed).await?;
+                if removed.iter().any(|object| pointed.is_pointed_at(&object.id)) {
+                    tx.rollback().await?;
+                    return Ok(None);
+                }
                 tx.commit().await?;
-                Ok(removed)
+                Ok(Some(removed))
             }
 
             pub(in crate::catalog) async fn removed_by(&self, run: Uuid) -> Result<Vec<Removed>, CatalogError> {
@@ -199,6 +225,58 @@ macro_rules! cleanup_store {
                 Ok(Restored::Back(Box::new(object.clone())))
             }
 
+            pub(in crate::catalog) async fn note_pending(&self, removed: &Removed) -> Result<(), CatalogError> {
+                let mut tx = self.begin().await?;
+                keep_row(&mut tx, removed, Some(removed.removed_at)).await?;
+                Ok(tx.commit().await?)
+            }
+
+            pub(in crate::catalog) async fn pending_removals(&self) -> Result<Vec<Removed>, CatalogError> {
+                let mut tx = self.begin_read().await?;
+                let select = "SELECT * FROM removed_objects WHERE pending_since IS NOT NULL AND restored_at IS NULL \
+                    AND restorable_until > $1 ORDER BY bucket_id, name";
+                let query = sqlx::query(select).bind(micros(now()));
+                query.fetch_all(&mut *tx).await?.iter().map(removed_of).collect()
+            }
+
+            pub(in crate::catalog) async fn note_gone(
+                &self,
+                removed: &Removed,
+                actor: Actor,
+                reason: &str,
+            ) -> Result<(), CatalogError> {
+                let (mut tx, object) = (self.begin().await?, &removed.object);
+                keep_row(&mut tx, removed, None).await?;
+                happened(&mut tx, EventKind::Deleted, object).await?;
+                log(&mut tx, &NewAudit::of(actor, AuditAction::Removed, removed.run, object, reason)).await?;
+                let count = "UPDATE cleanup_runs SET removed = removed + 1, bytes = bytes + $2 WHERE id = $1";
+                sqlx::query(count).bind(removed.run).bind(object.size as i64).execute(&mut *tx).await?;
+                Ok(tx.commit().await?)
+            }
+
+            pub(in crate::catalog) async fn note_back(
+                &self,
+                removed: &Removed,
+                actor: Actor,
+                reason: &str,
+                version: Uuid,
+            ) -> Result<bool, CatalogError> {
+                let (mut tx, object) = (self.begin().await?, &removed.object);
+                let mark = "UPDATE removed_objects SET restored_at = $3, version = $4 WHERE bucket_id = $1 \
+                    AND version = $2 AND restored_at IS NULL AND pending_since IS NULL";
+                let mark = sqlx::query(mark).bind(object.id.bucket.as_str()).bind(object.version).bind(micros(now()));
+                if mark.bind(version).execute(&mut *tx).await?.rows_affected() == 0 {
+                    return Ok(false);
+                }
+                stale(&mut tx, &object.id.bucket, object.version, now()).await?;
+                happened(&mut tx, EventKind::Created, object).await?;
+                log(&mut tx, &NewAudit::of(actor, AuditAction::Restored, removed.run, object, reason)).await?;
+                let count = sqlx::query("UPDATE cleanup_runs SET restored = restored + 1 WHERE id = $1");
+                count.bind(removed.run).execute(&mut *tx).await?;
+                tx.commit().await?;
+                Ok(true)
+            }
+
             pub(in crate::catalog) async fn restored_versions(
                 &self,
                 bucket: &BucketName,
@@ -217,14 +295,70 @@ macro_rules! cleanup_store {
                 let query = sqlx::query(delete).bind(micros(now())).bind(i64::from(limit));
                 let rows = query.fetch_all(&mut *tx).await?;
                 let expired: Vec<Removed> = rows.iter().map(removed_of).collect::<Result<_, _>>()?;
-                for Removed { run, object, restorable_until, .. } in &expired {
-                    stale(&mut tx, object, *restorable_until).await?;
+                for Removed { run, object, restorable_until, is_pending, .. } in &expired {
+                    stale(&mut tx, &object.id.bucket, object.version, *restorable_until).await?;
+                    // Nothing was removed.
+                    if *is_pending {
+                        continue;
+                    }
                     let reason = "the time in which it could be brought back is over";
                     let entry = NewAudit::of(Actor::Schedule, AuditAction::Expired, *run, object, reason);
                     log(&mut tx, &entry).await?;
                 }
                 tx.commit().await?;
                 Ok(expired.len() as u64)
+            }
+
+            pub(in crate::catalog) async fn blob_store(&self) -> Result<Option<Uuid>, CatalogError> {
+                let mut tx = self.begin_read().await?;
+                Ok(sqlx::query_scalar("SELECT id FROM blob_store").fetch_optional(&mut *tx).await?)
+            }
+
+            pub(in crate::catalog) async fn claim_blob_store(
+                &self,
+                id: Uuid,
+                replace: bool,
+            ) -> Result<Uuid, CatalogError> {
+                let mut tx = self.begin().await?;
+                let insert = "INSERT INTO blob_store (one, id) VALUES (1, $1) ON CONFLICT (one) DO NOTHING";
+                sqlx::query(insert).bind(id).execute(&mut *tx).await?;
+                if replace {
+                    sqlx::query("UPDATE blob_store SET id = $1").bind(id).execute(&mut *tx).await?;
+                }
+                let id = sqlx::query_scalar("SELECT id FROM blob_store").fetch_one(&mut *tx).await?;
+                tx.commit().await?;
+                Ok(id)
+            }
+
+            pub(in crate::catalog) async fn note_orphans(
+                &self,
+                orphans: &[StaleBlob],
+                since: OffsetDateTime,
+                entries: &[NewAudit],
+            ) -> Result<(), CatalogError> {
+                let mut tx = self.begin().await?;
+                for orphan in orphans {
+                    stale(&mut tx, &orphan.bucket, orphan.version, since).await?;
+                }
+                for entry in entries {
+                    log(&mut tx, entry).await?;
+                }
+                Ok(tx.commit().await?)
+            }
+
+            pub(in crate::catalog) async fn forget_stale(
+                &self,
+                blobs: &[StaleBlob],
+                actor: Actor,
+                run: Option<Uuid>,
+            ) -> Result<u64, CatalogError> {
+                let mut tx = self.begin().await?;
+                let forgotten = forgotten(&mut tx, blobs).await?;
+                for entry in NewAudit::of_bytes(actor, run, &forgotten) {
+                    log(&mut tx, &entry).await?;
+                }
+                tx.commit().await?;
+                Ok(forgotten.len() as u64)
             }
 
             pub(in crate::catalog) async fn note_audit(&self, entries: &[NewAudit]) -> Result<(), CatalogError> {
@@ -259,6 +393,11 @@ macro_rules! cleanup_store {
             pub(in crate::catalog) async fn prune_audit(&self, before: OffsetDateTime) -> Result<(), CatalogError> {
                 let mut tx = self.begin().await?;
                 sqlx::query("DELETE FROM audit WHERE at < $1").bind(micros(before)).execute(&mut *tx).await?;
+                Ok(tx.commit().await?)
+            }
+
+            pub(in crate::catalog) async fn prune_restored(&self) -> Result<(), CatalogError> {
+                let mut tx = self.begin().await?;
                 let forget = "DELETE FROM removed_objects WHERE restored_at IS NOT NULL AND NOT EXISTS \
                     (SELECT 1 FROM objects AS o WHERE o.bucket_id = removed_objects.bucket_id \
                     AND o.version = removed_objects.version)";
@@ -273,20 +412,25 @@ macro_rules! cleanup_store {
             Ok(renew.bind(run).bind(micros(until)).execute(connection).await?.rows_affected() == 1)
         }
 
+        /// `pending`: since when it is not known whether it is removed.
         async fn keep_row(
             connection: &mut $connection,
-            retire: &Retire<'_>,
-            object: &Object,
+            removed: &Removed,
+            pending: Option<OffsetDateTime>,
         ) -> Result<(), CatalogError> {
-            // A version that was brought back and moved to another name is not here twice.
+            // Only an upstream's is here already: of a run that broke off. A version that was brought back is never
+            // removed again.
             let insert = "INSERT INTO removed_objects (bucket_id, version, run, id, name, owner_id, size, etag, mime_type, \
-                cache_control, user_metadata, created_at, updated_at, last_accessed_at, removed_at, restorable_until) \
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
+                cache_control, user_metadata, created_at, updated_at, last_accessed_at, removed_at, restorable_until, \
+                pending_since) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) \
+                ON CONFLICT (bucket_id, version) DO UPDATE SET run = excluded.run, removed_at = excluded.removed_at, \
+                restorable_until = excluded.restorable_until, pending_since = excluded.pending_since";
+            let object = &removed.object;
             let user_metadata = object.user_metadata.clone().map(|map| Value::Object(map).to_string());
             sqlx::query(insert)
                 .bind(object.id.bucket.as_str())
                 .bind(object.version)
-                .bind(retire.run)
+                .bind(removed.run)
                 .bind(object.row)
                 .bind(object.id.key.as_str())
                 .bind(object.owner.as_deref())
@@ -298,8 +442,9 @@ macro_rules! cleanup_store {
                 .bind(micros(object.created_at))
                 .bind(micros(object.updated_at))
                 .bind(micros(object.last_accessed_at))
-                .bind(micros(now()))
-                .bind(micros(retire.restorable_until))
+                .bind(micros(removed.removed_at))
+                .bind(micros(removed.restorable_until))
+                .bind(pending.map(micros))
                 .execute(connection)
                 .await?;
             Ok(())
@@ -398,6 +543,7 @@ macro_rules! cleanup_store {
                 object,
                 removed_at: time_of(row, "removed_at")?,
                 restorable_until: time_of(row, "restorable_until")?,
+                is_pending: row.try_get::<Option<i64>, _>("pending_since")?.is_some(),
             })
         }
     };

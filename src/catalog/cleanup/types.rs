@@ -1,10 +1,15 @@
 //! What the catalogue holds of retention.
 
-use time::OffsetDateTime;
+use std::collections::BTreeMap;
+
+use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
-use crate::catalog::{CatalogError, Object};
+use crate::catalog::{CatalogError, Object, StaleBlob};
 use crate::object::{BucketName, ObjectKey};
+
+/// Versions named in one line of the audit log.
+const LINE: usize = 100;
 
 /// Who had something removed or brought back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,6 +130,35 @@ pub struct Retire<'a> {
     pub objects: &'a [Retiree],
 }
 
+/// When what points at objects was read: only what was written since has to be read again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// By our clock.
+    pub at: OffsetDateTime,
+    /// Postgres': the oldest transaction that may have been under way then.
+    pub(in crate::catalog) transaction: Option<String>,
+}
+
+/// A row's time is that of the server that wrote it, from before it was written: one whose clock is behind, or that waited.
+const LATE: Duration = Duration::hours(1);
+
+impl Seen {
+    /// Read at this time, as far as clocks tell.
+    pub fn at(at: OffsetDateTime) -> Self {
+        Self { at, transaction: None }
+    }
+
+    /// Nothing was read yet.
+    pub fn nothing() -> Self {
+        Self::at(OffsetDateTime::UNIX_EPOCH)
+    }
+
+    /// Rows that were written earlier are as they were read.
+    pub(in crate::catalog) fn rows_since(&self) -> OffsetDateTime {
+        if self.at == OffsetDateTime::UNIX_EPOCH { self.at } else { self.at - LATE }
+    }
+}
+
 /// A row of `removed_objects` that can still be brought back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Removed {
@@ -132,6 +166,8 @@ pub struct Removed {
     pub object: Object,
     pub removed_at: OffsetDateTime,
     pub restorable_until: OffsetDateTime,
+    /// An upstream was to remove it, and it is not known yet whether it has.
+    pub is_pending: bool,
 }
 
 /// What became of an object that was to be brought back.
@@ -196,7 +232,36 @@ impl AuditAction {
     }
 }
 
+impl Removed {
+    /// An object of this batch, as it is removed now.
+    pub fn now(retire: &Retire<'_>, object: Object) -> Self {
+        let (run, restorable_until) = (retire.run, retire.restorable_until);
+        Self { run, object, removed_at: OffsetDateTime::now_utc(), restorable_until, is_pending: false }
+    }
+}
+
 impl NewAudit {
+    /// What is told of bytes whose time is over: a line for up to 100 versions of a bucket.
+    pub(in crate::catalog) fn of_bytes(actor: Actor, run: Option<Uuid>, blobs: &[StaleBlob]) -> Vec<Self> {
+        let mut by_bucket: BTreeMap<&BucketName, Vec<String>> = BTreeMap::new();
+        for blob in blobs {
+            by_bucket.entry(&blob.bucket).or_default().push(blob.version.to_string());
+        }
+        let lines =
+            by_bucket.iter().flat_map(|(bucket, versions)| versions.chunks(LINE).map(move |line| (bucket, line)));
+        let entry = |(bucket, versions): (&&BucketName, &[String])| Self {
+            actor,
+            action: AuditAction::Expired,
+            run,
+            bucket: Some((*bucket).clone()),
+            name: None,
+            version: None,
+            size: None,
+            reason: format!("bytes of {} versions whose time was over: {}", versions.len(), versions.join(" ")),
+        };
+        lines.map(entry).collect()
+    }
+
     /// What is told of a whole object.
     pub fn of(actor: Actor, action: AuditAction, run: Uuid, object: &Object, reason: &str) -> Self {
         Self {

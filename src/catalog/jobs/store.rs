@@ -15,7 +15,7 @@ macro_rules! job_store {
         use crate::auth::Caller;
         use crate::catalog::jobs::{
             Answered, AvatarWrite, Begun, Budget, Claim, Ended, Enqueued, Failure, Job, JobQuery, JobState, JobStep, Kinkster,
-            KinksterChange, KinksterMatch, Lease, NewJob, Placed, Quota, QuotaExceeded, Spent, Stored, Uploaded,
+            KinksterChange, KinksterMatch, Lease, NewJob, Placed, Quota, QuotaExceeded, Revival, Sitter, Spent, Stored, Uploaded,
         };
         use crate::catalog::{CatalogError, NewObject, Put, now};
 
@@ -33,6 +33,12 @@ macro_rules! job_store {
             $lock,
             ") RETURNING *"
         );
+
+        /// Under another name than before: whoever was storing a cancelled picture may be taking it back.
+        const REVIVE: &str = "UPDATE jobs SET state = 'queued', step = 'generating', attempts = 0, due_at = $2, \
+            deadline_at = $3, admitted_at = CASE WHEN config IS NULL THEN $2 ELSE admitted_at END, code = NULL, \
+            error = NULL, finished_at = NULL, updated_at = $2, seq = seq + 1, revivals = revivals + 1, \
+            storage_path = CASE WHEN state = 'cancelled' THEN NULL ELSE storage_path END WHERE id = $1 RETURNING *";
 
         impl $database {
             pub(in crate::catalog) async fn enqueue_job(
@@ -53,9 +59,13 @@ macro_rules! job_store {
                 {
                     return Ok(Enqueued::NotTheirs);
                 }
+                if let Some(refused) = too_often(&mut tx, &new.user, budget).await? {
+                    return Ok(Enqueued::Refused(refused));
+                }
                 if let Some(refused) = refused(&mut tx, &new.user, new.estimate, budget).await? {
                     return Ok(Enqueued::Refused(refused));
                 }
+                note_admission(&mut tx, &new.user).await?;
                 let row = insert(&mut tx, &new).await?;
                 tx.commit().await?;
                 Ok(Enqueued::New(Box::new(row)))
@@ -63,28 +73,34 @@ macro_rules! job_store {
 
             pub(in crate::catalog) async fn revive_job(
                 &self,
-                id: Uuid,
-                deadline: OffsetDateTime,
+                revival: Revival,
                 budget: &Budget,
             ) -> Result<Enqueued, CatalogError> {
                 let mut tx = self.begin_alone().await?;
-                let row = sqlx::query("SELECT * FROM jobs WHERE id = $1").bind(id).fetch_optional(&mut *tx).await?;
-                let Some(row) = row else { return Ok(Enqueued::NotTheirs) };
+                let row = sqlx::query("SELECT * FROM jobs WHERE id = $1").bind(revival.job);
+                let Some(row) = row.fetch_optional(&mut *tx).await? else { return Ok(Enqueued::NotTheirs) };
                 let known = job(&row)?;
                 if !matches!(known.state, JobState::Error | JobState::Cancelled) {
                     return Ok(Enqueued::Known(Box::new(known)));
                 }
-                let admitted_at = if known.answered.is_some() {
-                    row.try_get("admitted_at")?
-                } else if let Some(refused) = refused(&mut tx, &known.user, row.try_get::<i64, _>("estimate")? as u64, budget).await? {
+                if let Some(kinkster) = known.kinkster.filter(|_| revival.claims_kinkster)
+                    && !claim_kinkster(&mut tx, kinkster, &known.user).await?
+                {
+                    return Ok(Enqueued::NotTheirs);
+                }
+                if row.try_get::<i64, _>("revivals")? >= i64::from(budget.revivals_per_job) {
+                    return Ok(Enqueued::WornOut);
+                }
+                let mut refusal = too_often(&mut tx, &known.user, budget).await?;
+                // Nothing is painted again where the answer is kept.
+                if refusal.is_none() && known.answered.is_none() {
+                    refusal = refused(&mut tx, &known.user, row.try_get::<i64, _>("estimate")? as u64, budget).await?;
+                }
+                if let Some(refused) = refusal {
                     return Ok(Enqueued::Refused(refused));
-                } else {
-                    micros(now())
-                };
-                let revive = "UPDATE jobs SET state = 'queued', attempts = 0, due_at = $2, deadline_at = $3, \
-                    admitted_at = $4, code = NULL, error = NULL, finished_at = NULL, updated_at = $2, seq = seq + 1 \
-                    WHERE id = $1 RETURNING *";
-                let query = sqlx::query(revive).bind(id).bind(micros(now())).bind(micros(deadline)).bind(admitted_at);
+                }
+                note_admission(&mut tx, &known.user).await?;
+                let query = sqlx::query(REVIVE).bind(revival.job).bind(micros(now())).bind(micros(revival.deadline_at));
                 let revived = job(&query.fetch_one(&mut *tx).await?)?;
                 tx.commit().await?;
                 Ok(Enqueued::New(Box::new(revived)))
@@ -115,6 +131,30 @@ macro_rules! job_store {
                     .bind(query.kinkster)
                     .bind(query.before)
                     .bind(i64::from(query.limit));
+                query.fetch_all(&mut *tx).await?.iter().map(job).collect()
+            }
+
+            pub(in crate::catalog) async fn fresh_jobs(
+                &self,
+                sitter: &Sitter,
+                since: OffsetDateTime,
+                limit: u32,
+            ) -> Result<Vec<Job>, CatalogError> {
+                let mut tx = self.begin_read().await?;
+                let theirs = match sitter {
+                    Sitter::User(_) => "user_id = $1 AND kinkster_id IS NULL",
+                    Sitter::Kinkster(_) => "kinkster_id = $1",
+                };
+                let select = format!(
+                    "SELECT * FROM jobs WHERE {theirs} AND (state IN ('queued', 'running') OR finished_at >= $2) \
+                     ORDER BY id DESC LIMIT $3"
+                );
+                let query = sqlx::query(sqlx::AssertSqlSafe(select));
+                let query = match sitter {
+                    Sitter::User(user) => query.bind(user),
+                    Sitter::Kinkster(id) => query.bind(id),
+                };
+                let query = query.bind(micros(since)).bind(i64::from(limit));
                 query.fetch_all(&mut *tx).await?.iter().map(job).collect()
             }
 
@@ -180,12 +220,14 @@ macro_rules! job_store {
                 // The first time was counted when it was taken on.
                 if known.paints > 0 {
                     let estimate = row.try_get::<i64, _>("estimate")? as u64;
-                    let budget = Budget { per_user_per_minute: u32::MAX, ..*budget };
-                    if let Some(refused) = refused(&mut tx, &known.user, estimate, &budget).await? {
+                    if let Some(refused) = refused(&mut tx, &known.user, estimate, budget).await? {
                         return Ok(Begun::Refused(refused));
                     }
                 }
-                let paint = held("paints = paints + 1, spent = spent + estimate, seq = seq + 1");
+                let paint = held(
+                    "admitted_at = CASE WHEN paints > 0 THEN $3 ELSE admitted_at END, paints = paints + 1, \
+                     spent = spent + estimate, step = 'generating', seq = seq + 1",
+                );
                 let query = sqlx::query(sqlx::AssertSqlSafe(paint)).bind(lease.job).bind(lease.worker);
                 let begun = job(&query.bind(micros(now())).fetch_one(&mut *tx).await?)?;
                 tx.commit().await?;
@@ -251,6 +293,11 @@ macro_rules! job_store {
                 write: &AvatarWrite,
             ) -> Result<Put, CatalogError> {
                 let mut tx = self.begin().await?;
+                if let Some(kinkster) = write.kinkster.filter(|_| write.claims_kinkster)
+                    && !claim_kinkster(&mut tx, kinkster, &write.user).await?
+                {
+                    return Err(CatalogError::Denied);
+                }
                 let put = self.write_object(&mut tx, caller, new, false).await?;
                 note_stored(&mut tx, &put, write).await?;
                 if let Some(kinkster) = write.kinkster {
@@ -286,12 +333,13 @@ macro_rules! job_store {
                 &self,
                 lease: Lease,
                 failure: &Failure,
+                due: Option<OffsetDateTime>,
             ) -> Result<Option<Job>, CatalogError> {
                 let fail = "state = 'error', worker = NULL, lease_until = NULL, code = $4, error = $5, \
-                    finished_at = $3, seq = seq + 1";
+                    due_at = coalesce($6, due_at), finished_at = $3, seq = seq + 1";
                 let mut tx = self.begin().await?;
                 let query = sqlx::query(sqlx::AssertSqlSafe(held(fail))).bind(lease.job).bind(lease.worker);
-                let query = query.bind(micros(now())).bind(&failure.code).bind(&failure.text);
+                let query = query.bind(micros(now())).bind(&failure.code).bind(&failure.text).bind(due.map(micros));
                 let changed = query.fetch_optional(&mut *tx).await?.as_ref().map(job).transpose()?;
                 tx.commit().await?;
                 Ok(changed)
@@ -325,7 +373,8 @@ macro_rules! job_store {
                 let mut tx = self.begin().await?;
                 let cancel = "UPDATE jobs SET state = 'cancelled', worker = NULL, lease_until = NULL, \
                     code = 'cancelled', error = 'Cancelled', finished_at = $2, updated_at = $2, seq = seq + 1 \
-                    WHERE id = $1 AND state IN ('queued', 'running') AND storage_url IS NULL RETURNING *";
+                    WHERE id = $1 AND state IN ('queued', 'running') AND storage_url IS NULL AND mime_type IS NULL \
+                    RETURNING *";
                 let query = sqlx::query(cancel).bind(id).bind(micros(now()));
                 if let Some(row) = query.fetch_optional(&mut *tx).await? {
                     let cancelled = job(&row)?;
@@ -459,7 +508,36 @@ macro_rules! job_store {
             job(&query.fetch_one(connection).await?)
         }
 
-        /// Which limit one more job would pass.
+        /// Whether the user asks too often.
+        async fn too_often(
+            connection: &mut $connection,
+            user: &str,
+            budget: &Budget,
+        ) -> Result<Option<QuotaExceeded>, CatalogError> {
+            let time = micros(now());
+            let minute = "SELECT count(*) AS asked, min(admitted_at) AS first FROM admissions \
+                WHERE user_id = $1 AND admitted_at > $2";
+            let row = sqlx::query(minute).bind(user).bind(time - MINUTE).fetch_one(connection).await?;
+            if row.try_get::<i64, _>("asked")? < i64::from(budget.per_user_per_minute) {
+                return Ok(None);
+            }
+            let first: Option<i64> = row.try_get("first")?;
+            let wait = first.map_or(MINUTE, |first| (first + MINUTE - time).clamp(1, MINUTE));
+            let retry_after = std::time::Duration::from_micros(wait as u64);
+            Ok(Some(QuotaExceeded { quota: Quota::UserMinute, retry_after }))
+        }
+
+        /// Notes that the user asked for something; what is older than the rate looks back is forgotten.
+        async fn note_admission(connection: &mut $connection, user: &str) -> Result<(), CatalogError> {
+            let time = micros(now());
+            let forget = sqlx::query("DELETE FROM admissions WHERE admitted_at <= $1").bind(time - MINUTE);
+            forget.execute(&mut *connection).await?;
+            let note = sqlx::query("INSERT INTO admissions (user_id, admitted_at) VALUES ($1, $2)");
+            note.bind(user).bind(time).execute(connection).await?;
+            Ok(())
+        }
+
+        /// Which of the day's limits one more picture would pass.
         async fn refused(
             connection: &mut $connection,
             user: &str,
@@ -470,14 +548,6 @@ macro_rules! job_store {
             let midnight = time.replace_time(time::Time::MIDNIGHT);
             let until_midnight = (midnight + time::Duration::DAY - time).unsigned_abs();
             let exceeded = |quota, retry_after| Some(QuotaExceeded { quota, retry_after });
-            let minute = "SELECT count(*) AS jobs, min(admitted_at) AS first FROM jobs \
-                WHERE user_id = $1 AND admitted_at > $2";
-            let row = sqlx::query(minute).bind(user).bind(micros(time) - MINUTE).fetch_one(&mut *connection).await?;
-            if row.try_get::<i64, _>("jobs")? >= i64::from(budget.per_user_per_minute) {
-                let first: Option<i64> = row.try_get("first")?;
-                let wait = first.map_or(MINUTE, |first| (first + MINUTE - micros(time)).clamp(1, MINUTE));
-                return Ok(exceeded(Quota::UserMinute, std::time::Duration::from_micros(wait as u64)));
-            }
             let row = today(connection, user).await?;
             if row.try_get::<i64, _>("own")? >= i64::from(budget.per_user_per_day) {
                 return Ok(exceeded(Quota::UserDay, until_midnight));

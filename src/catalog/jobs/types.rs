@@ -44,6 +44,7 @@ pub struct Job {
     pub seq: i64,
     /// How often a worker took it.
     pub attempts: u32,
+    /// When it may be taken; of one that failed, before when it makes no sense to ask again.
     pub due_at: OffsetDateTime,
     /// Until when it must be painted.
     pub deadline_at: OffsetDateTime,
@@ -88,6 +89,8 @@ pub enum Enqueued {
     New(Box<Job>),
     /// The same was asked before under this key; or the job cannot be revived, since it is under way or done.
     Known(Box<Job>),
+    /// The job was revived as often as it may be.
+    WornOut,
     /// Something else was asked before under this key.
     OtherRequest,
     /// The kinkster is somebody else's; or there is no such job.
@@ -95,10 +98,21 @@ pub enum Enqueued {
     Refused(QuotaExceeded),
 }
 
+/// A failed or cancelled job that is to be queued again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Revival {
+    pub job: Uuid,
+    pub deadline_at: OffsetDateTime,
+    /// As in [`NewJob`]: whose the kinkster is may have changed since.
+    pub claims_kinkster: bool,
+}
+
 /// How much may be painted. Days are those of UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
+    /// New jobs and revived ones alike.
     pub per_user_per_minute: u32,
+    pub revivals_per_job: u32,
     pub per_user_per_day: u32,
     pub per_day: u32,
     /// Millionths of a US dollar.
@@ -149,6 +163,14 @@ pub struct JobQuery {
     pub limit: u32,
     /// Only jobs that came before this one.
     pub before: Option<Uuid>,
+}
+
+/// Who is painted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sitter {
+    /// What a user has painted for no kinkster yet.
+    User(String),
+    Kinkster(Uuid),
 }
 
 /// How many jobs may run at once.
@@ -219,6 +241,8 @@ pub struct AvatarWrite {
     pub lease: Option<Lease>,
     /// The character that the picture shows, and whose it must be.
     pub kinkster: Option<Uuid>,
+    /// One that nobody has becomes the user's, with the picture or not at all; somebody else's is `Denied`.
+    pub claims_kinkster: bool,
     pub user: String,
     pub url: String,
     /// `None` leaves what was known of an older picture's making as it is.

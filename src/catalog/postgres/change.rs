@@ -1,14 +1,13 @@
 //! Objects that go away or elsewhere.
 
 use sqlx::{Connection, PgConnection};
-use uuid::Uuid;
 
 use super::objects::{lock, probe};
 use super::outbox::{adopt, note_events, note_stale};
 use super::{Postgres, become_caller, become_owner, buckets, rows, unless_unique};
 use crate::auth::Caller;
 use crate::catalog::CatalogError;
-use crate::catalog::types::{Event, EventKind, Object};
+use crate::catalog::types::{Copied, Event, EventKind, Object};
 use crate::object::{BucketName, ObjectId, ObjectKey};
 
 impl Postgres {
@@ -60,7 +59,7 @@ impl Postgres {
         caller: &Caller,
         from: &ObjectId,
         to: &ObjectId,
-        moved: Option<Uuid>,
+        moved: Option<Copied>,
     ) -> Result<Object, CatalogError> {
         let mut tx = self.begin().await?;
         let old = lock(&mut tx, from).await?.ok_or(CatalogError::NoObject)?;

@@ -1,6 +1,7 @@
 //! Retention, as the owner of the tables.
 
 use futures_util::TryStreamExt;
+use futures_util::stream::BoxStream;
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgConnection};
 
@@ -24,42 +25,99 @@ async fn give_back(connection: &mut PgConnection, object: &Object) -> Result<(),
     note_events(connection, &[Event::of(EventKind::Created, object)]).await
 }
 
-async fn stale(connection: &mut PgConnection, object: &Object, since: OffsetDateTime) -> Result<(), CatalogError> {
-    note_stale_versions_since(connection, &[object.id.bucket.as_str()], &[object.version], since).await
-}
-
-/// No character's columns change before the transaction's end: what nothing points at stays so.
-async fn settled_references(
+async fn stale(
     connection: &mut PgConnection,
-    columns: &[ColumnName],
-    pointed: &mut Pointed,
+    bucket: &BucketName,
+    version: Uuid,
+    since: OffsetDateTime,
 ) -> Result<(), CatalogError> {
-    sqlx::query("LOCK TABLE kinksters IN SHARE MODE").execute(&mut *connection).await?;
-    references(connection, columns, pointed).await
+    note_stale_versions_since(connection, &[bucket.as_str()], &[version], since).await
 }
 
+/// Forgets bytes that are gone; those that somebody else has not forgotten before.
+async fn forgotten(connection: &mut PgConnection, blobs: &[StaleBlob]) -> Result<Vec<StaleBlob>, CatalogError> {
+    let delete = "DELETE FROM stale_blobs WHERE (bucket_id, version) IN (SELECT * FROM unnest($1::text[], $2::uuid[])) \
+        RETURNING bucket_id, version";
+    let buckets: Vec<&str> = blobs.iter().map(|blob| blob.bucket.as_str()).collect();
+    let versions: Vec<Uuid> = blobs.iter().map(|blob| blob.version).collect();
+    let rows = sqlx::query(delete).bind(buckets).bind(versions).fetch_all(connection).await?;
+    let blob = |row: &PgRow| {
+        Ok(StaleBlob { bucket: bucket_name(row.try_get("bucket_id")?)?, version: row.try_get("version")? })
+    };
+    rows.iter().map(blob).collect()
+}
+
+async fn happened(connection: &mut PgConnection, kind: EventKind, object: &Object) -> Result<(), CatalogError> {
+    note_events(connection, &[Event::of(kind, object)]).await
+}
+
+/// No character of ours changes before the transaction's end: what nothing points at stays so.
+async fn settle(connection: &mut PgConnection) -> Result<(), CatalogError> {
+    sqlx::query("LOCK TABLE kinksters IN SHARE MODE").execute(connection).await?;
+    Ok(())
+}
+
+async fn look(connection: &mut PgConnection) -> Result<Seen, CatalogError> {
+    let at = now();
+    let select = "SELECT CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS xid) AS text)";
+    Ok(Seen { transaction: Some(sqlx::query_scalar(select).fetch_one(connection).await?), ..Seen::at(at) })
+}
+
+/// Of the characters and of tables those rows that were written since, all of views.
 async fn references(
     connection: &mut PgConnection,
     columns: &[ColumnName],
+    seen: &Seen,
     pointed: &mut Pointed,
 ) -> Result<(), CatalogError> {
-    let own = "SELECT avatar_url FROM kinksters WHERE avatar_url IS NOT NULL UNION ALL \
+    let own = "SELECT avatar_url FROM kinksters WHERE updated_at >= $1 AND avatar_url IS NOT NULL UNION ALL \
         SELECT storage_path FROM jobs WHERE storage_path IS NOT NULL AND state IN ('queued', 'running')";
-    read(connection, own, pointed).await?;
+    note(sqlx::query_scalar(own).bind(micros(seen.rows_since())).fetch(&mut *connection), pointed).await?;
     // Policies that would hide rows from us make it an error instead.
     sqlx::query("SET LOCAL row_security = off").execute(&mut *connection).await?;
     for column in columns {
-        let (table, name) = (column.table(), column.column());
-        let select = format!("SELECT CAST({name} AS text) FROM {table} WHERE {name} IS NOT NULL");
         let unread = |error| CatalogError::Broken(format!("retention.columns: {column} cannot be read: {error}"));
-        read(connection, &select, pointed).await.map_err(unread)?;
+        read(connection, column, seen, pointed).await.map_err(unread)?;
+    }
+    if let Some(column) = app_column(connection).await?.filter(|column| !columns.contains(column)) {
+        let unread = |error| CatalogError::Broken(format!("{column}, which shows pictures, cannot be read: {error}"));
+        read(connection, &column, seen, pointed).await.map_err(unread)?;
     }
     sqlx::query("SET LOCAL row_security = on").execute(&mut *connection).await?;
     Ok(())
 }
 
-async fn read(connection: &mut PgConnection, select: &str, pointed: &mut Pointed) -> Result<(), sqlx::Error> {
-    let mut texts = sqlx::query_scalar::<_, String>(AssertSqlSafe(select.to_owned())).fetch(connection);
+/// An app's own characters, in the schema that every project has: whoever moves here from one has them beside ours.
+async fn app_column(connection: &mut PgConnection) -> Result<Option<ColumnName>, CatalogError> {
+    let select = "SELECT 1 FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid \
+        JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = 'public' AND c.relname = 'kinksters' \
+        AND a.attname = 'avatar_url' AND NOT a.attisdropped AND c.oid IS DISTINCT FROM to_regclass('kinksters')";
+    let is_there = sqlx::query(select).fetch_optional(connection).await?.is_some();
+    Ok(is_there.then(|| "public.kinksters.avatar_url".parse().ok()).flatten())
+}
+
+/// Tells `pointed` what a column holds, or only what was written into its table since.
+async fn read(
+    connection: &mut PgConnection,
+    column: &ColumnName,
+    seen: &Seen,
+    pointed: &mut Pointed,
+) -> Result<(), sqlx::Error> {
+    let (table, name) = (column.table(), column.column());
+    let all = format!("SELECT CAST({name} AS text) FROM {table} WHERE {name} IS NOT NULL");
+    if let Some(transaction) = &seen.transaction {
+        let kind = sqlx::query_scalar("SELECT relkind = 'r' FROM pg_class WHERE oid = to_regclass($1)");
+        if kind.bind(&table).fetch_optional(&mut *connection).await? == Some(true) {
+            // No column has to tell when a row was written: the row knows the transaction that wrote it.
+            let since = format!("{all} AND age(xmin) <= age(CAST($1 AS xid))");
+            let since = sqlx::query_scalar(AssertSqlSafe(since)).bind(transaction);
+            return note(since.fetch(connection), pointed).await;
+        }
+    }
+    note(sqlx::query_scalar(AssertSqlSafe(all)).fetch(connection), pointed).await
+}
+
+async fn note(mut texts: BoxStream<'_, Result<String, sqlx::Error>>, pointed: &mut Pointed) -> Result<(), sqlx::Error> {
     while let Some(text) = texts.try_next().await? {
         pointed.note(&text);
     }

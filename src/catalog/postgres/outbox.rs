@@ -11,6 +11,10 @@ use crate::catalog::types::{Event, Object, StaleBlob};
 use crate::catalog::{CatalogError, bucket_name, now};
 use crate::object::BucketName;
 
+/// What a row names again, after a catalogue was put back from a copy, stays.
+const STALE: &str = "SELECT * FROM stale_blobs AS s WHERE since < $1 AND NOT EXISTS (SELECT 1 FROM objects AS o \
+    WHERE o.bucket_id = s.bucket_id AND o.version = s.version) ORDER BY since, version LIMIT $2 OFFSET $3";
+
 impl Postgres {
     pub(in crate::catalog) async fn events(&self, limit: u32) -> Result<Vec<Event>, CatalogError> {
         let mut tx = self.begin().await?;
@@ -27,25 +31,16 @@ impl Postgres {
     pub(in crate::catalog) async fn stale_blobs(
         &self,
         before: OffsetDateTime,
+        skipped: u64,
         limit: u32,
     ) -> Result<Vec<StaleBlob>, CatalogError> {
         let mut tx = self.begin().await?;
-        let query = sqlx::query("SELECT * FROM stale_blobs WHERE since < $1 ORDER BY since LIMIT $2");
-        let rows = query.bind(before).bind(i64::from(limit)).fetch_all(&mut *tx).await?;
+        let query = sqlx::query(STALE);
+        let rows = query.bind(before).bind(i64::from(limit)).bind(skipped as i64).fetch_all(&mut *tx).await?;
         let blob = |row: &sqlx::postgres::PgRow| {
             Ok(StaleBlob { bucket: bucket_name(row.try_get("bucket_id")?)?, version: row.try_get("version")? })
         };
         rows.iter().map(blob).collect()
-    }
-
-    pub(in crate::catalog) async fn forget_stale(&self, blobs: &[StaleBlob]) -> Result<(), CatalogError> {
-        let buckets: Vec<&str> = blobs.iter().map(|blob| blob.bucket.as_str()).collect();
-        let versions: Vec<Uuid> = blobs.iter().map(|blob| blob.version).collect();
-        let mut tx = self.begin().await?;
-        let delete =
-            "DELETE FROM stale_blobs WHERE (bucket_id, version) IN (SELECT * FROM unnest($1::text[], $2::uuid[]))";
-        sqlx::query(delete).bind(buckets).bind(versions).execute(&mut *tx).await?;
-        Ok(tx.commit().await?)
     }
 
     pub(in crate::catalog) async fn known_versions(

@@ -21,12 +21,30 @@ pub(super) fn quoted(schema: &str) -> Result<String, CatalogError> {
     }
 }
 
-/// Brings the schema up to date and writes the rules into it.
+/// Whether the schema is there with every table that this version knows. A newer version's are there too: servers are
+/// exchanged one after another.
+pub(super) async fn check(pool: &PgPool, name: &str, schema: &str) -> Result<(), CatalogError> {
+    let ledger = format!("{schema}._sqlx_migrations");
+    let lacks = |what: &str| CatalogError::NotSetUp(format!("the schema {name} {what}"));
+    let known = sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL").bind(&ledger);
+    if !known.fetch_one(pool).await? {
+        return Err(lacks("has no tables yet"));
+    }
+    let applied = format!("SELECT version FROM {ledger} WHERE success");
+    let applied: Vec<i64> = sqlx::query_scalar(AssertSqlSafe(applied)).fetch_all(pool).await?;
+    if MIGRATIONS.iter().all(|one| applied.contains(&one.version)) {
+        Ok(())
+    } else {
+        Err(lacks("is an older version's"))
+    }
+}
+
+/// Brings the schema up to date and writes the rules into it, if any are given.
 pub(super) async fn prepare(
     pool: &PgPool,
     schema: &str,
     search_path: &str,
-    rules: &RuleBook,
+    rules: Option<&RuleBook>,
 ) -> Result<(), CatalogError> {
     // Not the pool's any more: it keeps a search path, and closing it gives the lock back whatever happens.
     let mut connection = pool.acquire().await?.detach();
@@ -44,7 +62,7 @@ async fn prepare_on(
     connection: &mut PgConnection,
     schema: &str,
     search_path: &str,
-    rules: &RuleBook,
+    rules: Option<&RuleBook>,
 ) -> Result<(), CatalogError> {
     sqlx::query("SELECT pg_advisory_lock($1)").bind(LOCK).execute(&mut *connection).await?;
     // Asked first: IF NOT EXISTS needs the right to make schemas even where nothing is to be made.
@@ -55,7 +73,9 @@ async fn prepare_on(
     let set = "SELECT set_config('search_path', $1, false)";
     sqlx::query(set).bind(search_path).execute(&mut *connection).await?;
     MIGRATIONS.run(&mut *connection).await?;
-    write_rules(connection, rules).await?;
+    if let Some(rules) = rules {
+        write_rules(connection, rules).await?;
+    }
     check_roles(connection).await
 }
 

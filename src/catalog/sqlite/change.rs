@@ -1,7 +1,6 @@
 //! Objects that go away or elsewhere.
 
 use sqlx::SqliteConnection;
-use uuid::Uuid;
 
 use super::objects::{self, find, replace};
 use super::outbox::{adopt, note_event, note_stale};
@@ -9,7 +8,7 @@ use super::{Sqlite, buckets, rows};
 use crate::auth::{Caller, Operation, Reach};
 use crate::catalog::level::Level;
 use crate::catalog::select::{Found, Select};
-use crate::catalog::types::{EventKind, Object};
+use crate::catalog::types::{Copied, EventKind, Object};
 use crate::catalog::{CatalogError, now};
 use crate::object::{BucketName, ObjectId, ObjectKey};
 
@@ -63,7 +62,7 @@ impl Sqlite {
         caller: &Caller,
         from: &ObjectId,
         to: &ObjectId,
-        moved: Option<Uuid>,
+        moved: Option<Copied>,
     ) -> Result<Object, CatalogError> {
         let mut tx = self.begin().await?;
         let visible = self.allows(caller, Operation::Select, from);

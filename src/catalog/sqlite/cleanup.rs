@@ -6,7 +6,7 @@ use sqlx::sqlite::SqliteRow;
 
 use super::buckets;
 use super::objects::{delete, find, insert};
-use super::outbox::{note_event, note_stale};
+use super::outbox::{forget, note_event, note_stale_version};
 use crate::catalog::types::EventKind;
 
 crate::catalog::cleanup::cleanup_store!(Sqlite, SqliteConnection, SqliteRow);
@@ -29,27 +29,52 @@ async fn give_back(connection: &mut SqliteConnection, object: &Object) -> Result
     note_event(connection, EventKind::Created, object).await
 }
 
-async fn stale(connection: &mut SqliteConnection, object: &Object, since: OffsetDateTime) -> Result<(), CatalogError> {
-    note_stale(connection, object, since).await
+async fn stale(
+    connection: &mut SqliteConnection,
+    bucket: &BucketName,
+    version: Uuid,
+    since: OffsetDateTime,
+) -> Result<(), CatalogError> {
+    note_stale_version(connection, bucket, version, since).await
+}
+
+/// Forgets bytes that are gone; those that somebody else has not forgotten before.
+async fn forgotten(connection: &mut SqliteConnection, blobs: &[StaleBlob]) -> Result<Vec<StaleBlob>, CatalogError> {
+    let mut forgotten = Vec::new();
+    for blob in blobs {
+        if forget(connection, &blob.bucket, blob.version).await? {
+            forgotten.push(blob.clone());
+        }
+    }
+    Ok(forgotten)
+}
+
+async fn happened(connection: &mut SqliteConnection, kind: EventKind, object: &Object) -> Result<(), CatalogError> {
+    note_event(connection, kind, object).await
 }
 
 /// Nobody else writes before the transaction's end: what nothing points at stays so.
-async fn settled_references(
-    connection: &mut SqliteConnection,
-    columns: &[ColumnName],
-    pointed: &mut Pointed,
-) -> Result<(), CatalogError> {
-    references(connection, columns, pointed).await
+#[expect(clippy::unused_async, reason = "Postgres has to be asked")]
+async fn settle(_: &mut SqliteConnection) -> Result<(), CatalogError> {
+    Ok(())
 }
 
+#[expect(clippy::unused_async, reason = "Postgres has to be asked")]
+async fn look(_: &mut SqliteConnection) -> Result<Seen, CatalogError> {
+    Ok(Seen::at(now()))
+}
+
+/// Of the characters those that were written since.
 async fn references(
     connection: &mut SqliteConnection,
     _: &[ColumnName],
+    seen: &Seen,
     pointed: &mut Pointed,
 ) -> Result<(), CatalogError> {
-    let select = "SELECT avatar_url FROM kinksters WHERE avatar_url IS NOT NULL UNION ALL \
+    let select = "SELECT avatar_url FROM kinksters WHERE updated_at >= $1 AND avatar_url IS NOT NULL UNION ALL \
         SELECT storage_path FROM jobs WHERE storage_path IS NOT NULL AND state IN ('queued', 'running')";
-    let mut texts = sqlx::query_scalar::<_, String>(select).fetch(connection);
+    let query = sqlx::query_scalar::<_, String>(select).bind(micros(seen.rows_since()));
+    let mut texts = query.fetch(connection);
     while let Some(text) = texts.try_next().await? {
         pointed.note(&text);
     }

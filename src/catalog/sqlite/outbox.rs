@@ -18,6 +18,10 @@ const TABLES: [(&str, &str); 4] =
 /// Versions asked for at once: below the number of values that SQLite binds.
 const VERSIONS: usize = 10_000;
 
+/// What a row names again, after a catalogue was put back from a copy, stays.
+const STALE: &str = "SELECT * FROM stale_blobs AS s WHERE since < $1 AND NOT EXISTS (SELECT 1 FROM objects AS o \
+    WHERE o.bucket_id = s.bucket_id AND o.version = s.version) ORDER BY since, version LIMIT $2 OFFSET $3";
+
 impl Sqlite {
     pub(in crate::catalog) async fn events(&self, limit: u32) -> Result<Vec<Event>, CatalogError> {
         let query = sqlx::query("SELECT * FROM outbox ORDER BY ordinal LIMIT $1").bind(limit);
@@ -32,22 +36,15 @@ impl Sqlite {
     pub(in crate::catalog) async fn stale_blobs(
         &self,
         before: OffsetDateTime,
+        skipped: u64,
         limit: u32,
     ) -> Result<Vec<StaleBlob>, CatalogError> {
-        let query = sqlx::query("SELECT * FROM stale_blobs WHERE since < $1 ORDER BY since LIMIT $2");
-        let rows = query.bind(rows::micros(before)).bind(limit).fetch_all(&self.readers).await?;
+        let query = sqlx::query(STALE);
+        let rows = query.bind(rows::micros(before)).bind(limit).bind(skipped as i64).fetch_all(&self.readers).await?;
         let blob = |row: &sqlx::sqlite::SqliteRow| {
             Ok(StaleBlob { bucket: bucket_name(row.try_get("bucket_id")?)?, version: row.try_get("version")? })
         };
         rows.iter().map(blob).collect()
-    }
-
-    pub(in crate::catalog) async fn forget_stale(&self, blobs: &[StaleBlob]) -> Result<(), CatalogError> {
-        let mut tx = self.begin().await?;
-        for blob in blobs {
-            forget(&mut tx, &blob.bucket, blob.version).await?;
-        }
-        Ok(tx.commit().await?)
     }
 
     pub(in crate::catalog) async fn known_versions(
@@ -125,11 +122,16 @@ pub(super) async fn adopt(
     version: Uuid,
 ) -> Result<(), CatalogError> {
     sqlx::query("DELETE FROM uploads WHERE id = $1").bind(version).execute(&mut *connection).await?;
-    forget(connection, bucket, version).await
+    forget(connection, bucket, version).await.map(drop)
 }
 
-async fn forget(connection: &mut SqliteConnection, bucket: &BucketName, version: Uuid) -> Result<(), CatalogError> {
+/// `false`: it was not noted, or is forgotten already.
+pub(super) async fn forget(
+    connection: &mut SqliteConnection,
+    bucket: &BucketName,
+    version: Uuid,
+) -> Result<bool, CatalogError> {
     let delete = "DELETE FROM stale_blobs WHERE bucket_id = $1 AND version = $2";
-    sqlx::query(delete).bind(bucket.as_str()).bind(version).execute(connection).await?;
-    Ok(())
+    let delete = sqlx::query(delete).bind(bucket.as_str()).bind(version);
+    Ok(delete.execute(connection).await?.rows_affected() == 1)
 }

@@ -1,8 +1,6 @@
 //! Whatever is asked by whomever: both databases answer as the pure rules say.
 
-use uuid::Uuid;
-
-use super::{bucket_name, editor, events, forget_stale, id, make_bucket, new_object, put, rule_book, user};
+use super::{bucket_name, copied, editor, events, forget_stale, id, make_bucket, new_object, put, rule_book, user};
 use crate::auth::{Caller, Operation};
 use crate::catalog::{Catalog, CatalogError};
 use crate::object::ObjectId;
@@ -78,7 +76,7 @@ async fn renamed_as_the_rules_say(catalog: &Catalog, caller: &Caller, from: &Obj
             (true, true, true) => Ok(to.clone()),
             _ => Err(CatalogError::Denied),
         };
-        let renamed = catalog.rename(caller, from, &to, Some(Uuid::new_v4())).await.map(|object| object.id);
+        let renamed = catalog.rename(caller, from, &to, Some(copied("image/png"))).await.map(|object| object.id);
         assert_eq!(renamed, expected, "{of} to {key}");
         let both = [from.key.clone(), to.key];
         catalog.remove(&Caller::service(), &bucket_name(from.bucket.as_str()), &both).await.unwrap();

@@ -5,8 +5,8 @@ use uuid::Uuid;
 
 use super::{bucket_name, events, forget_stale, id, make_bucket, put, stale};
 use crate::catalog::{
-    Actor, AuditAction, AuditQuery, Catalog, CatalogError, EventKind, KinksterChange, NewRun, Object, Restored, Retire,
-    Retiree, RunState,
+    Actor, AuditAction, AuditQuery, Catalog, CatalogError, EventKind, KinksterChange, NewRun, Object, Removed,
+    Restored, Retire, Retiree, RunState, Seen,
 };
 use crate::transform::Pointed;
 
@@ -30,13 +30,23 @@ async fn retire(
     objects: &[&Object],
     restorable_until: OffsetDateTime,
 ) -> Result<Vec<Object>, CatalogError> {
+    retire_since(catalog, run, objects, restorable_until, &Seen::nothing()).await
+}
+
+async fn retire_since(
+    catalog: &Catalog,
+    run: Uuid,
+    objects: &[&Object],
+    restorable_until: OffsetDateTime,
+    seen: &Seen,
+) -> Result<Vec<Object>, CatalogError> {
     let bucket = &objects[0].id.bucket;
     let retiree =
         |object: &&Object| Retiree { key: object.id.key.clone(), version: object.version, reason: "old".to_owned() };
     let retirees: Vec<Retiree> = objects.iter().map(retiree).collect();
     let mut pointed = Pointed::among(bucket, retirees.iter().map(|retiree| &retiree.key));
     let retire = Retire { run, actor: Actor::Operator, until: soon(), restorable_until, bucket, objects: &retirees };
-    catalog.retire(&retire, &[], &mut pointed).await
+    catalog.retire(&retire, &[], seen, &mut pointed).await
 }
 
 pub async fn runs_take_turns(catalog: &Catalog) {
@@ -91,6 +101,7 @@ pub async fn removed_objects_are_known_until_their_time_is_over(catalog: &Catalo
     catalog.end_run(run, RunState::Ended, None).await.unwrap();
     assert_eq!(retire(catalog, run, &[&back], soon()).await, Err(CatalogError::Superseded));
     catalog.prune_audit(soon()).await.unwrap();
+    catalog.prune_restored().await.unwrap();
     assert_eq!(catalog.audit(&AuditQuery { limit: 10, ..AuditQuery::default() }).await.unwrap(), []);
 }
 
@@ -114,6 +125,90 @@ pub async fn removes_only_what_is_the_same_and_not_pointed_at(catalog: &Catalog)
     assert_eq!(catalog.restore(&removed[0], Actor::Operator).await.unwrap(), Restored::Taken);
     assert_eq!(catalog.find_object(&newer.id).await.unwrap(), Some(newer));
     assert_eq!(catalog.removed_by(run).await.unwrap(), removed, "it may be tried again");
+    catalog.end_run(run, RunState::Ended, None).await.unwrap();
+    events(catalog).await;
+    forget_stale(catalog).await;
+}
+
+pub async fn what_is_shown_is_read_once_and_then_only_what_was_written_since(catalog: &Catalog) {
+    make_bucket(catalog, "seen").await;
+    let (early, late) = (put(catalog, "seen", "ann/a.png").await, put(catalog, "seen", "ann/b.png").await);
+    let show = async |object: &Object| {
+        let change =
+            KinksterChange { avatar_url: Some(Some(format!("/image/{}", object.id))), ..KinksterChange::default() };
+        catalog.put_kinkster(Uuid::new_v4(), "ann", &change).await.unwrap();
+    };
+    show(&early).await;
+    let mut pointed = Pointed::among(&early.id.bucket, [&early.id.key, &late.id.key]);
+    let seen = catalog.read_references(&[], &mut pointed).await.unwrap();
+    assert!(pointed.is_pointed_at(&early.id) && !pointed.is_pointed_at(&late.id));
+    show(&late).await;
+    let run = begin(catalog).await;
+    assert_eq!(retire_since(catalog, run, &[&early, &late], soon(), &seen).await.unwrap(), []);
+    // Whoever says that all was read already is believed.
+    let later = Seen::at(OffsetDateTime::now_utc() + Duration::HOUR * 2);
+    assert_eq!(retire_since(catalog, run, &[&late], soon(), &later).await.unwrap(), std::slice::from_ref(&late));
+    catalog.end_run(run, RunState::Ended, None).await.unwrap();
+    events(catalog).await;
+    forget_stale(catalog).await;
+}
+
+pub async fn what_an_upstream_removes_is_noted_before_and_after(catalog: &Catalog) {
+    make_bucket(catalog, "theirs").await;
+    // No row of ours names it.
+    let object = Object { version: Uuid::new_v4(), ..put(catalog, "theirs", "ann/a.png").await };
+    events(catalog).await;
+    forget_stale(catalog).await;
+    let (broken, run) = (begin(catalog).await, Uuid::now_v7());
+    let retire = |run| Retire {
+        run,
+        actor: Actor::Operator,
+        until: soon(),
+        restorable_until: soon(),
+        bucket: &object.id.bucket,
+        objects: &[],
+    };
+    catalog.note_pending(&Removed::now(&retire(broken), object.clone())).await.unwrap();
+    assert!(catalog.removed_by(broken).await.unwrap()[0].is_pending);
+    let pending = catalog.pending_removals().await.unwrap().remove(0);
+    assert_eq!(pending.object, object);
+    assert!(!catalog.note_back(&pending, Actor::Operator, "by hand", Uuid::new_v4()).await.unwrap(), "it may be there");
+    // Another run takes it over.
+    let removed = Removed::now(&retire(run), object.clone());
+    catalog.note_pending(&removed).await.unwrap();
+    assert_eq!(catalog.removed_by(broken).await.unwrap(), []);
+    assert!(events(catalog).await.is_empty());
+    catalog.note_gone(&removed, Actor::Schedule, "old").await.unwrap();
+    assert_eq!(catalog.pending_removals().await.unwrap(), []);
+    assert!(!catalog.removed_by(run).await.unwrap()[0].is_pending);
+    let again = Uuid::new_v4();
+    assert!(catalog.note_back(&removed, Actor::Operator, "by hand", again).await.unwrap());
+    assert!(!catalog.note_back(&removed, Actor::Operator, "by hand", again).await.unwrap());
+    assert_eq!(catalog.restored_versions(&object.id.bucket).await.unwrap(), [again].into());
+    assert_eq!(stale(catalog, "theirs").await, [object.version]);
+    let kinds: Vec<EventKind> = events(catalog).await.into_iter().map(|event| event.kind).collect();
+    assert_eq!(kinds, [EventKind::Deleted, EventKind::Created]);
+    let log = catalog.audit(&AuditQuery { run: Some(run), limit: 10, ..AuditQuery::default() }).await.unwrap();
+    let actions: Vec<AuditAction> = log.iter().map(|entry| entry.entry.action).collect();
+    assert_eq!(actions, [AuditAction::Restored, AuditAction::Removed]);
+    catalog.end_run(broken, RunState::Ended, None).await.unwrap();
+    forget_stale(catalog).await;
+}
+
+pub async fn what_an_upstream_may_not_have_removed_is_forgotten_in_silence(catalog: &Catalog) {
+    make_bucket(catalog, "silent").await;
+    // No row of ours names it.
+    let object = Object { version: Uuid::new_v4(), ..put(catalog, "silent", "ann/a.png").await };
+    forget_stale(catalog).await;
+    let run = begin(catalog).await;
+    let over = OffsetDateTime::now_utc() - Duration::SECOND;
+    let bucket = &object.id.bucket;
+    let retire = Retire { run, actor: Actor::Operator, until: soon(), restorable_until: over, bucket, objects: &[] };
+    catalog.note_pending(&Removed::now(&retire, object.clone())).await.unwrap();
+    assert_eq!(catalog.expire_removed(10).await.unwrap(), 1);
+    assert_eq!(stale(catalog, "silent").await, [object.version]);
+    let log = catalog.audit(&AuditQuery { run: Some(run), limit: 10, ..AuditQuery::default() }).await.unwrap();
+    assert_eq!(log, []);
     catalog.end_run(run, RunState::Ended, None).await.unwrap();
     events(catalog).await;
     forget_stale(catalog).await;

@@ -8,11 +8,16 @@ use super::{id, make_bucket, new_object};
 use crate::auth::Caller;
 use crate::catalog::{
     Answered, AvatarWrite, Begun, Budget, Catalog, CatalogError, Claim, Crowd, Ended, Enqueued, Failure, Job, JobQuery,
-    JobState, JobStep, KinksterChange, KinksterMatch, NewJob, Placed, Quota, Uploaded,
+    JobState, JobStep, KinksterChange, KinksterMatch, NewJob, Placed, Quota, Revival, Sitter, Spent, Uploaded,
 };
 
-const ROOMY: Budget =
-    Budget { per_user_per_minute: 10_000, per_user_per_day: 10_000, per_day: 10_000, spent_per_day: 1 << 40 };
+const ROOMY: Budget = Budget {
+    per_user_per_minute: 10_000,
+    revivals_per_job: 10_000,
+    per_user_per_day: 10_000,
+    per_day: 10_000,
+    spent_per_day: 1 << 40,
+};
 const CROWD: Crowd = Crowd { running: 1000, running_per_user: 1000 };
 
 fn now() -> OffsetDateTime {
@@ -47,6 +52,10 @@ fn claim(lease: Duration) -> Claim {
 async fn take(catalog: &Catalog) -> (Job, Uuid) {
     let claim = claim(Duration::MINUTE);
     (catalog.claim_job(&claim).await.unwrap().unwrap(), claim.worker)
+}
+
+fn revival(job: Uuid) -> Revival {
+    Revival { job, deadline_at: now() + Duration::MINUTE, claims_kinkster: true }
 }
 
 fn failure() -> Failure {
@@ -85,12 +94,14 @@ pub async fn of_a_dead_worker_are_resumed_and_it_may_write_no_more(catalog: &Cat
     let stale = job.lease(dead.worker);
     assert_eq!(catalog.renew_job(stale, now()).await, Ok(false));
     assert_eq!(catalog.advance_job(stale, JobStep::Uploading).await, Ok(None));
-    assert_eq!(catalog.fail_job(stale, &failure()).await, Ok(None));
+    assert_eq!(catalog.fail_job(stale, &failure(), None).await, Ok(None));
     assert_eq!(catalog.renew_job(resumed.lease(worker), now() + Duration::MINUTE).await, Ok(true));
     let advanced = catalog.advance_job(resumed.lease(worker), JobStep::Uploading).await.unwrap().unwrap();
     assert_eq!((advanced.step, advanced.seq), (JobStep::Uploading, resumed.seq + 1));
-    let failed = catalog.fail_job(resumed.lease(worker), &failure()).await.unwrap().unwrap();
+    let due = now() + Duration::HOUR;
+    let failed = catalog.fail_job(resumed.lease(worker), &failure(), Some(due)).await.unwrap().unwrap();
     assert_eq!((failed.state, failed.failure), (JobState::Error, Some(failure())));
+    assert!((failed.due_at - due).abs() < Duration::SECOND);
 }
 
 pub async fn store_their_picture_with_row_and_columns_or_not_at_all(catalog: &Catalog) {
@@ -101,6 +112,7 @@ pub async fn store_their_picture_with_row_and_columns_or_not_at_all(catalog: &Ca
     let write = AvatarWrite {
         lease: Some(job.lease(worker)),
         kinkster: Some(kinkster),
+        claims_kinkster: false,
         user: "j4".to_owned(),
         url: "https://a.example/x.png".to_owned(),
         prompt: Some("a fox".to_owned()),
@@ -124,6 +136,33 @@ pub async fn store_their_picture_with_row_and_columns_or_not_at_all(catalog: &Ca
     // Past the commit point nothing is taken back.
     assert!(matches!(catalog.cancel_job(job.id).await, Ok(Some(Ended::TooLate(_)))));
     catalog.finish_job(job.lease(worker)).await.unwrap().unwrap();
+}
+
+pub async fn by_url_claim_a_kinkster_with_the_picture_or_not_at_all(catalog: &Catalog) {
+    make_bucket(catalog, "by-url").await;
+    let write = |user: &str| AvatarWrite {
+        lease: None,
+        kinkster: Some(Uuid::from_u128(0x0419)),
+        claims_kinkster: true,
+        user: user.to_owned(),
+        url: "https://a.example/x.png".to_owned(),
+        prompt: None,
+        config: None,
+        instead_of: None,
+    };
+    let kinkster = write("j19").kinkster.unwrap();
+    let put = async |name: &str, write: AvatarWrite| {
+        catalog.put_avatar(&Caller::service(), new_object("by-url", name), &write).await.map(drop)
+    };
+    let changed = AvatarWrite { instead_of: Some("https://a.example/seen.png".to_owned()), ..write("j19") };
+    assert_eq!(put("j19/x.png", changed).await, Err(CatalogError::Superseded));
+    assert_eq!(catalog.kinkster(kinkster).await, Ok(None), "a failure claims nothing");
+    put("j19/x.png", write("j19")).await.unwrap();
+    assert_eq!(put("j20/x.png", write("j20")).await, Err(CatalogError::Denied));
+    assert_eq!(catalog.find_object(&id("by-url", "j20/x.png")).await, Ok(None));
+    let row = catalog.kinkster(kinkster).await.unwrap().unwrap();
+    assert_eq!((row.user.as_str(), row.avatar_url.is_some()), ("j19", true));
+    catalog.remove_kinkster(kinkster, None).await.unwrap();
 }
 
 pub async fn note_each_step_where_the_picture_is_elsewhere(catalog: &Catalog) {
@@ -154,18 +193,44 @@ pub async fn are_cancelled_revived_and_buried(catalog: &Catalog) {
     assert!(matches!(catalog.cancel_job(queued.id).await, Ok(Some(Ended::TooLate(_)))));
     assert!(matches!(catalog.cancel_job(Uuid::new_v4()).await, Ok(None)));
     let late = now() - Duration::SECOND;
-    assert!(matches!(catalog.revive_job(queued.id, late, &ROOMY).await, Ok(Enqueued::New(_))));
+    assert!(matches!(
+        catalog.revive_job(Revival { deadline_at: late, ..revival(queued.id) }, &ROOMY).await,
+        Ok(Enqueued::New(_))
+    ));
     let buried = catalog.bury_jobs(3).await.unwrap();
     assert_eq!(buried.iter().map(|job| (job.id, job.state)).collect::<Vec<_>>(), [(queued.id, JobState::Error)]);
-    let soon = now() + Duration::MINUTE;
     for _ in 0..3 {
-        catalog.revive_job(queued.id, soon, &ROOMY).await.unwrap();
+        catalog.revive_job(revival(queued.id), &ROOMY).await.unwrap();
         for _ in 0..3 {
             catalog.claim_job(&claim(-Duration::SECOND)).await.unwrap().unwrap();
         }
         assert_eq!(catalog.claim_job(&claim(Duration::MINUTE)).await.unwrap(), None);
         assert_eq!(catalog.bury_jobs(3).await.unwrap()[0].failure.as_ref().unwrap().code, "abandoned");
     }
+}
+
+pub async fn are_fresh_while_under_way_and_for_a_while_after_their_end(catalog: &Catalog) {
+    let (kinkster, user) = (Uuid::new_v4(), Uuid::new_v4().to_string());
+    let fresh = async |sitter: &Sitter, since| {
+        let jobs = catalog.fresh_jobs(sitter, since, 8).await.unwrap();
+        jobs.into_iter().map(|job| job.id).collect::<Vec<_>>()
+    };
+    let (long_ago, later) = (now() - Duration::DAY, now() + Duration::DAY);
+    let own = enqueue(catalog, new_job(&user)).await;
+    let painted = enqueue(catalog, NewJob { kinkster: Some(kinkster), ..new_job(&user) }).await;
+    let (user, kinkster) = (Sitter::User(user), Sitter::Kinkster(kinkster));
+    let again = enqueue(catalog, new_job(&own.user)).await;
+    for since in [long_ago, later] {
+        assert_eq!(fresh(&user, since).await, [again.id, own.id]);
+        assert_eq!(fresh(&kinkster, since).await, [painted.id]);
+    }
+    assert_eq!(catalog.fresh_jobs(&user, later, 1).await.unwrap(), std::slice::from_ref(&again));
+    for job in [&own, &painted, &again] {
+        catalog.cancel_job(job.id).await.unwrap();
+    }
+    assert_eq!((fresh(&user, later).await, fresh(&kinkster, later).await), (vec![], vec![]));
+    assert_eq!(fresh(&user, long_ago).await, [again.id, own.id]);
+    assert_eq!(fresh(&kinkster, long_ago).await, [painted.id]);
 }
 
 pub async fn wait_for_their_time_and_for_room(catalog: &Catalog) {
@@ -236,8 +301,93 @@ pub async fn are_refused_beyond_the_budget(catalog: &Catalog) {
     assert_eq!(catalog.begin_paint(job.lease(Uuid::new_v4()), &ROOMY).await, Ok(Begun::Lost));
     let forgiven = catalog.forgive_paint(job.lease(worker)).await.unwrap().unwrap();
     assert_eq!((forgiven.paints, forgiven.spent), (0, 0));
-    catalog.fail_job(job.lease(worker), &failure()).await.unwrap();
+    catalog.fail_job(job.lease(worker), &failure(), None).await.unwrap();
     assert_eq!(quota(Budget { per_user_per_day: 1, ..ROOMY }, "j13").await, None);
+}
+
+pub async fn are_revived_as_often_as_they_may_be(catalog: &Catalog) {
+    let failed = async |user: &str| {
+        enqueue(catalog, new_job(user)).await;
+        let (job, worker) = take(catalog).await;
+        catalog.advance_job(job.lease(worker), JobStep::Uploading).await.unwrap().unwrap();
+        catalog.fail_job(job.lease(worker), &failure(), None).await.unwrap().unwrap()
+    };
+    let again = async |job: &Job, budget: Budget| {
+        let revived = catalog.revive_job(revival(job.id), &budget).await.unwrap();
+        if matches!(revived, Enqueued::New(_)) {
+            catalog.cancel_job(job.id).await.unwrap();
+        }
+        revived
+    };
+    let job = failed("j14").await;
+    let Enqueued::New(revived) = again(&job, ROOMY).await else { panic!("not revived") };
+    assert_eq!((revived.state, revived.step), (JobState::Queued, JobStep::Generating));
+    let twice = Budget { revivals_per_job: 2, ..ROOMY };
+    assert!(matches!(again(&job, twice).await, Enqueued::New(_)));
+    assert_eq!(again(&job, twice).await, Enqueued::WornOut);
+    // Once noted and twice taken up again: what is asked for is counted, not the jobs.
+    let Enqueued::Refused(refused) = again(&job, Budget { per_user_per_minute: 3, ..ROOMY }).await else {
+        panic!("not refused")
+    };
+    assert!(refused.quota == Quota::UserMinute && refused.retry_after <= std::time::Duration::from_mins(1));
+    assert!(matches!(again(&job, Budget { per_user_per_minute: 4, ..ROOMY }).await, Enqueued::New(_)));
+    // Neither does it slip by that its answer is kept.
+    enqueue(catalog, new_job("j15")).await;
+    let (job, worker) = take(catalog).await;
+    let answered = Answered { config: json!({}), provider_url: None, cost: None };
+    catalog.note_answer(job.lease(worker), &answered).await.unwrap().unwrap();
+    catalog.fail_job(job.lease(worker), &failure(), None).await.unwrap().unwrap();
+    let none = Budget { per_day: 0, spent_per_day: 0, ..ROOMY };
+    assert!(matches!(again(&job, Budget { per_user_per_minute: 1, ..none }).await, Enqueued::Refused(_)));
+    assert!(matches!(again(&job, none).await, Enqueued::New(_)), "nothing is painted");
+}
+
+pub async fn of_a_kinkster_that_is_somebody_elses_by_now_stay_ended(catalog: &Catalog) {
+    let kinkster = Uuid::new_v4();
+    let job = enqueue(catalog, NewJob { kinkster: Some(kinkster), ..new_job("j16") }).await;
+    catalog.cancel_job(job.id).await.unwrap();
+    catalog.remove_kinkster(kinkster, Some("j16")).await.unwrap();
+    catalog.put_kinkster(kinkster, "j17", &KinksterChange::default()).await.unwrap();
+    assert_eq!(catalog.revive_job(revival(job.id), &ROOMY).await, Ok(Enqueued::NotTheirs));
+    let elsewhere = Revival { claims_kinkster: false, ..revival(job.id) };
+    assert!(matches!(catalog.revive_job(elsewhere, &ROOMY).await, Ok(Enqueued::New(_))), "who has the row was asked");
+    catalog.cancel_job(job.id).await.unwrap();
+}
+
+/// As if the job had been noted a day before.
+async fn note_a_day_earlier(catalog: &Catalog, job: Uuid) {
+    const DAY: i64 = 86_400 * 1_000_000;
+    let earlier = "UPDATE jobs SET admitted_at = admitted_at - $2 WHERE id = $1";
+    match catalog {
+        Catalog::Sqlite(sqlite) => {
+            let mut tx = sqlite.begin().await.unwrap();
+            sqlx::query(earlier).bind(job).bind(DAY).execute(&mut *tx).await.unwrap();
+            tx.commit().await.unwrap();
+        }
+        Catalog::Postgres(postgres) => {
+            let mut tx = postgres.begin().await.unwrap();
+            sqlx::query(earlier).bind(job).bind(DAY).execute(&mut *tx).await.unwrap();
+            tx.commit().await.unwrap();
+        }
+    }
+}
+
+pub async fn painted_again_count_on_the_day_they_are(catalog: &Catalog) {
+    enqueue(catalog, new_job("j18")).await;
+    let (job, worker) = take(catalog).await;
+    let begin = async || match catalog.begin_paint(job.lease(worker), &ROOMY).await.unwrap() {
+        Begun::Job(begun) => *begun,
+        other => panic!("{other:?}"),
+    };
+    begin().await;
+    note_a_day_earlier(catalog, job.id).await;
+    let before = catalog.spent_today().await.unwrap();
+    catalog.advance_job(job.lease(worker), JobStep::Uploading).await.unwrap().unwrap();
+    let again = begin().await;
+    assert_eq!((again.step, again.paints), (JobStep::Generating, 2));
+    let after = Spent { pictures: before.pictures + 2, money: before.money + 2 * 40_000 };
+    assert_eq!(catalog.spent_today().await.unwrap(), after);
+    catalog.finish_job(job.lease(worker)).await.unwrap().unwrap();
 }
 
 pub async fn run_once_each_with_many_workers(catalog: &Catalog) {

@@ -2,9 +2,9 @@
 
 use uuid::Uuid;
 
-use super::{bucket_name, events, id, key, make_bucket, new_object, put, stale, user};
+use super::{bucket_name, copied, events, id, key, make_bucket, new_object, put, stale, user};
 use crate::auth::Caller;
-use crate::catalog::{Amount, Catalog, CatalogError, EventKind, NewUpload, StaleBlob};
+use crate::catalog::{Actor, Amount, Catalog, CatalogError, EventKind, NewUpload, StaleBlob};
 
 pub async fn replaced_object_keeps_its_row_and_leaves_stale_bytes(catalog: &Catalog) {
     make_bucket(catalog, "replaced").await;
@@ -28,8 +28,13 @@ pub async fn replaced_object_keeps_its_row_and_leaves_stale_bytes(catalog: &Cata
 
     let blob = StaleBlob { bucket: bucket_name("replaced"), version: new.version };
     let earlier = time::OffsetDateTime::now_utc() - time::Duration::HOUR;
-    assert!(!catalog.stale_blobs(earlier, 10_000).await.unwrap().contains(&blob));
-    catalog.forget_stale(&[blob]).await.unwrap();
+    assert!(!catalog.stale_blobs(earlier, 0, 10_000).await.unwrap().contains(&blob));
+    assert_eq!(catalog.forget_stale(std::slice::from_ref(&blob), Actor::Schedule, None).await.unwrap(), 1);
+    assert_eq!(
+        catalog.forget_stale(std::slice::from_ref(&blob), Actor::Schedule, None).await.unwrap(),
+        0,
+        "once, and told once"
+    );
     assert!(stale(catalog, "replaced").await.is_empty());
 }
 
@@ -135,17 +140,20 @@ pub async fn renamed_object_keeps_its_row(catalog: &Catalog) {
     assert_eq!(catalog.find_object(&to).await, Ok(Some(renamed)));
     assert!(stale(catalog, "renamed").await.is_empty());
 
-    let (away, moved) = (id("elsewhere", "ann/c.png"), Uuid::new_v4());
+    let away = id("elsewhere", "ann/c.png");
+    let moved = copied("image/webp");
     assert!(matches!(catalog.rename(&service, &to, &away, None).await, Err(CatalogError::Broken(_))));
-    let renamed = catalog.rename(&service, &to, &away, Some(moved)).await.unwrap();
-    assert_eq!((renamed.version, &renamed.id), (moved, &away));
+    let renamed = catalog.rename(&service, &to, &away, Some(moved.clone())).await.unwrap();
+    assert_eq!((renamed.version, &renamed.id), (moved.version, &away));
+    assert_eq!((renamed.size, &renamed.etag, &*renamed.mime_type), (moved.size, &moved.etag, "image/webp"));
+    assert_eq!(catalog.find_object(&away).await, Ok(Some(renamed)));
     assert_eq!(stale(catalog, "renamed").await, [old.version]);
     let told: Vec<_> = events(catalog).await.into_iter().map(|e| (e.kind, e.object, e.version)).collect();
     let expected = [
         (EventKind::Deleted, from.clone(), old.version),
         (EventKind::Created, to.clone(), old.version),
         (EventKind::Deleted, to.clone(), old.version),
-        (EventKind::Created, away, moved),
+        (EventKind::Created, away, moved.version),
     ];
     assert_eq!(told, expected);
 }

@@ -116,6 +116,23 @@ pub async fn nodes_start_together(database: &Database) {
     assert_eq!(reopened.object(&user("ann"), &object.id).await, Err(CatalogError::NoObject));
 }
 
+/// A command beside the servers changes neither their rules nor their tables, and says where there are none.
+pub async fn one_who_joins_changes_no_rules(database: &Database) {
+    let url = Secret::new(database.url());
+    let error = Catalog::join_postgres(&url, "joined").await.unwrap_err();
+    assert!(matches!(&error, CatalogError::NotSetUp(text) if text.contains("joined has no tables")), "{error:?}");
+    let server = Catalog::open_postgres(&url, "joined", &rule_book()).await.unwrap();
+    make_bucket(&server, "shared").await;
+    let object = put(&server, "shared", "ann/a.png").await;
+    for beside in
+        [Catalog::join_postgres(&url, "joined").await.unwrap(), Catalog::set_up_postgres(&url, "joined").await.unwrap()]
+    {
+        assert_eq!(beside.find_object(&object.id).await, Ok(Some(object.clone())));
+        assert_eq!(server.object(&user("ann"), &object.id).await, Ok(object.clone()));
+        assert_eq!(server.object(&user("bob"), &object.id).await, Err(CatalogError::NoObject));
+    }
+}
+
 /// One who may make roles, databases and no more is enough.
 pub async fn no_superuser_is_needed(database: &Database) {
     let name = format!("tintype_{}", uuid::Uuid::new_v4().simple());

@@ -11,10 +11,16 @@ use serde_json::{Value, json};
 use super::AvatarFault;
 use crate::bucket::BucketError;
 use crate::catalog::{CatalogError, QuotaExceeded};
+use crate::project::ProjectError;
 use crate::sidecar::field::FieldError;
 use crate::sidecar::home::HomeError;
 use crate::sidecar::jobs::JobError;
-use crate::sidecar::project::ProjectError;
+
+/// The contract's words, whichever limit it was.
+pub(super) const RATE_LIMITED: &str = "Rate limit exceeded. Please try again later.";
+
+/// When nobody said how long it takes.
+const SOON: Duration = Duration::from_secs(5);
 
 /// Why a job route does not do what was asked.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,6 +37,7 @@ pub(super) enum Fault {
         status: StatusCode,
         error: String,
         details: Value,
+        retry_after: Option<Duration>,
     },
     Internal,
 }
@@ -41,7 +48,17 @@ impl Fault {
     }
 
     pub(super) fn told(status: StatusCode, error: impl Into<String>) -> Self {
-        Self::Told { status, error: error.into(), details: Value::Null }
+        Self::Told { status, error: error.into(), details: Value::Null, retry_after: None }
+    }
+
+    /// It may go better soon.
+    pub(super) fn busy(error: impl Into<String>, retry_after: Option<Duration>) -> Self {
+        Self::Told {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            error: error.into(),
+            details: Value::Null,
+            retry_after: Some(retry_after.unwrap_or(SOON)),
+        }
     }
 
     fn status(&self) -> StatusCode {
@@ -63,7 +80,7 @@ impl Fault {
             Self::Avatar(_) | Self::Internal => "Internal Server Error",
             Self::Forbidden(text) | Self::NotFound(text) | Self::Conflict(text) => text,
             Self::OtherRequest => "This Idempotency-Key was used for another request",
-            Self::Quota(_) => "Rate limit exceeded. Please try again later.",
+            Self::Quota(_) => RATE_LIMITED,
             Self::Disabled => "Avatars are switched off; please try again later",
             Self::Told { error, .. } => error,
         }
@@ -81,6 +98,7 @@ impl Fault {
         match self {
             Self::Quota(refused) => Some(refused.retry_after),
             Self::Disabled => Some(Duration::from_secs(60)),
+            Self::Told { retry_after, .. } => *retry_after,
             _ => None,
         }
     }
@@ -142,7 +160,7 @@ impl From<HomeError> for Fault {
 pub(super) fn unstored(error: &ProjectError) -> Fault {
     let status = match error {
         ProjectError::Slow => StatusCode::GATEWAY_TIMEOUT,
-        ProjectError::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        ProjectError::Busy { retry_after } => return Fault::busy(error.public_text(), *retry_after),
         ProjectError::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         ProjectError::Type => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         ProjectError::Failed { .. } | ProjectError::Unreachable(_) | ProjectError::Nonsense => StatusCode::BAD_GATEWAY,

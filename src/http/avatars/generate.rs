@@ -1,7 +1,9 @@
 //! One pipeline, two answers: `POST /functions/v1/generate-kinkster-avatar` at once, `POST /api/kinksters/avatar/generate`
 //! when it is done.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Request, State};
@@ -9,9 +11,10 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::fault::Fault;
+use super::fault::{Fault, RATE_LIMITED};
 use super::session::{self, user_of};
 use crate::auth::Caller;
 use crate::catalog::{Enqueued, Failure, Job, JobState};
@@ -27,7 +30,12 @@ struct Asked {
     user_id: Option<Uuid>,
     #[serde(alias = "kinksterId")]
     kinkster_id: Option<Uuid>,
+    /// Read by [`priority`].
+    priority: Option<Value>,
 }
+
+/// How urgent a job may be. Without one it is 0.
+const PRIORITIES: RangeInclusive<i64> = -100..=100;
 
 pub(super) async fn at_once(State(api): State<Arc<Api>>, request: Request) -> Response {
     begin(&api, request).await.map_or_else(Fault::into_response, |job| accepted(&api, &job))
@@ -118,21 +126,34 @@ fn answer(job: &Job) -> Value {
 /// Where only the storing failed, the provider's own URL is of use for a while.
 fn failed(job: &Job, failure: &Failure) -> Result<Value, Fault> {
     let has_url = job.answered.as_ref().is_some_and(|answered| answered.provider_url.is_some());
-    if has_url && matches!(failure.code.as_str(), "storage" | "internal" | "download") {
+    if has_url && matches!(failure.code.as_str(), "storage" | "internal" | "download" | "busy") {
         let mut body = answer(job);
         body["warning"] = json!(format!("{}; the URL is a temporary one of the provider's", failure.text));
         return Ok(body);
     }
+    Err(told(job, failure, OffsetDateTime::now_utc()))
+}
+
+/// As it would have been told at once, had it been known then.
+fn told(job: &Job, failure: &Failure, now: OffsetDateTime) -> Fault {
+    /// When nobody said how long it takes.
+    const A_WHILE: Duration = Duration::from_mins(1);
     let status = match failure.code.as_str() {
-        "no_key" | "internal" | "storage" | "abandoned" => StatusCode::INTERNAL_SERVER_ERROR,
-        "disabled" => StatusCode::SERVICE_UNAVAILABLE,
+        "no_key" | "internal" | "storage" | "abandoned" | "lost" => StatusCode::INTERNAL_SERVER_ERROR,
+        "disabled" | "busy" => StatusCode::SERVICE_UNAVAILABLE,
         "rate_limited" | "budget" => StatusCode::TOO_MANY_REQUESTS,
         "refused" => StatusCode::UNPROCESSABLE_ENTITY,
         "timeout" | "deadline" => StatusCode::GATEWAY_TIMEOUT,
         _ => StatusCode::BAD_GATEWAY,
     };
-    let details = json!({"code": failure.code, "job_id": job.id});
-    Err(Fault::Told { status, error: failure.text.clone(), details })
+    let mut details = json!({"code": failure.code, "job_id": job.id});
+    let mut error = failure.text.clone();
+    if status == StatusCode::TOO_MANY_REQUESTS {
+        details["reason"] = json!(std::mem::replace(&mut error, RATE_LIMITED.to_owned()));
+    }
+    let waits = matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
+    let pause = (job.due_at - now).try_into().unwrap_or(A_WHILE);
+    Fault::Told { status, error, details, retry_after: waits.then_some(pause) }
 }
 
 /// Everything up to the row: may they, is the body right, is there room.
@@ -140,13 +161,33 @@ async fn order(api: &Api, headers: &HeaderMap, caller: &Caller, asked: &Asked, b
     let user = user_of(caller, asked.user_id)?;
     let request = wanted(api, parse(body)?)?;
     let token = session::own_token(api, headers);
-    let order = Order { user, kinkster: asked.kinkster_id, request, key: idempotency_key(headers)?, token };
+    let priority = priority(caller, asked.priority.as_ref())?;
+    let order = Order { user, kinkster: asked.kinkster_id, request, priority, key: idempotency_key(headers)?, token };
     taken(api.avatars.jobs.enqueue(order).await?)
+}
+
+/// Whose turn it is first is for the operator alone to say: everybody's jobs are the most urgent to themselves.
+fn priority(caller: &Caller, asked: Option<&Value>) -> Result<i64, Fault> {
+    let Some(asked) = asked else { return Ok(0) };
+    if !caller.is_service() {
+        return Err(Fault::Told {
+            status: StatusCode::FORBIDDEN,
+            error: "priority may be set by the service alone".to_owned(),
+            details: json!({"field": "priority"}),
+            retry_after: None,
+        });
+    }
+    let wrong = || {
+        let (least, most) = (PRIORITIES.start(), PRIORITIES.end());
+        FieldError::new("priority", format!("must be a whole number from {least} to {most}")).into()
+    };
+    asked.as_i64().filter(|asked| PRIORITIES.contains(asked)).ok_or_else(wrong)
 }
 
 pub(super) fn taken(enqueued: Enqueued) -> Result<Job, Fault> {
     match enqueued {
         Enqueued::New(job) | Enqueued::Known(job) => Ok(*job),
+        Enqueued::WornOut => Err(Fault::Conflict("This job was tried again often enough; please send a new one")),
         Enqueued::OtherRequest => Err(Fault::OtherRequest),
         Enqueued::NotTheirs => Err(Fault::Forbidden("This kinkster belongs to somebody else")),
         Enqueued::Refused(refused) => Err(Fault::Quota(refused)),
@@ -161,6 +202,7 @@ fn wanted(api: &Api, wishes: Wishes) -> Result<PaintRequest, Fault> {
         status: StatusCode::BAD_REQUEST,
         error: "Failed to build prompt".to_owned(),
         details: json!({"field": error.field(), "reason": error.to_string()}),
+        retry_after: None,
     })
 }
 
@@ -173,5 +215,62 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Fault> {
         Ok(Some(text.to_owned()))
     } else {
         Err(Fault::bad_request("Idempotency-Key must be 1 to 255 characters of ASCII"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::header::RETRY_AFTER;
+    use time::Duration as Span;
+
+    use super::*;
+    use crate::catalog::JobStep;
+
+    fn failed_job(now: OffsetDateTime, due_at: OffsetDateTime) -> Job {
+        Job {
+            id: Uuid::nil(),
+            user: "u".to_owned(),
+            kinkster: None,
+            request: Value::Null,
+            priority: 0,
+            state: JobState::Error,
+            step: JobStep::Generating,
+            seq: 1,
+            attempts: 1,
+            due_at,
+            deadline_at: now,
+            worker: None,
+            paints: 0,
+            spent: 0,
+            answered: None,
+            stored: None,
+            placed: None,
+            failure: None,
+            created_at: now,
+            updated_at: now,
+            finished_at: Some(now),
+        }
+    }
+
+    #[test]
+    fn what_passes_by_itself_is_told_with_the_time_to_wait() {
+        let now = OffsetDateTime::now_utc();
+        let (known, unknown) = (now + Span::seconds(90), now - Span::SECOND);
+        for (code, due, status, error, wait) in [
+            ("rate_limited", known, 429, RATE_LIMITED, Some("90")),
+            ("budget", known, 429, RATE_LIMITED, Some("90")),
+            ("budget", unknown, 429, RATE_LIMITED, Some("60")),
+            ("disabled", unknown, 503, "why", Some("60")),
+            ("busy", known, 503, "why", Some("90")),
+            ("refused", known, 422, "why", None),
+            ("unreachable", known, 502, "why", None),
+        ] {
+            let failure = Failure { code: code.to_owned(), text: "why".to_owned() };
+            let told = told(&failed_job(now, due), &failure, now);
+            assert!(matches!(&told, Fault::Told { error: told, .. } if told == error), "{code}: {told:?}");
+            let response = told.into_response();
+            let waited = response.headers().get(RETRY_AFTER).map(|value| value.to_str().unwrap());
+            assert_eq!((response.status().as_u16(), waited), (status, wait), "{code}");
+        }
     }
 }

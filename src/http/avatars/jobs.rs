@@ -86,8 +86,10 @@ pub(super) async fn cancel(State(api): State<Arc<Api>>, Path(id): Path<String>, 
 
 pub(super) async fn retry(State(api): State<Arc<Api>>, Path(id): Path<String>, request: Request) -> Response {
     let retried = async {
-        let job = own_job(&api, &request.into_parts().0, &id).await?;
-        generate::taken(api.avatars.jobs.retry(job.id).await?)
+        let head = request.into_parts().0;
+        let job = own_job(&api, &head, &id).await?;
+        let token = session::own_token(&api, &head.headers);
+        generate::taken(api.avatars.jobs.retry(&job, token.as_ref()).await?)
     };
     answered(StatusCode::ACCEPTED, retried.await)
 }

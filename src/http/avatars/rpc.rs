@@ -130,7 +130,8 @@ async fn status(api: &Api, caller: &Caller, id: Option<Uuid>) -> Result<Vec<Valu
     let Some(id) = id else { return Ok(Vec::new()) };
     let is_theirs = |row: &Kinkster| caller.is_service() || user_of(caller, None).is_ok_and(|user| user == row.user);
     let Some(row) = catalog.kinkster(id).await?.filter(is_theirs) else { return Ok(Vec::new()) };
-    let newest = JobQuery { kinkster: Some(id), limit: 1, ..JobQuery::default() };
+    // An id may have had another owner, whose jobs are not this one's to know of.
+    let newest = JobQuery { user: Some(row.user.clone()), kinkster: Some(id), limit: 1, ..JobQuery::default() };
     let job = catalog.jobs(&newest).await?.first().map(Progress::of);
     let kind = row.avatar_url.as_deref().and_then(|url| api.avatars.urls.kind(url));
     Ok(vec![json!({

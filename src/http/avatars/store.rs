@@ -17,6 +17,7 @@ use super::session::{self, user_of};
 use crate::bucket::BucketError;
 use crate::http::api::Api;
 use crate::ingest::IngestError;
+use crate::render::GateError;
 use crate::sidecar::field::parse;
 use crate::sidecar::jobs::StoreError;
 use crate::source::SourceError;
@@ -62,7 +63,7 @@ fn refused(error: StoreError) -> Fault {
     };
     match error {
         StoreError::NotTheirs => Fault::Forbidden("This kinkster belongs to somebody else"),
-        StoreError::Busy => told(503, "Too much is being fetched; please try again"),
+        StoreError::Busy => Fault::busy("Too much is being fetched; please try again", None),
         StoreError::Source(error) => match &error {
             SourceError::Refused(_) => told(403, "This host is not allowed"),
             SourceError::TooManyBytes { .. } => told(413, "The picture is too large"),
@@ -79,7 +80,10 @@ fn refused(error: StoreError) -> Fault {
         },
         StoreError::Project(error) => unstored(&error),
         StoreError::Changed => Fault::Conflict("The kinkster's avatar was changed meanwhile"),
-        StoreError::Bucket(BucketError::Busy(_)) => told(503, "The server is busy, please try again"),
+        StoreError::Bucket(BucketError::Busy(error)) => {
+            let GateError::Busy { retry_after } = error else { return Fault::Internal };
+            Fault::busy("The server is busy; please try again", Some(retry_after))
+        }
         StoreError::Bucket(error) => {
             tracing::error!(%error, "a picture could not be stored");
             Fault::Internal

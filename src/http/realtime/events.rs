@@ -7,21 +7,22 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use axum::Json;
 use axum::extract::{Query, State};
 use axum::http::header::{CACHE_CONTROL, HeaderName};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::sse::{Event as SentEvent, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use futures_util::stream::{self, Stream};
 use serde::Deserialize;
 use serde_json::json;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Live;
+use super::seats::Seat;
 use crate::auth::{Caller, TokenError};
+use crate::http::ClientAddress;
 use crate::realtime::event::Event;
 use crate::realtime::hub::{Member, Membership, Resume};
 use crate::realtime::outbox::{Item, Outbox};
@@ -50,6 +51,7 @@ pub(super) struct StreamQuery {
 pub(super) async fn stream(
     State(live): State<Arc<Live>>,
     Query(query): Query<StreamQuery>,
+    client: Option<Extension<ClientAddress>>,
     headers: HeaderMap,
 ) -> Response {
     let caller = match &query.token {
@@ -67,11 +69,11 @@ pub(super) async fn stream(
     if live.closing.is_cancelled() {
         return refused(StatusCode::SERVICE_UNAVAILABLE, "the server is restarting");
     }
-    let Some(seat) = live.seat() else {
+    let Some(seat) = live.seat(client) else {
         return refused(StatusCode::TOO_MANY_REQUESTS, "Too many connected users");
     };
     let resume = resume(&headers, query.last_event_id.as_deref());
-    let listening = Listening::new(&live, &caller, topics, resume, seat);
+    let listening = Listening::new(&live, &caller, topics, resume, seat).await;
     let first = SentEvent::default().retry(RETRY).comment("listening");
     let events = stream::once(async { Ok(first) });
     let sent = Sse::new(futures_util::StreamExt::chain(events, told(listening)));
@@ -140,14 +142,17 @@ struct Listening {
     /// The caller's token ends here.
     until: Instant,
     closing: CancellationToken,
-    _seat: OwnedSemaphorePermit,
+    _seat: Seat,
 }
 
 impl Listening {
-    fn new(live: &Live, caller: &Caller, topics: Vec<Topic>, resume: Resume, seat: OwnedSemaphorePermit) -> Self {
+    async fn new(live: &Live, caller: &Caller, topics: Vec<Topic>, resume: Resume, seat: Seat) -> Self {
         let outbox = Outbox::new(live.limits.outbox);
         let member = Member { listener: Listener::of(caller), outbox: Arc::clone(&outbox), hears_itself: true };
-        let memberships = topics.into_iter().map(|topic| live.realtime.hub.join(topic, &member, resume)).collect();
+        let mut memberships = Vec::with_capacity(topics.len());
+        for topic in topics {
+            memberships.push(live.realtime.join(topic, &member, resume).await);
+        }
         let left = caller.expires.map_or(LONGEST, |end| Duration::from_secs(end.saturating_sub(unix_now())));
         let until = Instant::now() + left.min(LONGEST);
         Self { outbox, memberships, until, closing: live.closing.clone(), _seat: seat }
@@ -163,7 +168,7 @@ impl Listening {
                 () = tokio::time::sleep_until(self.until) => return None,
             };
             match item {
-                Item::Event(event) | Item::Kept(event) => return Some(event),
+                Item::Event(event, _) | Item::Kept(event, _) => return Some(event),
                 Item::Expelled(id) => {
                     self.memberships.retain(|membership| membership.id() != id);
                     if self.memberships.is_empty() {

@@ -15,6 +15,7 @@ use super::Live;
 use super::join::Join;
 use crate::auth::{Caller, is_opaque};
 use crate::realtime::Message;
+use crate::realtime::event::Event;
 use crate::realtime::hub::{Member, MemberId, Membership, Resume};
 use crate::realtime::outbox::{Item, Outbox};
 use crate::realtime::rules::{Action, Listener};
@@ -26,6 +27,8 @@ use crate::realtime::wire::{Content, Frame, Inbound, Outbound, Payload, Referenc
 const REFUSAL_DELAY: Duration = Duration::from_millis(100);
 /// Largest payload of anything but a broadcast, in bytes.
 const CONTROL_BYTES: usize = 64 << 10;
+/// Ends of jobs that are remembered until the client is heard again; more are told again at the next join.
+const UNHEARD: usize = 64;
 
 /// What one socket has joined.
 pub(super) struct Session {
@@ -34,8 +37,10 @@ pub(super) struct Session {
     pub outbox: Arc<Outbox>,
     /// The key of the connection, for joins without a token of their own.
     key: Arc<str>,
-    /// By the topic as the client writes it.
+    /// By the topic as the client writes it, which is how it is answered.
     channels: HashMap<String, Channel>,
+    /// Ends of jobs that went out since the client was last heard, and who it was.
+    unheard: Vec<(Arc<Event>, Listener)>,
     joins: DefaultDirectRateLimiter,
     events: DefaultDirectRateLimiter,
 }
@@ -68,9 +73,17 @@ impl Session {
             outbox: Outbox::new(limits.outbox),
             key,
             channels: HashMap::new(),
+            unheard: Vec::new(),
             joins: RateLimiter::direct(Quota::per_second(limits.joins_per_second)),
             events: RateLimiter::direct(Quota::per_second(limits.events_per_second)),
             live,
+        }
+    }
+
+    /// The client is alive: whatever went out before this has come to it.
+    pub fn show_life(&mut self) {
+        for (event, listener) in self.unheard.drain(..) {
+            self.live.realtime.note_heard(&event, &listener);
         }
     }
 
@@ -95,14 +108,27 @@ impl Session {
     /// The frames of what waited for the client.
     pub fn tell(&mut self, item: Item) -> Vec<Frame> {
         match item {
-            Item::Event(event) => event.frame(self.version, false).into_iter().collect(),
-            Item::Kept(event) => event.frame(self.version, true).into_iter().collect(),
+            Item::Event(event, id) => self.event(&event, id, false).into_iter().collect(),
+            Item::Kept(event, id) => self.event(&event, id, true).into_iter().collect(),
             Item::Message(message) => vec![self.frame(&message)],
             Item::Expelled(id) => {
                 let said = self.expelled(id);
                 said.iter().map(|message| self.frame(message)).collect()
             }
         }
+    }
+
+    /// The frame of an event, with the topic as the client writes it.
+    fn event(&mut self, event: &Arc<Event>, id: MemberId, replayed: bool) -> Option<Frame> {
+        let channel = self.channels.iter().find(|(_, channel)| channel.membership.id() == id);
+        if let Some((_, channel)) = channel
+            && event.end().is_some()
+            && self.unheard.len() < UNHEARD
+        {
+            self.unheard.push((Arc::clone(event), Listener::of(&channel.caller)));
+        }
+        let spelling = channel.map(|(topic, _)| topic.as_str()).filter(|topic| *topic != event.topic.on_wire());
+        event.frame(self.version, spelling, replayed)
     }
 
     pub fn frame(&self, message: &Outbound) -> Frame {
@@ -144,7 +170,7 @@ impl Session {
                 }
                 if !asked.postgres_changes.is_empty() {
                     let message = "Changes of tables are not told here";
-                    said.push(call.system("postgres_changes", message, channel.membership.topic()));
+                    said.push(call.system("postgres_changes", message));
                 }
                 self.channels.insert(call.topic, channel);
                 said
@@ -169,12 +195,12 @@ impl Session {
         let token = self.token(asked.token.as_deref());
         let caller = token::caller(&self.live.keys, &token).map_err(|error| format!("{}: {error}", error.code()))?;
         if !self.live.realtime.allows(&caller, Action::Hear, &topic).await {
-            return Err(format!("Unauthorized: {}", not_permitted(&topic)));
+            return Err(format!("Unauthorized: {}", not_permitted(name)));
         }
         let may_send = self.live.realtime.allows(&caller, Action::Send, &topic).await;
         let (listener, outbox) = (Listener::of(&caller), Arc::clone(&self.outbox));
         let member = Member { listener, outbox, hears_itself: asked.hears_itself };
-        let membership = self.live.realtime.hub.join(topic, &member, Resume::Last);
+        let membership = self.live.realtime.join(topic, &member, Resume::Unheard).await;
         let (join_ref, acknowledges) = (call.reference.clone(), asked.ack);
         Ok(Channel { join_ref, token, caller, acknowledges, may_send, membership })
     }
@@ -245,8 +271,7 @@ impl Session {
         };
         let joined = channel.membership.topic();
         if !self.live.realtime.allows(&caller, Action::Hear, joined).await {
-            let message = not_permitted(joined);
-            return self.shut(topic, &message);
+            return self.shut(topic, &not_permitted(unprefixed(topic)));
         }
         channel.may_send = self.live.realtime.allows(&caller, Action::Send, joined).await;
         channel.membership.becomes(&Listener::of(&caller));
@@ -257,24 +282,24 @@ impl Session {
     /// The hub took a member out: an event of its topic is for somebody else.
     fn expelled(&mut self, id: MemberId) -> Said {
         let found = self.channels.iter().find(|(_, channel)| channel.membership.id() == id);
-        let Some((topic, message)) =
-            found.map(|(topic, channel)| (topic.clone(), not_permitted(channel.membership.topic())))
-        else {
-            return Said::new();
-        };
-        self.shut(&topic, &message)
+        let Some(topic) = found.map(|(topic, _)| topic.clone()) else { return Said::new() };
+        self.shut(&topic, &not_permitted(unprefixed(&topic)))
     }
 
     /// Closes a channel and says why.
     fn shut(&mut self, topic: &str, message: &str) -> Said {
         let Some(channel) = self.channels.remove(topic) else { return Said::new() };
         let call = Call { join_ref: channel.join_ref.clone(), reference: None, topic: topic.to_owned() };
-        vec![call.system("system", message, channel.membership.topic()), closed(topic, &channel)]
+        vec![call.system("system", message), closed(topic, &channel)]
     }
 }
 
-fn not_permitted(topic: &Topic) -> String {
-    format!("You do not have permissions to read from this Channel topic: {}", topic.name())
+fn not_permitted(name: &str) -> String {
+    format!("You do not have permissions to read from this Channel topic: {name}")
+}
+
+fn unprefixed(topic: &str) -> &str {
+    topic.strip_prefix(PREFIX).unwrap_or(topic)
 }
 
 /// What ends a channel. Phoenix gives the join's number in both places.
@@ -335,8 +360,9 @@ impl Call {
         Outbound { join_ref: self.join_ref.clone(), reference: None, topic: self.topic.clone(), event, payload }
     }
 
-    fn system(&self, extension: &str, message: &str, topic: &Topic) -> Outbound {
-        let payload = json!({"extension": extension, "status": "error", "message": message, "channel": topic.name()});
+    fn system(&self, extension: &str, message: &str) -> Outbound {
+        let channel = unprefixed(&self.topic);
+        let payload = json!({"extension": extension, "status": "error", "message": message, "channel": channel});
         self.push("system", payload)
     }
 }

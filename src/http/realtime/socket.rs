@@ -83,7 +83,9 @@ async fn converse(
             }
             Step::Heard(heard) => {
                 silent_until = Instant::now() + idle;
-                let message = match heard.ok_or(Gone)?? {
+                let heard = heard.ok_or(Gone)??;
+                session.show_life();
+                let message = match heard {
                     Message::Text(text) => wire::decode_text(session.version, &text),
                     Message::Binary(bytes) => wire::decode_binary(session.version, &bytes),
                     // Answered by the library.

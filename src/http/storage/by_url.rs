@@ -7,7 +7,7 @@ use serde_json::json;
 use url::Url;
 
 use super::body::{self, Fields};
-use super::uploads::{NO_CACHE, max_age};
+use super::uploads::max_age;
 use super::{Fault, Storage};
 use crate::bucket::Upload;
 use crate::catalog::Put;
@@ -47,7 +47,7 @@ impl Storage {
             object: ObjectId::new(BucketName::parse(&bucket).map_err(|_| Fault::NoBucket)?, object),
             // That of the bytes, once they are here.
             mime_type: String::new(),
-            cache_control: fields.text("cacheControl")?.map_or_else(|| NO_CACHE.to_owned(), |text| max_age(&text)),
+            cache_control: max_age(&fields.text("cacheControl")?.unwrap_or_default())?,
             user_metadata: fields.map("metadata")?,
             upsert: fields.flag("upsert")?.unwrap_or_default(),
         };

@@ -42,6 +42,7 @@ pub enum Fault {
     /// The bytes are no whole picture, or too large a one.
     Picture(String),
     Route(String),
+    /// The machine has too much to do. 503 and not the 429 of a caller who is too fast: TUS clients give up at a 4xx.
     Busy,
     /// The body stopped coming.
     TooSlow,
@@ -143,7 +144,10 @@ impl From<CatalogError> for Fault {
             CatalogError::ObjectExists => Self::ObjectExists,
             CatalogError::NotEmpty => Self::NotEmpty,
             CatalogError::Denied => Self::Denied,
-            CatalogError::Superseded | CatalogError::Unavailable(_) | CatalogError::Broken(_) => {
+            CatalogError::Superseded
+            | CatalogError::Unavailable(_)
+            | CatalogError::NotSetUp(_)
+            | CatalogError::Broken(_) => {
                 tracing::error!(%error, "the catalogue failed");
                 Self::Internal
             }

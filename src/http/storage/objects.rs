@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::body::{self, Fields};
 use super::route::Place;
-use super::uploads::{metadata_header, wants_upsert};
+use super::uploads::{max_age, metadata_header, wants_upsert};
 use super::{Answer, Fault, Storage, json as rows};
 use crate::bucket::Changed;
 use crate::config::Access;
@@ -55,7 +55,7 @@ impl Storage {
         let mut changed =
             Changed { user_metadata: (header.is_some() || !copies_metadata).then_some(header), ..Changed::default() };
         if let Some(metadata) = fields.object("metadata")? {
-            changed.cache_control = metadata.text("cacheControl")?;
+            changed.cache_control = metadata.text("cacheControl")?.map(|text| max_age(&text)).transpose()?;
             changed.mime_type = metadata.text("mimetype")?;
         }
         let put = self.buckets.copy(&caller, &from, &to, changed, upsert).await?;

@@ -53,7 +53,7 @@ impl Storage {
         let door = self.buckets.door(&object.bucket).await?;
         let content_type = text(request.headers(), CONTENT_TYPE);
         let is_form = content_type.is_some_and(|kind| kind.to_ascii_lowercase().starts_with("multipart/form-data"));
-        let (user_metadata, cache_control) = (metadata_header(request.headers())?, cache_control(request.headers()));
+        let (user_metadata, cache_control) = (metadata_header(request.headers())?, cache_control(request.headers())?);
         let mime_type = content_type.unwrap_or("application/octet-stream").to_owned();
         let upload = Upload { object, mime_type, cache_control, user_metadata, upsert };
         let receiving = async {
@@ -108,7 +108,7 @@ impl Storage {
             let name = field.name().unwrap_or_default().to_owned();
             let value = self.value(field).await?;
             match &*name {
-                "cacheControl" => upload.cache_control = max_age(&value),
+                "cacheControl" => upload.cache_control = max_age(&value)?,
                 "metadata" => upload.user_metadata = Some(user_metadata(value.as_bytes())?),
                 "contentType" => declared = Some(value),
                 _ => {}
@@ -160,18 +160,26 @@ fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-fn cache_control(headers: &HeaderMap) -> String {
-    text(headers, CACHE_CONTROL).filter(|value| !value.is_empty()).unwrap_or(NO_CACHE).to_owned()
+fn cache_control(headers: &HeaderMap) -> Result<String, Fault> {
+    match headers.get(CACHE_CONTROL).map(|value| value.to_str()) {
+        None | Some(Ok("")) => Ok(NO_CACHE.to_owned()),
+        Some(Ok(text)) => Ok(text.to_owned()),
+        Some(Err(_)) => Err(Fault::schema("headers/cache-control must be printable ASCII")),
+    }
 }
 
-/// A form says only the seconds.
-pub(super) fn max_age(seconds: &str) -> String {
-    let seconds = seconds.trim();
-    match seconds.parse::<u64>() {
-        Ok(seconds) => format!("max-age={seconds}"),
-        Err(_) if !seconds.is_empty() && is_plain(seconds) => seconds.to_owned(),
-        Err(_) => NO_CACHE.to_owned(),
+/// What a form, a document or TUS says, which is only the seconds. It becomes a header of every answer: what a header cannot
+/// say is refused.
+pub(super) fn max_age(seconds: &str) -> Result<String, Fault> {
+    if !is_plain(seconds) {
+        return Err(Fault::schema("cacheControl must be printable ASCII"));
     }
+    let seconds = seconds.trim();
+    Ok(match seconds.parse::<u64>() {
+        Ok(seconds) => format!("max-age={seconds}"),
+        Err(_) if seconds.is_empty() => NO_CACHE.to_owned(),
+        Err(_) => seconds.to_owned(),
+    })
 }
 
 /// Whether a header can say it: printable ASCII.
@@ -196,10 +204,12 @@ mod tests {
 
     #[test]
     fn seconds_become_a_max_age() {
-        assert_eq!(max_age("3600"), "max-age=3600");
-        assert_eq!(max_age(""), NO_CACHE);
-        assert_eq!(max_age("no-store"), "no-store");
-        assert_eq!(max_age("a\r\nb"), NO_CACHE);
-        assert_eq!(max_age("ü"), NO_CACHE);
+        let said = |text| max_age(text).unwrap();
+        assert_eq!(said("3600"), "max-age=3600");
+        assert_eq!(said(""), NO_CACHE);
+        assert_eq!(said("no-store"), "no-store");
+        for text in ["a\r\nb", "3600\r\n", "\n", "ü", "\0"] {
+            assert!(max_age(text).is_err(), "{text:?}");
+        }
     }
 }

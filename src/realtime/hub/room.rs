@@ -6,7 +6,8 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::{Member, MemberId, Resume};
-use crate::realtime::event::{Event, Progress};
+use crate::realtime::event::{End, Event, Progress};
+use crate::realtime::rules::Listener;
 
 /// Jobs of one topic whose last state is kept.
 const JOBS: usize = 8;
@@ -43,7 +44,7 @@ impl Room {
 
     /// Makes the event its job's last state, unless a later one is kept.
     pub fn keep(&mut self, event: &Arc<Event>, progress: Progress, expires: Instant) -> Keeping {
-        let Progress { job_id: job, seq } = progress;
+        let Progress { job_id: job, seq, .. } = progress;
         if let Some(index) = self.states.iter().position(|state| state.job == job) {
             if seq.is_some() && self.states[index].seq >= seq {
                 return Keeping::Outdated;
@@ -57,18 +58,27 @@ impl Room {
         Keeping::Kept
     }
 
-    /// What a joining member is told, oldest first.
-    pub fn kept(&self, resume: Resume, now: Instant) -> impl Iterator<Item = &Arc<Event>> {
-        let skipped = match resume {
-            Resume::Last => self.states.len().saturating_sub(1),
-            Resume::After(_) => 0,
+    /// What a joining listener is told, oldest first.
+    pub fn kept(&self, resume: Resume, listener: &Listener, now: Instant) -> Vec<&Arc<Event>> {
+        let living = self.states.iter().filter(|state| state.expires > now).map(|state| &state.event);
+        let mut admitted = living.filter(|event| event.audience.admits(listener));
+        let last = match resume {
+            Resume::After(number) => return admitted.filter(|event| event.number > number).collect(),
+            Resume::Last => admitted.next_back(),
+            // Behind what was heard no older end is told, only what is still under way.
+            Resume::Unheard => match admitted.next_back() {
+                Some(last) if last.is_known_to(listener) => admitted.rfind(|event| event.end().is_none()),
+                last => last,
+            },
         };
-        let is_new = move |event: &Arc<Event>| match resume {
-            Resume::Last => true,
-            Resume::After(number) => event.number > number,
-        };
-        let living = self.states.iter().skip(skipped).filter(move |state| state.expires > now);
-        living.map(|state| &state.event).filter(move |event| is_new(event))
+        last.into_iter().collect()
+    }
+
+    /// Another node's word: the owner has heard this end.
+    pub fn note_heard(&self, end: &End) {
+        if let Some(state) = self.states.iter().find(|state| state.event.end() == Some(end)) {
+            state.event.note_heard();
+        }
     }
 
     /// Drops the state of this number, if it is still kept.

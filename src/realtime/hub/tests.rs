@@ -50,8 +50,8 @@ fn heard(outbox: &Outbox) -> Vec<String> {
     };
     std::iter::from_fn(|| outbox.take())
         .map(|item| match item {
-            Item::Event(event) => text(&event),
-            Item::Kept(event) => format!("again:{}", text(&event)),
+            Item::Event(event, _) => text(&event),
+            Item::Kept(event, _) => format!("again:{}", text(&event)),
             Item::Expelled(_) => "expelled".to_owned(),
             Item::Message(message) => message.event.to_owned(),
         })
@@ -103,11 +103,42 @@ async fn who_comes_back_is_told_every_state_since() {
     }
     let (ann, outbox) = member("ann");
     let _ann = hub.join(topic.clone(), &ann, Resume::After(0));
-    let Some(Item::Kept(first)) = outbox.take() else { panic!() };
+    let Some(Item::Kept(first, _)) = outbox.take() else { panic!() };
     assert_eq!(heard(&outbox).len(), 2);
     let (ann, outbox) = member("ann");
     let _again = hub.join(topic, &ann, Resume::After(first.number));
     assert_eq!(heard(&outbox), [r#"again:{"job_id":"b"}"#, r#"again:{"job_id":"c"}"#]);
+}
+
+#[tokio::test]
+async fn the_end_of_a_job_is_withheld_from_its_owner_once_heard_and_what_is_under_way_never() {
+    let (hub, topic) = (hub(), private("user:ann:avatar"));
+    let tell = |job: &str, status: &str| {
+        let payload = json!({"job_id": job, "status": status});
+        hub.publish(publication(&topic, &payload, Audience::Owner("ann".into())), None);
+    };
+    let join = |resume| {
+        let (ann, outbox) = member("ann");
+        let _joined = hub.join(topic.clone(), &ann, resume);
+        outbox.take()
+    };
+    let status = |item: Option<Item>| match item {
+        Some(Item::Kept(event, _)) => Some((event.end().is_some(), event.number)),
+        _ => None,
+    };
+    tell("a", "completed");
+    let Some(Item::Kept(end, _)) = join(Resume::Unheard) else { panic!() };
+    assert_eq!(status(join(Resume::Unheard)), Some((true, end.number)), "nobody showed life");
+    assert!(end.note_heard() && !end.note_heard(), "it is news once");
+    assert_eq!(status(join(Resume::Unheard)), None);
+    assert_eq!(status(join(Resume::Last)), Some((true, end.number)));
+    tell("b", "generating");
+    let under_way = status(join(Resume::Unheard)).unwrap();
+    assert!(!under_way.0);
+    tell("c", "error");
+    let Some(Item::Kept(end, _)) = join(Resume::Unheard) else { panic!() };
+    hub.note_heard(&topic, end.end().unwrap());
+    assert_eq!(status(join(Resume::Unheard)), Some(under_way), "another job is under way");
 }
 
 #[tokio::test]

@@ -10,8 +10,8 @@ use super::{Home, HomeError, NewAvatar, Written, now_ms};
 use crate::bucket::{BucketError, Buckets, Door, Ready};
 use crate::deliver::Deliver;
 use crate::object::{ObjectId, ObjectKey};
+use crate::project::{NewContent, Project, ProjectError, RowMatch};
 use crate::purge::Scope;
-use crate::sidecar::project::{Project, ProjectError, RowMatch};
 
 /// A project that keeps them. Nothing covers all of its steps; each is noted by whoever takes it, and may be done again.
 #[derive(Debug)]
@@ -70,7 +70,9 @@ impl Home {
     /// Uploads to the project; what was made of the name before is not shown from then on.
     pub async fn upload(&self, elsewhere: &Elsewhere, object: &ObjectId, picture: Treated) -> Result<(), ProjectError> {
         let Treated { bytes, mime_type } = picture;
-        elsewhere.project.upload(object, &mime_type, &self.cache_control, bytes).await?;
+        let (mime_type, cache_control) = (mime_type.as_str(), self.cache_control.as_str());
+        let content = NewContent { mime_type, cache_control, user_metadata: None, bytes };
+        elsewhere.project.upload(object, content).await?;
         elsewhere.note_written(object).await;
         Ok(())
     }
@@ -124,7 +126,7 @@ impl Elsewhere {
     }
 
     /// Removes what nothing points at. What is left is the retention's to find.
-    async fn take_back(&self, object: &ObjectId) {
+    pub async fn take_back(&self, object: &ObjectId) {
         if let Err(error) = self.project.remove(object).await {
             tracing::warn!(%object, %error, "a picture that no row shows is left in its bucket");
         }

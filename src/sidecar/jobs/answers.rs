@@ -67,12 +67,16 @@ impl Answers {
         self.blobs.remove(&self.bucket, job).await
     }
 
-    /// Removes answers that nobody has made anything of for so long.
-    pub async fn remove_older_than(&self, age: Duration) -> Result<(), BlobError> {
+    /// Removes answers that nobody has made anything of for so long; which. One that stays is tried again.
+    pub async fn remove_older_than(&self, age: Duration) -> Result<Vec<Uuid>, BlobError> {
+        let mut removed = Vec::new();
         for job in self.blobs.old_in(&self.bucket, SystemTime::now() - age).await? {
-            self.remove(job).await?;
+            match self.remove(job).await {
+                Ok(()) => removed.push(job),
+                Err(error) => tracing::warn!(%error, %job, "an old answer of a provider could not be removed"),
+            }
         }
-        Ok(())
+        Ok(removed)
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
 use super::progress::{EVENT, Progress};
-use crate::sidecar::project::{Project, ProjectError};
+use crate::project::{Project, ProjectError};
 
 /// Lines of messages. Those of one job wait in the same one; a slow answer holds up one line only.
 const LINES: usize = 8;

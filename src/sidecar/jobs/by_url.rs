@@ -8,10 +8,10 @@ use uuid::Uuid;
 
 use super::Jobs;
 use crate::bucket::BucketError;
-use crate::catalog::KinksterChange;
+use crate::catalog::CatalogError;
+use crate::project::ProjectError;
 use crate::secret::Secret;
 use crate::sidecar::home::{HomeError, NewAvatar, Written};
-use crate::sidecar::project::ProjectError;
 use crate::source::{FetchRequest, Fetched, Fetcher, HopLimits, PICTURES_FIRST, SourceError};
 use crate::transform::HostList;
 
@@ -48,6 +48,8 @@ pub enum StoreError {
 impl From<HomeError> for StoreError {
     fn from(error: HomeError) -> Self {
         match error {
+            // Somebody else was given it meanwhile.
+            HomeError::Bucket(BucketError::Catalog(CatalogError::Denied)) => Self::NotTheirs,
             HomeError::Bucket(error) => error.into(),
             HomeError::Project(error) => error.into(),
             HomeError::Changed => Self::Changed,
@@ -80,7 +82,7 @@ impl UrlFetcher {
 }
 
 impl Jobs {
-    /// Stores what `url` shows as the user's avatar. A kinkster of ours that nobody has becomes theirs.
+    /// Stores what `url` shows as the user's avatar. A kinkster of ours that nobody has becomes theirs, unless it fails.
     pub async fn store_url(
         &self,
         user: &str,
@@ -95,14 +97,9 @@ impl Jobs {
             return Err(StoreError::NotTheirs);
         }
         let bytes = self.by_url.get(url, self.home.door().await?.limit).await?;
-        if let Some(kinkster) = kinkster.filter(|_| self.home.has_own_rows()) {
-            let claimed = self.catalog.put_kinkster(kinkster, user, &KinksterChange::default()).await;
-            claimed.map_err(|error| match error {
-                crate::catalog::CatalogError::Denied => StoreError::NotTheirs,
-                other => BucketError::from(other).into(),
-            })?;
-        }
-        let avatar = NewAvatar { user, kinkster, lease: None, prompt: None, config: None, instead_of: None };
+        let claims_kinkster = self.home.has_own_rows();
+        let avatar =
+            NewAvatar { user, kinkster, claims_kinkster, lease: None, prompt: None, config: None, instead_of: None };
         Ok(self.home.store(avatar, bytes).await?)
     }
 }

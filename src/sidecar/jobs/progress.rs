@@ -10,9 +10,11 @@ use tokio::sync::broadcast;
 use uuid::Uuid;
 
 use super::broadcasts::Broadcasts;
+use super::fleet::Fleet;
 use crate::catalog::{Job, JobState, JobStep};
 use crate::realtime::Realtime;
-use crate::realtime::topic::EventName;
+use crate::realtime::event::Publication;
+use crate::realtime::topic::{EventName, Space, Topic};
 
 /// Announcements that a listener may lag behind before it misses some.
 const HELD: usize = 1024;
@@ -77,6 +79,13 @@ impl Progress {
             None => format!("user:{}:avatar", self.user),
         }
     }
+
+    /// How it is told; `None` if its topic's name is none.
+    pub(super) fn publication(&self) -> Option<Publication> {
+        let topic = Topic::new(Space::Private, &self.topic()).ok()?;
+        let (name, payload) = (EventName::new(EVENT)?, serde_json::value::to_raw_value(self).ok()?);
+        Some(Publication::of_owner(topic, self.user.as_str().into(), name, payload))
+    }
 }
 
 fn words(job: &Job) -> (&'static str, f64, &'static str) {
@@ -97,6 +106,7 @@ pub fn shown(job: &Job) -> Value {
     row["state"] = json!(job.state.as_str());
     row["user_id"] = json!(job.user);
     row["kinkster_id"] = json!(job.kinkster);
+    row["priority"] = json!(job.priority);
     row["attempts"] = json!(job.attempts);
     row["error_code"] = json!(job.failure.as_ref().map(|failure| &failure.code));
     row["prompt"] = job.request["prompt"].clone();
@@ -114,23 +124,28 @@ pub fn timestamp(time: OffsetDateTime) -> String {
     time.to_offset(time::UtcOffset::UTC).format(format).unwrap_or_default()
 }
 
-/// Tells the topic's members, here and where a Supabase has them, and whoever listens in this process. What is told is in the catalogue already: who missed
-/// something asks there.
-#[derive(Clone, Debug)]
+/// Tells the topic's members, here, at other nodes and where a Supabase has them, and whoever listens in this process.
+/// What is told is in the catalogue already: who missed something asks there.
+#[derive(Debug)]
 pub struct Announcer {
     realtime: Arc<Realtime>,
     listeners: broadcast::Sender<Arc<Progress>>,
+    /// The other nodes, if there may be any.
+    fleet: Option<Fleet>,
     /// Where clients listen, if not here.
     away: Option<Broadcasts>,
 }
 
 impl Announcer {
-    pub fn new(realtime: Arc<Realtime>, away: Option<Broadcasts>) -> Self {
-        Self { realtime, listeners: broadcast::Sender::new(HELD), away }
+    pub fn new(realtime: Arc<Realtime>, fleet: Option<Fleet>, away: Option<Broadcasts>) -> Self {
+        Self { realtime, listeners: broadcast::Sender::new(HELD), fleet, away }
     }
 
     /// Waits a while until what was announced of the job is told where clients listen.
     pub(super) async fn told(&self, job: Uuid) {
+        if let Some(fleet) = &self.fleet {
+            fleet.told().await;
+        }
         if let Some(away) = &self.away {
             away.told(job).await;
         }
@@ -143,11 +158,13 @@ impl Announcer {
 
     pub(super) fn announce(&self, job: &Job) {
         let progress = Progress::of(job);
-        if let (Ok(payload), Some(event)) = (serde_json::value::to_raw_value(&progress), EventName::new(EVENT)) {
-            let told = self.realtime.announce(&progress.topic(), progress.user.as_str().into(), event, payload);
-            if let Err(error) = told {
-                tracing::warn!(job = %job.id, %error, "a job's progress has no topic");
-            }
+        if let Some(publication) = progress.publication() {
+            self.realtime.hub.publish(publication, None);
+        } else {
+            tracing::warn!(job = %job.id, "a job's progress has no topic");
+        }
+        if let Some(fleet) = &self.fleet {
+            fleet.tell(&progress);
         }
         if let Some(away) = &self.away {
             away.tell(&progress);

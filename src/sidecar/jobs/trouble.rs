@@ -5,8 +5,9 @@ use std::time::Duration;
 use crate::bucket::BucketError;
 use crate::catalog::{CatalogError, Failure};
 use crate::ingest::IngestError;
+use crate::project::ProjectError;
+use crate::render::GateError;
 use crate::sidecar::home::HomeError;
-use crate::sidecar::project::ProjectError;
 use crate::sidecar::provider::{Nonsense, ProviderError, Retry};
 
 /// Why a walk broke off.
@@ -26,6 +27,8 @@ pub(super) enum Trouble {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Again {
     Never,
+    /// Not by itself, and to ask before this pause is over would be in vain.
+    NotBefore(Duration),
     /// What was painted is of no use: who asks again has it painted anew.
     Anew,
     /// After a pause of this length or of our own choice, whichever is longer.
@@ -41,7 +44,8 @@ impl Trouble {
     pub(super) fn painting(error: &ProviderError) -> Self {
         let again = match (error, error.retry()) {
             // It may have been paid for: once is enough unless somebody asks again.
-            (ProviderError::Nonsense(_), _) | (_, Retry::Never) => Again::Never,
+            (ProviderError::Nonsense(_) | ProviderError::Timeout | ProviderError::Unreachable(_), _)
+            | (_, Retry::Never) => Again::Never,
             (_, Retry::After(pause)) => Again::Later(pause),
         };
         Self::new(error.code(), error.public_text(), again)
@@ -74,6 +78,9 @@ impl From<BucketError> for Trouble {
         match error {
             BucketError::Catalog(CatalogError::Superseded) => Self::Lost,
             BucketError::Ingest(error) => Self::new("picture", refused(&error), Again::Anew),
+            BucketError::Busy(GateError::Busy { retry_after }) => {
+                Self::new("busy", "The server is busy; please try again later", Again::Later(Some(retry_after)))
+            }
             BucketError::ReadOnly | BucketError::Catalog(CatalogError::NoBucket | CatalogError::Denied) => {
                 tracing::error!(%error, "avatars have no bucket to be stored in");
                 Self::new("storage", "The picture could not be stored", Again::Never)
@@ -94,7 +101,8 @@ impl From<ProjectError> for Trouble {
         } else {
             tracing::warn!(%error, "an avatar could not be stored at the upstream; it is tried again");
         }
-        Self::new("storage", error.public_text(), again)
+        let code = if matches!(error, ProjectError::Busy { .. }) { "busy" } else { "storage" };
+        Self::new(code, error.public_text(), again)
     }
 }
 

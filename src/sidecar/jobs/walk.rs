@@ -1,12 +1,15 @@
 //! Walk B from a claimed job to its end: provider → fetch → ingest → bucket → warm → finish, each step recorded.
 
+use std::sync::Arc;
+
 use time::OffsetDateTime;
+use url::Url;
 
 use super::trouble::{Again, Trouble};
 use super::{Jobs, Kept};
-use crate::catalog::{Answered, Begun, Job, JobStep, Lease, Placed, Uploaded};
-use crate::object::ObjectKey;
-use crate::sidecar::home::{Elsewhere, NewAvatar, extension_of};
+use crate::catalog::{Answered, Begun, Catalog, Job, JobState, JobStep, Lease, Placed, Uploaded};
+use crate::object::{ObjectId, ObjectKey};
+use crate::sidecar::home::{Elsewhere, Home, NewAvatar, Treated, extension_of};
 use crate::sidecar::provider::{Painted, Picture, ProviderError};
 
 impl Jobs {
@@ -50,6 +53,9 @@ impl Jobs {
                 ));
             }
         }
+        if let Some(answered) = &job.answered {
+            return left_behind(answered);
+        }
         let painted = self.paint(job, lease).await?;
         if let Err(error) = self.answers.keep(job.id, &painted).await {
             tracing::warn!(job = %job.id, %error, "a provider's answer could not be kept; a crash now would cost it");
@@ -74,7 +80,7 @@ impl Jobs {
             Begun::Refused(refused) => {
                 self.metrics.refuse(refused.quota);
                 let text = "Today's budget for avatars is used up; please try again later";
-                return Err(Trouble::new("budget", text, Again::Never));
+                return Err(Trouble::new("budget", text, Again::NotBefore(refused.retry_after)));
             }
         }
         let began = std::time::Instant::now();
@@ -141,11 +147,20 @@ impl Jobs {
             Some(key) => key,
             None => avatar_of(job, None, None).key(elsewhere.moment(), &mime_type)?,
         };
-        let mut placed = Placed { path: key.as_str().to_owned(), uploaded: None };
+        let placed = Placed { path: key.as_str().to_owned(), uploaded: None };
         held(self.catalog.note_place(lease, &placed, None).await?)?;
-        self.home.upload(elsewhere, &self.home.object(key), picture).await?;
-        placed.uploaded = Some(Uploaded { mime_type, size });
-        held(self.catalog.note_place(lease, &placed, None).await?)
+        let upload = Upload {
+            object: self.home.object(key),
+            picture,
+            placed: Placed { uploaded: Some(Uploaded { mime_type, size }), ..placed },
+            lease,
+        };
+        // Goes on if this walk is cut short: whoever began an upload is who knows when it can be taken back.
+        let uploading = tokio::spawn(upload.through(Arc::clone(&self.home), Arc::clone(&self.catalog)));
+        uploading.await.map_err(|error| {
+            tracing::error!(job = %job.id, %error, "an upload broke off");
+            Trouble::new("internal", "Something went wrong here; please try again", Again::Later(None))
+        })?
     }
 
     /// The row of an uploaded picture; noting that it is written is the commit point.
@@ -165,10 +180,52 @@ impl Jobs {
     }
 }
 
+/// A picture on its way to the project that keeps it.
+struct Upload {
+    object: ObjectId,
+    picture: Treated,
+    /// What is noted once it is there.
+    placed: Placed,
+    lease: Lease,
+}
+
+impl Upload {
+    /// Uploads and notes it; a picture whose job was cancelled meanwhile is removed again. One that was revived since has
+    /// another name, and whoever else took the job over has this one.
+    async fn through(self, home: Arc<Home>, catalog: Arc<Catalog>) -> Result<Job, Trouble> {
+        let Some(elsewhere) = home.elsewhere() else { return Err(unreadable()) };
+        let uploaded = home.upload(elsewhere, &self.object, self.picture).await;
+        if uploaded.is_ok()
+            && let Some(noted) = catalog.note_place(self.lease, &self.placed, None).await?
+        {
+            return Ok(noted);
+        }
+        // A failure leaves in doubt whether it was stored.
+        let job = catalog.job(self.lease.job).await?;
+        let wants_it = |job: &Job| {
+            job.state != JobState::Cancelled && job.placed.as_ref().is_some_and(|it| it.path == self.placed.path)
+        };
+        if !job.as_ref().is_some_and(wants_it) {
+            elsewhere.take_back(&self.object).await;
+            return Err(Trouble::Lost);
+        }
+        uploaded?;
+        Err(Trouble::Lost)
+    }
+}
+
 /// What a job's picture is stored as.
 fn avatar_of(job: &Job, lease: Option<Lease>, config: Option<serde_json::Value>) -> NewAvatar<'_> {
     let prompt = job.request["prompt"].as_str().map(str::to_owned);
-    NewAvatar { user: &job.user, kinkster: job.kinkster, lease, prompt, config, instead_of: None }
+    NewAvatar {
+        user: &job.user,
+        kinkster: job.kinkster,
+        claims_kinkster: false,
+        lease,
+        prompt,
+        config,
+        instead_of: None,
+    }
 }
 
 /// Whether its picture lies in its bucket already.
@@ -179,6 +236,17 @@ fn is_uploaded(job: &Job) -> bool {
 /// What a worker that still has its lease gets back.
 fn held(job: Option<Job>) -> Result<Job, Trouble> {
     job.ok_or(Trouble::Lost)
+}
+
+/// An answer of which this node has the row alone, since another one had the bytes on its own disk: it was paid for. What the
+/// provider left behind a URL can be fetched again; for the rest somebody has to ask anew.
+fn left_behind(answered: &Answered) -> Result<Painted, Trouble> {
+    let url = answered.provider_url.as_deref().and_then(|url| Url::parse(url).ok());
+    if let (Some(url), Ok(config)) = (url, serde_json::from_value(answered.config.clone())) {
+        return Ok(Painted { picture: Picture::Url(url), config, cost: None });
+    }
+    let text = "What was painted was lost with the server that had it; trying again has it painted anew";
+    Err(Trouble::new("lost", text, Again::Anew))
 }
 
 fn unreadable() -> Trouble {

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::Jobs;
 use super::trouble::{Again, Trouble};
+use crate::bucket::{BucketError, By};
 use crate::catalog::{CatalogError, Claim, Failure, Job, Lease};
 
 /// How often a worker looks for something to do without being rung.
@@ -20,6 +21,8 @@ const CHORES: Duration = Duration::from_secs(2);
 const RARELY: u32 = 1800;
 /// How long the answer to a failed job is kept for whoever tries again.
 const KEPT: Duration = Duration::from_secs(2 * 86_400);
+/// Jobs named in one line of the audit log.
+const LINE: usize = 100;
 /// Pause after a failure of the catalogue.
 const PAUSE: Duration = Duration::from_secs(1);
 /// Longest pause between two attempts.
@@ -135,13 +138,19 @@ impl Jobs {
     }
 
     async fn note_failure(&self, job: &Job, lease: Lease, failure: &Failure, again: Again) -> Result<(), CatalogError> {
-        if let Again::Later(pause) = again {
-            let due = OffsetDateTime::now_utc() + self.pause(job.attempts).max(pause.unwrap_or_default());
-            if job.attempts < self.settings.attempts && due < job.deadline_at {
-                self.catalog.postpone_job(lease, due, failure).await?;
-                self.metrics.count("postponed");
-                return Ok(());
-            }
+        let pause = match again {
+            Again::Never | Again::Anew => None,
+            Again::NotBefore(pause) => Some(pause),
+            Again::Later(pause) => Some(self.pause(job.attempts).max(pause.unwrap_or_default())),
+        };
+        let due = pause.map(|pause| OffsetDateTime::now_utc() + pause);
+        if let (Again::Later(_), Some(due)) = (again, due)
+            && job.attempts < self.settings.attempts
+            && due < job.deadline_at
+        {
+            self.catalog.postpone_job(lease, due, failure).await?;
+            self.metrics.count("postponed");
+            return Ok(());
         }
         if again == Again::Anew {
             self.catalog.forget_answer(lease).await?;
@@ -149,7 +158,7 @@ impl Jobs {
                 tracing::warn!(job = %job.id, %error, "a useless answer could not be removed");
             }
         }
-        if let Some(failed) = self.catalog.fail_job(lease, failure).await? {
+        if let Some(failed) = self.catalog.fail_job(lease, failure, due).await? {
             self.metrics.count("failed");
             tracing::info!(job = %job.id, code = failure.code, attempts = job.attempts, "a job failed");
             self.announcer.announce(&failed);
@@ -181,10 +190,19 @@ impl Jobs {
                 self.metrics.set_states(&counts);
             }
             if round % RARELY == 0
-                && let Err(error) = self.answers.remove_older_than(KEPT).await
+                && let Err(error) = self.remove_old_answers().await
             {
                 tracing::warn!(%error, "old answers of providers could not be removed; it is tried again");
             }
         }
+    }
+
+    /// Answers of which no job made a picture, with their lines in the log.
+    async fn remove_old_answers(&self) -> Result<(), BucketError> {
+        let removed: Vec<String> = self.answers.remove_older_than(KEPT).await?.iter().map(Uuid::to_string).collect();
+        let line = |jobs: &[String]| {
+            By::SERVER.removed(format!("answers to {} jobs that nothing was made of: {}", jobs.len(), jobs.join(" ")))
+        };
+        Ok(self.catalog.note_audit(&removed.chunks(LINE).map(line).collect::<Vec<_>>()).await?)
     }
 }

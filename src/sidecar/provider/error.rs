@@ -31,7 +31,10 @@ pub enum ProviderError {
     Rejected { status: u16, code: String },
     #[error("the provider failed (status {status})")]
     Overloaded { status: u16, retry_after: Option<Duration> },
-    /// No address, no connection, no TLS; or the connection broke before the answer was complete.
+    /// No address, no connection, no TLS: nothing was sent, so nothing can have been painted.
+    #[error("the provider could not be connected to: {0}")]
+    Unconnected(String),
+    /// The connection broke before the answer was complete.
     #[error("the provider could not be reached: {0}")]
     Unreachable(String),
     #[error("the provider took too long")]
@@ -89,7 +92,7 @@ impl ProviderError {
             | Self::Nonsense(Nonsense::Address | Nonsense::TooLarge | Nonsense::Redirect)
             | Self::Internal(_) => Retry::Never,
             Self::RateLimited { retry_after } | Self::Overloaded { retry_after, .. } => Retry::After(*retry_after),
-            Self::Unreachable(_) | Self::Timeout | Self::Nonsense(_) => Retry::After(None),
+            Self::Unconnected(_) | Self::Unreachable(_) | Self::Timeout | Self::Nonsense(_) => Retry::After(None),
         }
     }
 
@@ -104,7 +107,7 @@ impl ProviderError {
             Self::ModelGone { .. } => "model_gone",
             Self::Rejected { .. } => "rejected",
             Self::Overloaded { .. } => "overloaded",
-            Self::Unreachable(_) => "unreachable",
+            Self::Unconnected(_) | Self::Unreachable(_) => "unreachable",
             Self::Timeout => "timeout",
             Self::Nonsense(_) => "nonsense",
             Self::Internal(_) => "internal",
@@ -122,8 +125,11 @@ impl ProviderError {
             Self::ModelGone { .. } => "The picture service no longer offers the models that this server is set up for",
             Self::Rejected { .. } => "The picture service does not take this request",
             Self::Overloaded { .. } => "The picture service has trouble of its own; please try again later",
-            Self::Unreachable(_) => "The picture service cannot be reached; please try again later",
-            Self::Timeout => "The picture service took too long; please try again",
+            Self::Unconnected(_) => "The picture service cannot be reached; please try again later",
+            Self::Unreachable(_) => {
+                "The connection to the picture service broke off, and it is not asked twice by itself; please try again"
+            }
+            Self::Timeout => "The picture service took too long, and is not asked twice by itself; please try again",
             Self::Nonsense(Nonsense::Address) => {
                 "The picture service named a picture at an address that is not allowed"
             }
@@ -218,6 +224,8 @@ pub(super) fn failed(status: u16, said: &Said, retry_after: Option<Duration>, mo
         401 | 403 => ProviderError::Unauthorized { status },
         429 => ProviderError::RateLimited { retry_after },
         300..=399 => Nonsense::Redirect.into(),
+        // A gateway's: what is behind it may go on painting.
+        504 | 524 => ProviderError::Timeout,
         408 | 409 | 500.. => ProviderError::Overloaded { status, retry_after },
         _ => ProviderError::Rejected { status, code: said.name() },
     }

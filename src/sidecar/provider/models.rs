@@ -32,14 +32,24 @@ pub struct Model {
     pub successor: Option<String>,
     prices: Option<Prices>,
     tokens: Option<TokenPrices>,
+    /// Nobody said what it costs: `prices` are the dearest of the table, so that the day's budget binds all the same.
+    #[serde(skip)]
+    pub is_price_assumed: bool,
 }
 
 /// US dollars a picture: square, larger.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Prices {
     standard: [f64; 2],
     hd: [f64; 2],
+}
+
+impl Prices {
+    fn dearer(self, other: Self) -> Self {
+        let of = |one: [f64; 2], another: [f64; 2]| [one[0].max(another[0]), one[1].max(another[1])];
+        Self { standard: of(self.standard, other.standard), hd: of(self.hd, other.hd) }
+    }
 }
 
 /// US dollars for a million tokens.
@@ -84,9 +94,20 @@ impl ModelTable {
     /// The one that is built in, or the text of a file.
     pub fn read(file: Option<&str>) -> Result<Self, TableError> {
         let text = file.unwrap_or(include_str!("models.toml"));
-        let File { model, other } = toml::from_str(text).map_err(|error| TableError::Toml(error.to_string()))?;
+        let File { mut model, mut other } =
+            toml::from_str(text).map_err(|error| TableError::Toml(error.to_string()))?;
         for row in model.iter().chain([&other]) {
             row.check().map_err(|problem| TableError::Model { name: row.name.clone(), problem })?;
+        }
+        let named = model.iter().chain([&other]).filter_map(|row| row.prices).reduce(Prices::dearer);
+        let dearest = match named {
+            Some(prices) => prices,
+            // A file without a single price says nothing of what its models cost.
+            None if file.is_some() => Self::read(None)?.other.prices.unwrap_or_default(),
+            None => Prices::default(),
+        };
+        for row in model.iter_mut().chain([&mut other]).filter(|row| row.prices.is_none()) {
+            (row.prices, row.is_price_assumed) = (Some(dearest), true);
         }
         Ok(Self { models: model, other })
     }
@@ -210,9 +231,28 @@ mod tests {
         let cost = |model: &str, size, quality| table().get(model).plan(size, quality).cost.map(|cost| cost.0);
         assert_eq!(cost("dall-e-3", Size::Square, Quality::Standard), Some(40_000));
         assert_eq!(cost("dall-e-3", Size::Tall, Quality::Hd), Some(120_000));
-        assert_eq!(cost("my-own", Size::Tall, Quality::Hd), None);
+        // Nobody knows: as much as the dearest one, whose price is known.
+        assert_eq!(cost("my-own", Size::Tall, Quality::Hd), Some(250_000));
+        assert_eq!(cost("my-own", Size::Square, Quality::Standard), Some(53_000));
+        assert!(table().get("my-own").is_price_assumed && !table().get("gpt-image-2").is_price_assumed);
         assert_eq!(table().get("gpt-image-2").cost_of_tokens(100, 1000), Some(Cost(30_500)));
         assert_eq!(table().get("dall-e-3").cost_of_tokens(100, 1000), None);
+    }
+
+    #[test]
+    fn a_table_of_ones_own_may_say_that_its_models_are_free_but_not_by_saying_nothing() {
+        let sizes = "sizes = ['16x16', '16x16', '16x16']";
+        let cost = |file: &str, model: &str| {
+            let model = ModelTable::read(Some(file)).unwrap().get(model);
+            (model.plan(Size::Square, Quality::Hd).cost, model.is_price_assumed)
+        };
+        let silent = format!("[[model]]\nname = 'a'\n{sizes}\n[other]\n{sizes}");
+        assert_eq!(cost(&silent, "a"), (Some(Cost(211_000)), true));
+        let prices = |dollars: &str| format!("prices = {{ standard = [0, 0], hd = [{dollars}, {dollars}] }}");
+        let priced = format!("[[model]]\nname = 'a'\n{sizes}\n{}\n[other]\n{sizes}", prices("2.5"));
+        assert_eq!(cost(&priced, "a"), (Some(Cost(2_500_000)), false));
+        assert_eq!(cost(&priced, "b"), (Some(Cost(2_500_000)), true));
+        assert_eq!(cost(&format!("{silent}\n{}", prices("0")), "b"), (Some(Cost(0)), false));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use url::Url;
 pub use self::roll_call::{Presence, RollCall};
 use super::answer::{self, Answer};
 use super::error::{self, Nonsense, ProviderError, Said};
-use super::{GenerationConfig, Model, ModelTable, PaintRequest, Painted, Plan, Provider, Quality, Size};
+use super::{Cost, GenerationConfig, Model, ModelTable, PaintRequest, Painted, Plan, Provider, Quality, Size};
 use crate::secret::Secret;
 use crate::source::{Answered, Fetcher, HopLimits, PostRequest, SetupError, SourceError, Trust};
 
@@ -88,6 +88,13 @@ impl OpenAi {
     fn candidates(&self) -> impl Iterator<Item = Model> {
         let models: Vec<_> = self.settings.models.iter().map(|name| self.table.get(name)).collect();
         models.into_iter().filter(|model| !self.is_retired(model) && !self.is_gone(&model.name))
+    }
+
+    /// Models of whose price nothing is known, and what a picture of each is counted with instead, at most.
+    pub fn unpriced(&self) -> Vec<(String, Cost)> {
+        let models = self.settings.models.iter().map(|name| self.table.get(name));
+        let dearest = |model: &Model| model.plan(Size::Wide, Quality::Hd).cost.unwrap_or_default();
+        models.filter(|model| model.is_price_assumed).map(|model| (model.name.clone(), dearest(&model))).collect()
     }
 
     fn is_retired(&self, model: &Model) -> bool {
@@ -193,6 +200,8 @@ fn unanswered(error: SourceError) -> ProviderError {
         SourceError::TooManyBytes { .. } => Nonsense::TooLarge.into(),
         SourceError::Incomplete(_) => Nonsense::Incomplete.into(),
         SourceError::Coding(_) => Nonsense::NotJson.into(),
+        SourceError::Unconnected(reason) => ProviderError::Unconnected(reason),
+        SourceError::Refused(reason) => ProviderError::Unconnected(reason.to_string()),
         SourceError::Unreachable(reason) => ProviderError::Unreachable(reason),
         other => ProviderError::Unreachable(other.to_string()),
     }

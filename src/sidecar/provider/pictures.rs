@@ -64,7 +64,7 @@ fn unfetched(error: SourceError) -> ProviderError {
         SourceError::Incomplete(_) => Nonsense::Incomplete.into(),
         SourceError::Empty => Nonsense::Empty.into(),
         SourceError::Refused(_) => Nonsense::Address.into(),
-        SourceError::Unreachable(reason) => ProviderError::Unreachable(reason),
+        SourceError::Unconnected(reason) | SourceError::Unreachable(reason) => ProviderError::Unreachable(reason),
         _ => Nonsense::Unfetched.into(),
     }
 }

@@ -67,11 +67,11 @@ async fn status_tells_the_owner_alone_how_avatar_and_job_are() {
     let url = tintype::config::Secret::new(supabase.url());
     let rules = tintype::auth::RuleBook::default();
     tintype::catalog::Catalog::open_postgres(&url, "tintype", &rules).await.unwrap();
-    let job = |number: u32, state: &str, step: &str, error: &str| {
+    let job_of = |user: &str, number: u32, state: &str, step: &str, error: &str| {
         format!(
             "INSERT INTO tintype.jobs (id, user_id, kinkster_id, fingerprint, request, priority, state, step, seq, attempts, \
              admitted_at, due_at, deadline_at, estimate, paints, spent, error, created_at, updated_at) VALUES \
-             ('00000000-0000-7000-8000-00000000000{number}', '{ANN}', '{ROOK}', '', '{{}}', 0, '{state}', '{step}', 0, 0, \
+             ('00000000-0000-7000-8000-00000000000{number}', '{user}', '{ROOK}', '', '{{}}', 0, '{state}', '{step}', 0, 0, \
              0, 0, 0, 0, 0, 0, {error}, 0, 0)"
         )
     };
@@ -84,11 +84,14 @@ async fn status_tells_the_owner_alone_how_avatar_and_job_are() {
     .into_iter()
     .enumerate()
     {
-        supabase.run(&job(number as u32, state, step, error)).await;
+        supabase.run(&job_of(ANN, number as u32, state, step, error)).await;
         for who in [Who::User(ANN), Who::Service] {
             assert_eq!(who.ask(&mut supabase, &status).await, [format!("t f f t {expected}")], "{who:?}");
         }
     }
+    // A job that somebody else had with the same id is theirs.
+    supabase.run(&job_of(BOB, 9, "error", "generating", "'Theirs'")).await;
+    assert_eq!(Who::User(ANN).ask(&mut supabase, &status).await, ["t f f t error Cancelled"]);
     assert!(Who::User(BOB).ask(&mut supabase, &status).await.is_empty());
     assert_eq!(Who::Anon.refused(&mut supabase, &status).await, "42501");
     assert_eq!(Who::User(ANN).refused(&mut supabase, "SELECT id::text FROM tintype.jobs").await, "42501");

@@ -54,6 +54,71 @@ async fn nobody_lists_somebody_elses_folder() {
     assert_eq!(Who::User(BOB).ask(&mut supabase, avatars).await.len(), 1);
 }
 
+/// Runs the query as a role of the app's own, under policies that are wider than they should be.
+async fn as_role_of_the_apps_own(supabase: &mut Supabase, topic: &str, query: &str) -> Result<Vec<String>, String> {
+    let role = format!("app_{}", uuid::Uuid::new_v4().simple());
+    supabase
+        .run(&format!(
+            "CREATE ROLE {role} NOLOGIN; GRANT USAGE ON SCHEMA auth, storage, realtime TO {role}; \
+             GRANT ALL ON storage.objects, realtime.messages TO {role}"
+        ))
+        .await;
+    let settings = [("realtime.topic", topic), ("role", role.as_str())];
+    let told = Who::Owner.try_ask(supabase, &settings, query).await;
+    supabase.run(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await;
+    told
+}
+
+#[tokio::test]
+async fn roles_of_the_apps_own_are_bound_too() {
+    let mut supabase = with_pictures().await;
+    supabase
+        .run(
+            "CREATE POLICY lax ON storage.objects USING (true) WITH CHECK (true); \
+             CREATE POLICY lax ON realtime.messages USING (true) WITH CHECK (true); \
+             INSERT INTO realtime.messages (topic, extension) VALUES ('probe', 'broadcast')",
+        )
+        .await;
+    let seen = "SELECT DISTINCT bucket_id FROM storage.objects ORDER BY 1";
+    assert_eq!(as_role_of_the_apps_own(&mut supabase, "", seen).await.unwrap(), ["others", "task-proofs"]);
+    let write = "INSERT INTO storage.objects (bucket_id, name) VALUES ('kinkster-avatars', 'x.png') RETURNING name";
+    assert_eq!(as_role_of_the_apps_own(&mut supabase, "", write).await, Err("42501".to_owned()));
+    let hear = "SELECT id::text FROM realtime.messages";
+    let topic = format!("user:{ANN}:avatar");
+    assert_eq!(as_role_of_the_apps_own(&mut supabase, "chat", hear).await.unwrap().len(), 1);
+    let heard = as_role_of_the_apps_own(&mut supabase, &topic, hear).await;
+    assert!(heard.as_ref().is_err() || heard == Ok(vec![]), "{heard:?}");
+    let send =
+        format!("INSERT INTO realtime.messages (topic, extension) VALUES ('{topic}', 'broadcast') RETURNING topic");
+    assert_eq!(as_role_of_the_apps_own(&mut supabase, &topic, &send).await, Err("42501".to_owned()));
+}
+
+#[tokio::test]
+async fn functions_may_be_called_where_new_ones_are_for_nobody() {
+    let mut supabase = Supabase::new().await;
+    supabase.run("ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC").await;
+    supabase.up().await;
+    let url = tintype::config::Secret::new(supabase.url());
+    let rules = tintype::auth::RuleBook::default();
+    tintype::catalog::Catalog::open_postgres(&url, "tintype", &rules).await.unwrap();
+    for who in EVERYBODY {
+        for query in [
+            "SELECT name FROM storage.objects",
+            "SELECT public.validate_avatar_url('https://x.example/')::text",
+            "SELECT tintype.is_service()::text",
+            // Of a server's own buckets.
+            "SELECT name FROM tintype.objects",
+            "SELECT tintype.listing_reach('kinkster-avatars')::text",
+        ] {
+            let settings = [("realtime.topic", "kinkster:x:avatar"), ("search_path", "tintype")];
+            let told = who.try_ask(&mut supabase, &settings, query).await;
+            assert!(told.is_ok(), "{who:?} {query}: {told:?}");
+        }
+        let settings = [("realtime.topic", "kinkster:x:avatar")];
+        who.try_ask(&mut supabase, &settings, "SELECT id::text FROM realtime.messages").await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn everybody_reads_an_avatar_by_its_name_and_nobody_else_a_proof() {
     let mut supabase = with_pictures().await;

@@ -3,7 +3,7 @@
 use std::process::Output;
 
 use sqlx::{AssertSqlSafe, Connection};
-use tintype::migrate::{MIGRATIONS, MigrateError};
+use tintype::migrate::{Edits, MIGRATIONS, MigrateError};
 
 use super::{ANN, BOB, Supabase, Who};
 use crate::process::command;
@@ -111,14 +111,64 @@ async fn other_files_and_newer_versions_are_told() {
     let mut supabase = Supabase::migrated().await;
     supabase.run("UPDATE tintype.supabase_migrations SET checksum = 'x' WHERE number = 2").await;
     let mut runner = supabase.runner().await;
-    for error in [runner.up(|_| {}).await, runner.down(1, |_| {}).await, runner.status().await.map(drop)] {
+    for error in [runner.up(|_| {}).await, runner.try_up(|_| {}).await, runner.status().await.map(drop)] {
         assert!(matches!(error, Err(MigrateError::Changed(one)) if one.number == 2), "{error:?}");
     }
-    let restore =
-        format!("UPDATE tintype.supabase_migrations SET checksum = '{}' WHERE number = 2", MIGRATIONS[1].checksum());
-    supabase.run(&restore).await;
+    // The remedy that is told.
+    let (output, text) = migrate(&supabase.url(), &[]);
+    assert!(!output.status.success() && text.contains("migrate --again"), "{text}");
+    let (output, text) = migrate(&supabase.url(), &["--again"]);
+    assert!(output.status.success(), "{text}");
+    let noted = supabase.ask("SELECT checksum FROM tintype.supabase_migrations WHERE number = 2").await;
+    assert_eq!(noted, [MIGRATIONS[1].checksum()]);
+    assert_eq!(supabase.up().await, 0);
+    // Or back, which asks nothing of who applied it.
+    supabase.run("UPDATE tintype.supabase_migrations SET checksum = 'x'").await;
+    assert_eq!(supabase.down(100).await, MIGRATIONS.len());
+    assert_eq!(supabase.up().await, MIGRATIONS.len());
     supabase.run("INSERT INTO tintype.supabase_migrations (number, name, checksum) VALUES (99, 'x', 'x')").await;
-    assert!(matches!(runner.up(|_| {}).await, Err(MigrateError::Newer(99))));
+    let told = |_: &_| {};
+    for error in [
+        runner.up(told).await,
+        runner.down(1, Edits::Overwrite, told).await,
+        runner.again(Edits::Overwrite, told).await,
+    ] {
+        assert!(matches!(error, Err(MigrateError::Newer(99))), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_somebody_has_edited_is_neither_dropped_nor_overwritten_unless_forced() {
+    let mut supabase = Supabase::migrated().await;
+    let edit = "CREATE OR REPLACE FUNCTION public.validate_avatar_url(p_url text) RETURNS boolean LANGUAGE sql \
+        STABLE STRICT SET search_path = '' AS 'SELECT p_url LIKE ''https://ours.example/%'''";
+    let ours = "SELECT public.validate_avatar_url('https://ours.example/a.png')::text";
+    supabase.run(edit).await;
+    for arguments in [["--down", "6"], ["--down", "1"], ["--again", "--own"]] {
+        let (output, text) = migrate(&supabase.url(), &arguments);
+        assert_eq!(output.status.code(), Some(1), "{text}");
+        for part in ["somebody has edited function public.validate_avatar_url(text)", "--force"] {
+            assert!(text.contains(part), "{arguments:?}: {part} is missing from {text}");
+        }
+        assert_eq!(supabase.ask(ours).await, ["true"], "{arguments:?}");
+    }
+    let (output, text) = migrate(&supabase.url(), &["--again", "--force"]);
+    assert!(output.status.success(), "{text}");
+    assert_eq!(supabase.ask(ours).await, ["false"]);
+    supabase.run(edit).await;
+    let (output, text) = migrate(&supabase.url(), &["--down", "1", "--force"]);
+    assert!(output.status.success(), "{text}");
+    assert!(
+        supabase
+            .ask("SELECT 'there' WHERE to_regprocedure('public.validate_avatar_url(text)') IS NOT NULL")
+            .await
+            .is_empty()
+    );
+    // One of theirs in its place is no edit of ours.
+    supabase.run(&edit.replace("OR REPLACE ", "")).await;
+    assert_eq!(supabase.up().await, 1);
+    assert_eq!(supabase.down(1).await, 1);
+    assert_eq!(supabase.ask(ours).await, ["true"]);
 }
 
 /// Runs `tintype migrate` with the database in its variable.

@@ -1,12 +1,14 @@
 //! An avatar's progress, as the app's page hears it: joined first, asked then.
 
 use reqwest::Method;
+use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
+use tintype::realtime::topic::EventName;
 use uuid::Uuid;
 
-use super::client::{Socket, V1, V2, anon};
+use super::client::{Socket, V1, V2, anon, config, user};
 use crate::avatars::{ANN, BOB, fox, picture, provider, token, variables};
-use crate::support::{Running, Setup};
+use crate::support::{Running, Setup, service_key};
 
 async fn generate(server: &Running, body: &Value) -> Value {
     let bearer = format!("Bearer {}", token(ANN));
@@ -71,4 +73,79 @@ async fn a_preview_is_told_on_the_users_own_topic() {
     let told = told(&mut own).await;
     let last = told.last().unwrap();
     assert!(last["status"] == "error" && last["error"].is_string(), "{last}");
+}
+
+fn announce(server: &Running, topic: &str, owner: &str, payload: &Value) {
+    let event = EventName::new("avatar_generation_progress").unwrap();
+    server.realtime.announce(topic, owner.into(), event, to_raw_value(payload).unwrap()).unwrap();
+}
+
+#[tokio::test]
+async fn a_uuid_is_the_same_in_any_case_and_every_answer_spells_the_topic_as_it_was_sent() {
+    let server = Setup::new().start().await;
+    for version in [V1, V2] {
+        for cases in 0..8 {
+            let id = Uuid::new_v4().to_string();
+            let spelled = |bit| if cases & bit == 0 { id.clone() } else { id.to_uppercase() };
+            let (topic, owner) = (format!("user:{}:avatar", spelled(1)), spelled(2));
+            let mut socket = Socket::connect(&server, version, &anon()).await;
+            socket.join_private(&topic, &user(&spelled(4))).await;
+            let progress = json!({"job_id": "a", "seq": 1, "status": "generating"});
+            announce(&server, &format!("user:{owner}:avatar"), &owner, &progress);
+            let heard = socket.heard().await;
+            assert_eq!(heard.topic, format!("realtime:{topic}"), "{cases}");
+            assert_eq!(heard.payload["payload"], progress);
+            // Told again, too.
+            let mut late = Socket::connect(&server, version, &anon()).await;
+            late.join_private(&topic, &user(&spelled(4))).await;
+            assert_eq!(late.heard().await.topic, format!("realtime:{topic}"));
+            // What is refused names it as it was sent, too.
+            let asked = config(true, false, false, Some(&user(BOB)));
+            let mut stranger = Socket::connect(&server, version, &anon()).await;
+            let (status, response) = stranger.join(&format!("realtime:{topic}"), asked).await;
+            assert_eq!(status, "error");
+            assert!(response["reason"].as_str().unwrap().ends_with(&topic), "{response}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn whoever_joins_for_the_next_job_is_not_told_the_end_of_the_last_once_that_was_heard() {
+    let server = Setup::new().start().await;
+    let topic = format!("user:{ANN}:avatar");
+    let tell = |job: &str, seq: u64, status: &str| {
+        announce(&server, &topic, ANN, &json!({"job_id": job, "seq": seq, "status": status}));
+    };
+    let join = async |version| {
+        let mut socket = Socket::connect(&server, version, &anon()).await;
+        socket.join_private(&topic, &user(ANN)).await;
+        socket
+    };
+    let mut page = join(V2).await;
+    for (job, status) in [("a", "completed"), ("b", "error")] {
+        tell(job, 1, status);
+        assert_eq!(page.broadcast().await["job_id"], job);
+        // It may have been lost on the way: nothing has shown yet that the page is there.
+        for version in [V1, V2] {
+            let mut late = join(version).await;
+            let told = late.heard().await.payload;
+            assert_eq!((&told["payload"]["job_id"], &told["meta"]["replayed"]), (&json!(job), &json!(true)));
+        }
+        // The service looks on; what it has heard, nobody else has.
+        let mut service = Socket::connect(&server, V2, &anon()).await;
+        service.join_private(&topic, &service_key()).await;
+        assert_eq!(service.broadcast().await["job_id"], job);
+        service.push("phoenix", "heartbeat", None, json!({})).await;
+        assert_eq!(service.heard().await.event, "phx_reply");
+        assert_eq!(join(V2).await.broadcast().await["job_id"], job);
+        page.push("phoenix", "heartbeat", None, json!({})).await;
+        assert_eq!(page.heard().await.event, "phx_reply");
+        assert!(join(V1).await.is_quiet().await && join(V2).await.is_quiet().await);
+    }
+    // The next job is heard whole, also by who joins in the middle of it.
+    tell("c", 1, "generating");
+    assert_eq!(page.broadcast().await["job_id"], "c");
+    page.push("phoenix", "heartbeat", None, json!({})).await;
+    assert_eq!(page.heard().await.event, "phx_reply");
+    assert_eq!(join(V2).await.broadcast().await["job_id"], "c");
 }

@@ -9,6 +9,7 @@ use tintype::auth::{Keys, NewToken};
 use tintype::config::Secret;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
@@ -63,8 +64,22 @@ impl Socket {
     }
 
     pub async fn try_connect(server: &Running, version: &'static str, key: &str) -> Result<Self, Error> {
+        Self::try_connect_from(server, version, key, None).await
+    }
+
+    /// `address`: of whom a proxy says that it is the client.
+    pub async fn try_connect_from(
+        server: &Running,
+        version: &'static str,
+        key: &str,
+        address: Option<&str>,
+    ) -> Result<Self, Error> {
         let url = format!("ws://{}/realtime/v1/websocket?apikey={key}&vsn={version}", server.address);
-        let (stream, _) = connect_async(url).await?;
+        let mut request = url.into_client_request()?;
+        if let Some(address) = address {
+            request.headers_mut().insert("x-forwarded-for", address.parse().unwrap());
+        }
+        let (stream, _) = connect_async(request).await?;
         Ok(Self { stream, version, next: AtomicU64::new(1) })
     }
 

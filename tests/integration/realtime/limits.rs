@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::json;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use super::client::{Socket, V1, V2, anon, config};
+use super::client::{Socket, V1, V2, anon, config, user};
 use crate::support::{Setup, eventually, service_key};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -29,6 +29,31 @@ async fn connections_channels_and_joins_are_counted() {
         reasons.push(socket.join("realtime:c", config(false, false, false, None)).await.1["reason"].clone());
     }
     assert!(reasons.contains(&json!("ClientJoinRateLimitReached: Too many joins per second")), "{reasons:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_address_leaves_connections_to_others() {
+    let setup = Setup::new().with("REALTIME__CONNECTIONS_PER_ADDRESS", "2").with("TRUSTED_PROXIES", "127.0.0.0/8");
+    let server = setup.start().await;
+    let connect = async |address| Socket::try_connect_from(&server, V2, &anon(), Some(address)).await;
+    let token = user("ann");
+    let stream = async |address: &str| {
+        let request = reqwest::Client::new().get(server.url("/api/avatars/events")).bearer_auth(&token);
+        request.header("x-forwarded-for", address).send().await.unwrap()
+    };
+    let socket = connect("192.0.2.1").await.unwrap();
+    let listening = stream("192.0.2.1").await;
+    assert_eq!(listening.status(), 200);
+    let Err(Error::Http(refused)) = connect("192.0.2.1").await else { panic!() };
+    assert_eq!(refused.status(), 429);
+    assert_eq!(stream("192.0.2.1").await.status(), 429);
+    let _others = (connect("192.0.2.2").await.unwrap(), stream("192.0.2.2").await);
+    drop((socket, listening));
+    eventually("both places are given back", async || {
+        let again = (connect("192.0.2.1").await, connect("192.0.2.1").await);
+        again.0.is_ok() && again.1.is_ok()
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -48,8 +48,6 @@ async fn a_second_run_is_refused_while_the_first_is_under_way_and_taken_over_whe
     for world in World::both().await {
         let world = world.with("RETENTION__LEASE_SECONDS", "600");
         let server = world.setup.start().await;
-        // The bucket in S3 comes with its first object.
-        world.picture(&server, ANN, None, 1).await;
         server.app.retention.run(false).await.unwrap();
         let until = time::OffsetDateTime::now_utc() + time::Duration::hours(1);
         let micros = until.unix_timestamp_nanos() / 1000;

@@ -89,6 +89,39 @@ async fn what_a_configured_column_points_at_stays_and_an_unreadable_one_stops_th
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_an_apps_own_characters_show_stays_even_if_they_show_it_while_it_is_removed() {
+    let world = greedy(World::shared().await);
+    world.run_sql("CREATE TABLE public.kinksters (avatar_url text)").await;
+    let server = world.setup.start().await;
+    let mut names = Vec::new();
+    for number in 1..=4 {
+        names.push(world.picture(&server, ANN, None, number).await);
+    }
+    world.age(48).await;
+    server.app.retention.run(false).await.unwrap();
+    world
+        .run_sql(&format!(
+            "INSERT INTO public.kinksters VALUES ('https://a.example/storage/v1/object/public/{BUCKET}/{}'); \
+             CREATE FUNCTION public.show() RETURNS trigger LANGUAGE plpgsql AS \
+             $$ BEGIN INSERT INTO public.kinksters VALUES ('/image/{BUCKET}/' || OLD.name); RETURN OLD; END $$; \
+             CREATE TRIGGER show AFTER DELETE ON objects FOR EACH ROW WHEN (OLD.name LIKE '%avatar_2.png') \
+             EXECUTE FUNCTION public.show()",
+            names[0]
+        ))
+        .await;
+    let report = server.app.retention.run(false).await.unwrap();
+    let gone: Vec<String> = report.buckets[0].goes.iter().map(|goes| goes.name.to_string()).collect();
+    assert_eq!((gone, report.buckets[0].pointed_at), (vec![names[2].clone()], 1));
+    names.remove(2);
+    assert_eq!(world.names(&server).await, names);
+    // Of a table without the column nothing is asked.
+    world
+        .run_sql("DROP TRIGGER show ON objects; ALTER TABLE public.kinksters RENAME COLUMN avatar_url TO picture")
+        .await;
+    assert_eq!(server.app.retention.run(false).await.unwrap().buckets[0].goes.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn rows_that_policies_hide_from_us_stop_the_run() {
     let world = greedy(World::shared().await).with("RETENTION__COLUMNS", "public.characters.photo");
     let url = world.database.as_ref().unwrap().url();

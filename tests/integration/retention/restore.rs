@@ -99,7 +99,7 @@ async fn after_their_time_bytes_go_and_nothing_comes_back() {
         server.app.retention.run(false).await.unwrap();
         let run = server.app.retention.run(false).await.unwrap().run.unwrap();
         let files = async || match &world.bucket {
-            Some(bucket) => bucket.paths().await.iter().filter(|path| path.starts_with("objects/")).count(),
+            Some(bucket) => bucket.paths().await.iter().filter(|path| path.contains(BUCKET)).count(),
             None => crate::support::files_below(&server.data().join("storage/objects")).len(),
         };
         assert_eq!(files().await, 2);

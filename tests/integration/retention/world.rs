@@ -31,6 +31,8 @@ impl World {
     /// Postgres, and bytes in S3.
     pub async fn shared() -> Self {
         let (database, bucket) = (Database::create().await, Bucket::new());
+        // The server of the tests makes a bucket with its first object.
+        bucket.put("there", "", &[]).await;
         let setup = Self::share(Setup::new(), &database, &bucket);
         Self { setup, database: Some(database), bucket: Some(bucket) }
     }
@@ -92,6 +94,25 @@ impl World {
             "UPDATE objects SET created_at = created_at - {change}, updated_at = updated_at - {change} WHERE {condition}"
         );
         self.run_sql(&update).await;
+    }
+
+    /// Where bytes lie, if not in S3.
+    pub fn storage(&self) -> std::path::PathBuf {
+        self.setup.data.path().join("data/storage/objects")
+    }
+
+    /// As a time in the catalogue.
+    pub fn long_ago(&self) -> &'static str {
+        if self.database.is_some() { "'epoch'" } else { "1" }
+    }
+
+    /// As if nobody had ever said whose the bytes are.
+    pub async fn unmark(&self) {
+        match &self.bucket {
+            Some(bucket) => bucket.remove("objects/.catalogue").await,
+            None => std::fs::remove_file(self.setup.data.path().join("data/storage/.catalogue")).unwrap(),
+        }
+        self.run_sql("DELETE FROM blob_store").await;
     }
 
     pub async fn run_sql(&self, statement: &str) {

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -19,6 +20,12 @@ pub enum Fate {
     Hangs,
     /// Passed on, and never answered.
     IsLost,
+    /// Passed on, and denied with this status.
+    IsDenied(u16),
+    /// Passed on, and answered this much later.
+    IsLate(Duration),
+    /// Passed on and answered, but not before it is told to.
+    Waits(Arc<tokio::sync::Notify>),
 }
 
 /// One request that came by.
@@ -102,10 +109,13 @@ async fn relay(State(inner): State<Arc<Inner>>, request: Request<Body>) -> Respo
         body: body.clone(),
     });
     let fate = inner.fate(&head);
-    match fate {
-        Some(Fate::Refused(status, body)) => return (StatusCode::from_u16(status).unwrap(), body).into_response(),
+    match &fate {
+        Some(Fate::Refused(status, body)) => {
+            return (StatusCode::from_u16(*status).unwrap(), *body).into_response();
+        }
         Some(Fate::Hangs) => return std::future::pending().await,
-        Some(Fate::IsLost) | None => {}
+        Some(Fate::Waits(until)) => until.notified().await,
+        Some(Fate::IsLost | Fate::IsDenied(_) | Fate::IsLate(_)) | None => {}
     }
     let mut headers = head.headers;
     for name in ["host", "content-length", "transfer-encoding", "connection"] {
@@ -115,8 +125,11 @@ async fn relay(State(inner): State<Arc<Inner>>, request: Request<Body>) -> Respo
     let answer = inner.client.request(head.method, url).headers(headers).body(body).send().await.unwrap();
     let (status, mut headers) = (answer.status(), answer.headers().clone());
     let body = answer.bytes().await.unwrap();
-    if fate.is_some() {
-        return std::future::pending().await;
+    match fate {
+        Some(Fate::IsDenied(status)) => return StatusCode::from_u16(status).unwrap().into_response(),
+        Some(Fate::IsLate(pause)) => tokio::time::sleep(pause).await,
+        Some(Fate::IsLost) => return std::future::pending().await,
+        Some(_) | None => {}
     }
     headers.remove("transfer-encoding");
     (status, headers, body).into_response()

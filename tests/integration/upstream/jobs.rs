@@ -15,7 +15,7 @@ use crate::process::{Process, command, start_logging};
 use crate::realtime::client::{Socket, V1, V2, anon};
 use crate::support::origin::{Origin, Reply};
 use crate::support::postgres::Database;
-use crate::support::{Running, SECRET, Setup, eventually, service_key};
+use crate::support::{Running, SECRET, Setup, eventually, files_below, service_key};
 
 const GENERATE: &str = "/api/kinksters/avatar/generate";
 const INVOKE: &str = "/functions/v1/generate-kinkster-avatar";
@@ -220,6 +220,10 @@ async fn an_upstream_that_is_down_for_a_while_is_waited_for() {
     call_as(&server.served, Method::POST, &retry, &token(ANN), &json!({})).await.expect(202);
     eventually("it is stored", async || server.stored(ANN).await.len() == 2).await;
     assert_eq!(paints(&server.provider), 2);
+    // One that has too much to do is told apart, with the time to wait.
+    server.gate.rule(Method::POST, OBJECTS, Fate::Refused(429, "{}"), 1000);
+    let busy = server.generate(Some(id)).await.expect(503);
+    assert_eq!((busy.json()["details"]["code"].as_str(), busy.header("retry-after").is_empty()), (Some("busy"), false));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -300,6 +304,68 @@ async fn jobs_may_be_kept_in_postgres_while_all_else_is_the_projects() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn cancelled_while_it_is_uploaded_a_picture_is_taken_back_and_its_row_shows_nothing() {
+    let server = Front::start().await;
+    let id = server.kinkster(ANN).await;
+    server.gate.rule(Method::POST, OBJECTS, Fate::IsLate(Duration::from_millis(700)), 1);
+    let body = json!({"user_id": ANN, "kinkster_id": id, "character_data": {"name": "Rook"}});
+    let begun = call_as(&server.served, Method::POST, INVOKE, &token(ANN), &body).await.expect(202).json();
+    let path = format!("/api/avatars/jobs/{}", begun["job_id"].as_str().unwrap());
+    eventually("it is uploaded", async || !server.stored(ANN).await.is_empty()).await;
+    let cancelled = call_as(&server.served, Method::DELETE, &path, &token(ANN), &Value::Null).await.expect(200).json();
+    assert_eq!(cancelled["state"], "cancelled");
+    // Taken up again before the first upload has ended, it is stored under a name of its own.
+    call_as(&server.served, Method::POST, &format!("{path}/retry"), &token(ANN), &json!({})).await.expect(202);
+    eventually("its row shows it", async || server.row(id).await["avatar_url"].is_string()).await;
+    eventually("the other one is taken back", async || server.stored(ANN).await.len() == 1).await;
+    let kept = server.stored(ANN).await[0]["name"].as_str().unwrap().to_owned();
+    assert!(server.row(id).await["avatar_url"].as_str().unwrap().ends_with(&kept));
+    assert_eq!(paints(&server.provider), 1);
+    // Left alone after it was cancelled nothing stays.
+    server.gate.rule(Method::POST, OBJECTS, Fate::IsLate(Duration::from_millis(700)), 1);
+    let begun = call_as(&server.served, Method::POST, INVOKE, &token(ANN), &body).await.expect(202).json();
+    let path = format!("/api/avatars/jobs/{}", begun["job_id"].as_str().unwrap());
+    eventually("it is uploaded", async || server.stored(ANN).await.len() == 2).await;
+    call_as(&server.served, Method::DELETE, &path, &token(ANN), &Value::Null).await.expect(200);
+    eventually("it is taken back", async || server.stored(ANN).await.len() == 1).await;
+    assert!(server.row(id).await["avatar_url"].as_str().unwrap().ends_with(&kept));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cancelled_between_two_tries_nothing_is_left_of_the_first() {
+    let server = Front::with(&service_key(), &[("AVATARS__RETRY_MS", "60000")]).await;
+    server.gate.rule(Method::POST, OBJECTS, Fate::IsDenied(502), 1);
+    let body = json!({"user_id": ANN, "character_data": {"name": "Rook"}});
+    let begun = call_as(&server.served, Method::POST, INVOKE, &token(ANN), &body).await.expect(202).json();
+    let path = format!("/api/avatars/jobs/{}", begun["job_id"].as_str().unwrap());
+    let shown = async || get_as(&server.served, &path, &token(ANN)).await.expect(200).json();
+    eventually("it waits for another try", async || {
+        let job = shown().await;
+        job["state"] == "queued" && job["attempts"] == 1
+    })
+    .await;
+    assert_eq!(server.stored(ANN).await.len(), 1, "it arrived all the same");
+    call_as(&server.served, Method::DELETE, &path, &token(ANN), &Value::Null).await.expect(200);
+    eventually("it is taken back", async || server.stored(ANN).await.is_empty()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn once_its_picture_is_uploaded_a_job_is_not_cancelled_any_more() {
+    let server = Front::start().await;
+    let id = server.kinkster(ANN).await;
+    server.gate.rule(Method::PATCH, ROWS, Fate::IsLate(Duration::from_millis(700)), 1);
+    let body = json!({"user_id": ANN, "kinkster_id": id, "character_data": {"name": "Rook"}});
+    let begun = call_as(&server.served, Method::POST, INVOKE, &token(ANN), &body).await.expect(202).json();
+    let path = format!("/api/avatars/jobs/{}", begun["job_id"].as_str().unwrap());
+    eventually("the row is written", async || server.gate.count(&Method::PATCH, ROWS) > 0).await;
+    call_as(&server.served, Method::DELETE, &path, &token(ANN), &Value::Null).await.expect(409);
+    let shown = async || get_as(&server.served, &path, &token(ANN)).await.expect(200).json();
+    eventually("the job ends", async || shown().await["finished_at"].is_string()).await;
+    assert_eq!(shown().await["state"], "completed");
+    assert_eq!(server.row(id).await["avatar_url"], shown().await["storage_url"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_a_service_key_the_routes_are_the_upstreams() {
     let upstream = Setup::new().start().await;
     let gate = Gate::before(upstream.address).await;
@@ -308,6 +374,49 @@ async fn without_a_service_key_the_routes_are_the_upstreams() {
     assert_eq!(gate.count(&Method::POST, INVOKE), 1);
     call_as(&front, Method::POST, GENERATE, &token(ANN), &json!({})).await.expect(404);
     front.get("/api/avatars/events").await.expect(404);
+}
+
+/// The bytes of answers are on the disk of the node that asked; its fellows have the row alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_another_node_had_is_fetched_again_or_lost_but_never_paid_twice_unasked() {
+    for is_located in [true, false] {
+        let server = Front::start().await;
+        server.provider.serve("/p.png", Reply::ok("image/png", fox()));
+        if is_located {
+            server.provider.serve("/v1/images/generations", located(&server.provider.url("/p.png")));
+        }
+        server.gate.rule(Method::POST, OBJECTS, Fate::Refused(503, "down"), 1000);
+        let body = json!({"user_id": ANN, "character_data": {"name": "Rook"}});
+        let begun = call_as(&server.served, Method::POST, INVOKE, &token(ANN), &body).await.expect(202).json();
+        let path = format!("/api/avatars/jobs/{}", begun["job_id"].as_str().unwrap());
+        let shown = async || get_as(&server.served, &path, &token(ANN)).await.expect(200).json();
+        let ended = async || {
+            eventually("the job ends", async || shown().await["finished_at"].is_string()).await;
+            shown().await
+        };
+        assert_eq!(ended().await["error_code"], "storage");
+        server.gate.heal();
+        let kept = files_below(&server.served.data().join("storage/objects/~answers"));
+        assert!(!kept.is_empty());
+        for file in &kept {
+            std::fs::remove_file(file).unwrap();
+        }
+        let retry = format!("{path}/retry");
+        call_as(&server.served, Method::POST, &retry, &token(ANN), &json!({})).await.expect(202);
+        let again = ended().await;
+        assert_eq!(paints(&server.provider), 1);
+        if is_located {
+            assert_eq!(
+                (&again["state"], &again["generation_config"]["model"]),
+                (&json!("completed"), &json!("gpt-image-2"))
+            );
+            continue;
+        }
+        assert_eq!((&again["error_code"], &again["generation_config"]), (&json!("lost"), &Value::Null));
+        assert!(again["error"].as_str().unwrap().contains("trying again has it painted anew"));
+        call_as(&server.served, Method::POST, &retry, &token(ANN), &json!({})).await.expect(202);
+        assert_eq!((ended().await["state"].as_str(), paints(&server.provider)), (Some("completed"), 2));
+    }
 }
 
 fn serve(data: &Path, gate: &Gate, provider: &Origin, key: &str) -> Process {

@@ -52,7 +52,7 @@ impl Metadata {
         Ok(Upload {
             object,
             mime_type: mime_type.to_owned(),
-            cache_control: max_age(self.get("cacheControl").unwrap_or_default()),
+            cache_control: max_age(self.get("cacheControl").unwrap_or_default())?,
             user_metadata: self.get("metadata").map(|text| user_metadata(text.as_bytes())).transpose()?,
             upsert,
         })

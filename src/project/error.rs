@@ -76,6 +76,11 @@ impl ProjectError {
         }
     }
 
+    /// Whether what was to be made is there already.
+    pub const fn is_conflict(&self) -> bool {
+        matches!(self, Self::Rejected { status: 409, .. })
+    }
+
     /// Whether the same may succeed later, and after which pause if the project named one.
     pub fn retry(&self) -> Option<Option<Duration>> {
         match self {
@@ -93,7 +98,8 @@ impl ProjectError {
             Self::Missing => "The storage has no place for avatars",
             Self::TooLarge => "The picture is too large for the storage",
             Self::Type => "The storage does not take this type of picture",
-            Self::Busy { .. } | Self::Failed { .. } | Self::Unreachable(_) | Self::Slow => {
+            Self::Busy { .. } => "The storage is busy; please try again later",
+            Self::Failed { .. } | Self::Unreachable(_) | Self::Slow => {
                 "The storage cannot be reached; please try again"
             }
             Self::Rejected { .. } | Self::Nonsense => "The storage did not take the picture",
@@ -122,7 +128,9 @@ impl From<SourceError> for ProjectError {
     fn from(error: SourceError) -> Self {
         match error {
             SourceError::Slow => Self::Slow,
-            SourceError::Unreachable(reason) | SourceError::Incomplete(reason) => Self::Unreachable(reason),
+            SourceError::Unconnected(reason) | SourceError::Unreachable(reason) | SourceError::Incomplete(reason) => {
+                Self::Unreachable(reason)
+            }
             _ => Self::Nonsense,
         }
     }

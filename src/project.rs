@@ -2,11 +2,12 @@
 //! objects of its buckets, its topics. Over its HTTP APIs alone.
 
 mod error;
+mod objects;
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
+use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -14,6 +15,7 @@ use url::Url;
 use uuid::Uuid;
 
 pub use error::ProjectError;
+pub use objects::{NewContent, ProjectEntry, ProjectInfo, ProjectObject};
 
 use crate::object::ObjectId;
 use crate::secret::Secret;
@@ -48,6 +50,7 @@ pub struct Patience {
 pub struct ProjectRow {
     pub id: Uuid,
     /// Unset, it is nobody's.
+    #[serde(default)]
     pub user_id: Option<String>,
     #[serde(default)]
     pub avatar_url: Option<String>,
@@ -79,6 +82,11 @@ impl Project {
         Ok(Self { url, service, anon_key, fetcher, patience })
     }
 
+    /// Scheme, host and port: what it is known by.
+    pub fn origin(&self) -> String {
+        self.url.origin().ascii_serialization()
+    }
+
     /// The character's row. With the caller's own token its policies decide whether it is shown, as far as the project's
     /// public key is known.
     pub async fn kinkster(&self, id: Uuid, token: Option<&Secret>) -> Result<Option<ProjectRow>, ProjectError> {
@@ -97,15 +105,25 @@ impl Project {
         }
     }
 
-    /// Everybody's rows that show a picture, by id, beginning after this one.
+    /// Everybody's rows that show a picture, by id, beginning after this one. There are more until none comes.
     pub async fn pictured(&self, after: Option<Uuid>, limit: u32) -> Result<Vec<ProjectRow>, ProjectError> {
+        self.pictured_with("id,user_id,avatar_url,avatar_prompt,avatar_generation_config", after, limit).await
+    }
+
+    /// The same rows with nothing but what they show.
+    pub async fn shown(&self, after: Option<Uuid>, limit: u32) -> Result<Vec<ProjectRow>, ProjectError> {
+        self.pictured_with("id,avatar_url", after, limit).await
+    }
+
+    async fn pictured_with(
+        &self,
+        columns: &str,
+        after: Option<Uuid>,
+        limit: u32,
+    ) -> Result<Vec<ProjectRow>, ProjectError> {
         let (limit, after) = (limit.to_string(), after.map(|after| format!("gt.{after}")));
-        let mut query = vec![
-            ("select", "id,user_id,avatar_url,avatar_prompt,avatar_generation_config"),
-            ("avatar_url", "not.is.null"),
-            ("order", "id.asc"),
-            ("limit", &limit),
-        ];
+        let mut query =
+            vec![("select", columns), ("avatar_url", "not.is.null"), ("order", "id.asc"), ("limit", &limit)];
         query.extend(after.as_deref().map(|after| ("id", after)));
         let request = self.request(Method::GET, self.rows(&query)?);
         parsed(&self.answer(request).await?)
@@ -123,24 +141,6 @@ impl Project {
         request.body = json!(columns).to_string().into();
         let changed: Vec<Value> = parsed(&self.answer(request).await?)?;
         Ok(!changed.is_empty())
-    }
-
-    /// Stores an object, in place of one of the same name: done again it changes nothing.
-    pub async fn upload(
-        &self,
-        object: &ObjectId,
-        mime_type: &str,
-        cache_control: &str,
-        bytes: Bytes,
-    ) -> Result<(), ProjectError> {
-        let value = |text: &str| HeaderValue::try_from(text).map_err(|_| ProjectError::Nonsense);
-        let mut request = self.request(Method::POST, self.object(object)?);
-        request.headers.insert(CONTENT_TYPE, value(mime_type)?);
-        request.headers.insert(CACHE_CONTROL, value(cache_control)?);
-        request.headers.insert(HeaderName::from_static("x-upsert"), HeaderValue::from_static("true"));
-        request.body = bytes;
-        request.timeout = self.patience.upload;
-        self.answer(request).await.map(drop)
     }
 
     /// Removes an object, if it is there.
@@ -180,13 +180,18 @@ impl Project {
     }
 
     fn object(&self, object: &ObjectId) -> Result<Url, ProjectError> {
-        self.at(&format!("/storage/v1/object/{}/{}", object.bucket, encoded_key(object.key.as_str())))
+        self.at(&format!("/storage/v1/object/{}", path_of(object)))
     }
 }
 
 /// A token, and the key that the project's gateway wants beside it.
 fn trust(url: &Url, token: &str, key: &str) -> Result<Trust, SetupError> {
     Trust::new(url, [("authorization", format!("Bearer {token}").as_str()), ("apikey", key)])
+}
+
+/// Bucket and key, as a URL's path has them.
+fn path_of(object: &ObjectId) -> String {
+    format!("{}/{}", encoded_key(object.bucket.as_str()), encoded_key(object.key.as_str()))
 }
 
 fn parsed<T: for<'de> Deserialize<'de>>(answered: &Answered) -> Result<T, ProjectError> {
