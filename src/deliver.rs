@@ -120,9 +120,9 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    const fn priority(self) -> Priority {
+    const fn priority(self, client: Option<Client>) -> Priority {
         match self {
-            Self::Request | Self::WarmFirst => Priority::Request,
+            Self::Request | Self::WarmFirst => Priority::Request(client),
             Self::Warm => Priority::Background,
         }
     }
@@ -283,7 +283,7 @@ impl Deliver {
             if turn.is_none() && !self.variants.knows(&key) {
                 turn = Some(self.clients.enter(ask.client)?);
             }
-            let (part, landing) = self.fill(&key, &confirmed, ask.purpose);
+            let (part, landing) = self.fill(&key, &confirmed, ask.purpose, ask.client);
             let (variant, status, timings) = match landing.await.map_err(DeliverError::from)?? {
                 Filled::Found(variant) => (variant, CacheStatus::Hit, None),
                 Filled::Made { variant, timings, kept } => match part {

@@ -26,6 +26,17 @@ pub enum RenderError {
     Gate(#[from] GateError),
 }
 
+/// Which pixels are wanted, and how their decoding waits.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted {
+    pub frames: Frames,
+    pub shrink: Shrink,
+    pub limits: Limits,
+    pub priority: Priority,
+    /// Cost of what will be done with the pixels.
+    pub next: Cost,
+}
+
 /// An original in memory, and its pixels when they were asked for.
 #[derive(Debug)]
 pub struct OpenPicture {
@@ -47,13 +58,11 @@ impl OpenPicture {
     /// The pixels, decoded once for each size, upright and in sRGB; adds the time to `timings` for who did the work.
     pub async fn decoded(
         &self,
-        frames: Frames,
-        shrink: Shrink,
-        limits: Limits,
+        wanted: Wanted,
         gate: &Gate,
-        priority: Priority,
         timings: &mut Timings,
     ) -> Result<Arc<Picture>, RenderError> {
+        let Wanted { frames, shrink, limits, priority, next } = wanted;
         let probe = self.probe.ok_or(ImagingError::NotAPicture)?;
         let still = frames == Frames::First || probe.natural.frames <= 1;
         let (cell, frames) =
@@ -62,7 +71,7 @@ impl OpenPicture {
         let decoding = || async move {
             let pixels = if still { probe.pixels() / u64::from(probe.natural.frames.max(1)) } else { probe.pixels() };
             let work = move || decode(&bytes, &probe, frames, shrink, &limits);
-            let (picture, spent) = gate.run(Cost::of_decoding(pixels), priority, work).await??;
+            let (picture, spent) = gate.run(Cost::of_decoding(pixels).and(next), priority, work).await??;
             timings.decode += spent;
             Ok(Arc::new(picture))
         };

@@ -1,7 +1,10 @@
 //! The gate: all processor work of pictures runs here, on a fixed number of threads, behind a bounded queue.
 //!
-//! Requests go before background work. A request is refused when it could expect to wait longer than the budget, by
-//! the cost of what is queued before it; background work waits as long as it takes and is bounded by those who send it.
+//! What was begun goes first, so that pixels do not pile up between two steps; then requests, fairly among callers
+//! ([`queue`]); then background work. A request is refused when it could expect to wait longer than the budget, by the cost
+//! of what is queued before it; background work waits as long as it takes and is bounded by those who send it.
+
+mod queue;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -12,6 +15,10 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
+
+use crate::clients::Client;
+
+use queue::{FairQueue, Outlook};
 
 /// Why work was not done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -26,7 +33,10 @@ pub enum GateError {
 /// Who waits for the work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Priority {
-    Request,
+    /// The next step of a request that was let in with the cost of all its steps.
+    Begun,
+    /// Somebody; `None` are all who are not limited.
+    Request(Option<Client>),
     Background,
 }
 
@@ -49,23 +59,24 @@ impl Cost {
     pub const fn of_encoding(pixels: u64) -> Self {
         Self(Duration::from_nanos(pixels.saturating_mul(ENCODE_NANOSECONDS)))
     }
+
+    /// One piece of work after the other.
+    pub const fn and(self, next: Self) -> Self {
+        Self(self.0.saturating_add(next.0))
+    }
 }
 
 /// Does the work and returns what hands its result over.
 type Work = Box<dyn FnOnce() -> HandOver + Send>;
 type HandOver = Box<dyn FnOnce()>;
 
-struct Queued {
-    cost: Duration,
-    work: Work,
-}
-
 #[derive(Default)]
 struct Queues {
-    requests: VecDeque<Queued>,
-    background: VecDeque<Queued>,
-    /// Sum of the costs of `requests` and of the requests that run.
-    owed: Duration,
+    begun: VecDeque<Work>,
+    requests: FairQueue<Work>,
+    background: VecDeque<Work>,
+    /// Sum of the costs of the requests that run.
+    running: Duration,
     closed: bool,
 }
 
@@ -120,25 +131,26 @@ impl Gate {
             // A waiter that went away leaves a closed channel; the result is then nobody's.
             Box::new(move || drop(sender.send(result)))
         });
-        self.enqueue(Queued { cost: cost.0, work }, priority)?;
+        self.enqueue(work, cost.0, priority)?;
         match receiver.await {
             Ok(Ok(result)) => Ok(result),
             Ok(Err(_)) | Err(_) => Err(GateError::Panicked),
         }
     }
 
-    fn enqueue(&self, queued: Queued, priority: Priority) -> Result<(), GateError> {
+    fn enqueue(&self, work: Work, cost: Duration, priority: Priority) -> Result<(), GateError> {
         let mut queues = self.shared.queues.lock();
         match priority {
-            Priority::Background => queues.background.push_back(queued),
-            Priority::Request => {
-                let wait = queues.owed / self.threads;
-                if queues.requests.len() >= self.entries || wait > self.budget {
+            Priority::Begun => queues.begun.push_back(work),
+            Priority::Background => queues.background.push_back(work),
+            Priority::Request(caller) => {
+                let outlook = queues.requests.outlook(caller, cost);
+                let wait = (queues.running + outlook.before) / self.threads;
+                if queues.requests.len() >= self.entries || !self.lets_in(&outlook, wait) {
                     self.shared.shed.fetch_add(1, Ordering::Relaxed);
                     return Err(GateError::Busy { retry_after: wait.max(Duration::from_secs(1)) });
                 }
-                queues.owed += queued.cost;
-                queues.requests.push_back(queued);
+                queues.requests.push(caller, cost, work);
             }
         }
         drop(queues);
@@ -146,10 +158,17 @@ impl Gate {
         Ok(())
     }
 
+    /// Whether work that could expect this wait is queued. Where more waits than the budget holds, every caller still has an
+    /// equal part of it; one who is alone may have a page of pictures wait, however long that takes.
+    fn lets_in(&self, outlook: &Outlook, wait: Duration) -> bool {
+        let all = self.budget * self.threads;
+        outlook.is_page || (wait <= self.budget && (outlook.waiting <= all || outlook.own <= all / outlook.callers))
+    }
+
     /// Requests and background work that wait for a thread.
     pub fn waiting(&self) -> (usize, usize) {
         let queues = self.shared.queues.lock();
-        (queues.requests.len(), queues.background.len())
+        (queues.begun.len() + queues.requests.len(), queues.background.len())
     }
 
     /// Requests refused since the start.
@@ -168,13 +187,16 @@ impl Drop for Gate {
 fn work_until_closed(shared: &Shared) {
     loop {
         let mut queues = shared.queues.lock();
-        let (queued, owed) = loop {
-            if let Some(queued) = queues.requests.pop_front() {
-                let cost = queued.cost;
-                break (queued, cost);
+        let (work, cost) = loop {
+            if let Some(work) = queues.begun.pop_front() {
+                break (work, Duration::ZERO);
             }
-            if let Some(queued) = queues.background.pop_front() {
-                break (queued, Duration::ZERO);
+            if let Some((cost, work)) = queues.requests.pop() {
+                queues.running += cost;
+                break (work, cost);
+            }
+            if let Some(work) = queues.background.pop_front() {
+                break (work, Duration::ZERO);
             }
             if queues.closed {
                 return;
@@ -182,9 +204,9 @@ fn work_until_closed(shared: &Shared) {
             shared.wake.wait(&mut queues);
         };
         drop(queues);
-        let hand_over = (queued.work)();
+        let hand_over = work();
         let mut queues = shared.queues.lock();
-        queues.owed = queues.owed.saturating_sub(owed);
+        queues.running = queues.running.saturating_sub(cost);
         drop(queues);
         // Last, so that who has the result finds its cost paid.
         hand_over();
@@ -212,34 +234,60 @@ pub fn timed<T>(spent: &mut Duration, step: impl FnOnce() -> T) -> T {
 mod tests {
     use super::*;
 
+    fn caller(number: u8) -> Priority {
+        Priority::Request(Client::at([192, 0, 2, number].into()))
+    }
+
     #[tokio::test]
     async fn work_beyond_the_expected_wait_is_refused_at_once() {
         let gate = Gate::start(1, Duration::from_millis(100), 1024).unwrap();
         let (release, held) = std::sync::mpsc::channel::<()>();
         let long = Cost(Duration::from_secs(1));
-        let first = gate.run(long, Priority::Request, move || held.recv().is_ok());
-        let second = async {
-            let refused = gate.run(long, Priority::Request, || ()).await;
+        let first = gate.run(long, caller(1), move || held.recv().is_ok());
+        let alone = gate.run(long, caller(2), || 2);
+        let third = async {
+            let refused = gate.run(long, caller(3), || ()).await;
             release.send(()).unwrap();
             refused
         };
-        let (first, second) = tokio::join!(first, second);
-        assert_eq!(first, Ok(true));
-        assert!(matches!(second, Err(GateError::Busy { retry_after }) if retry_after >= Duration::from_secs(1)));
+        let (first, alone, third) = tokio::join!(first, alone, third);
+        assert_eq!((first, alone), (Ok(true), Ok(2)), "one who waits alone is let in");
+        assert!(matches!(third, Err(GateError::Busy { retry_after }) if retry_after >= Duration::from_secs(1)));
         assert_eq!(gate.shed(), 1);
-        assert_eq!(gate.run(long, Priority::Request, || 5).await, Ok(5));
+        assert_eq!(gate.run(long, caller(3), || 5).await, Ok(5));
+    }
+
+    #[tokio::test]
+    async fn a_page_waits_whole_and_one_who_asks_for_more_leaves_room_to_others() {
+        let gate = Gate::start(1, Duration::from_millis(100), 1024).unwrap();
+        let (release, held) = std::sync::mpsc::channel::<()>();
+        let cost = Cost(Duration::from_millis(20));
+        let running = gate.run(cost, caller(1), move || held.recv().is_ok());
+        let page: Vec<_> = (0..queue::PAGE + 10).map(|_| gate.run(cost, caller(1), || ())).collect();
+        let page = futures_util::future::join_all(page);
+        let other = async {
+            let other = gate.run(cost, caller(2), || ());
+            let (_, other) = tokio::join!(async { release.send(()).is_ok() }, other);
+            other
+        };
+        let (_, page, other) = tokio::join!(running, page, other);
+        let refused = page.iter().filter(|done| done.is_err()).count();
+        assert_eq!((refused, other), (10, Ok(())));
     }
 
     #[tokio::test]
     async fn a_panic_is_an_error_and_the_thread_lives_on() {
         let gate = Gate::start(1, Duration::from_secs(1), 8).unwrap();
         let cost = Cost::of_decoding(1);
-        assert_eq!(gate.run(cost, Priority::Request, || panic!("on purpose")).await, Err::<(), _>(GateError::Panicked));
-        assert_eq!(gate.run(cost, Priority::Request, || 1).await, Ok(1));
+        assert_eq!(
+            gate.run(cost, Priority::Request(None), || panic!("on purpose")).await,
+            Err::<(), _>(GateError::Panicked)
+        );
+        assert_eq!(gate.run(cost, Priority::Request(None), || 1).await, Ok(1));
     }
 
     #[tokio::test]
-    async fn requests_go_before_background_work() {
+    async fn what_was_begun_goes_before_requests_and_those_before_background_work() {
         let gate = Gate::start(1, Duration::from_secs(10), 8).unwrap();
         let order = Arc::new(Mutex::new(Vec::new()));
         let (release, held) = std::sync::mpsc::channel::<()>();
@@ -248,12 +296,13 @@ mod tests {
             let order = Arc::clone(&order);
             move || order.lock().push(name)
         };
-        let first = gate.run(cost, Priority::Request, move || held.recv().is_ok());
+        let first = gate.run(cost, Priority::Request(None), move || held.recv().is_ok());
         let background = gate.run(cost, Priority::Background, note("background"));
-        let request = gate.run(cost, Priority::Request, note("request"));
+        let request = gate.run(cost, Priority::Request(None), note("request"));
+        let begun = gate.run(cost, Priority::Begun, note("begun"));
         let free = async { release.send(()).is_ok() };
-        let (_, background, request, _) = tokio::join!(first, background, request, free);
-        assert_eq!((background, request), (Ok(()), Ok(())));
-        assert_eq!(*order.lock(), ["request", "background"]);
+        let (_, background, request, begun, _) = tokio::join!(first, background, request, begun, free);
+        assert_eq!((background, request, begun), (Ok(()), Ok(()), Ok(())));
+        assert_eq!(*order.lock(), ["begun", "request", "background"]);
     }
 }

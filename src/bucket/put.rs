@@ -170,7 +170,7 @@ impl Buckets {
             return Ok((incoming, mime_type));
         };
         let limits = self.deliver.bounds.imaging;
-        let treated = self.deliver.gate.run(Cost::of_decoding(probe.pixels()), Priority::Request, move || {
+        let treated = self.deliver.gate.run(Cost::of_decoding(probe.pixels()), Priority::Request(None), move || {
             ingest::treat(&bytes, &probe, work, &limits)
         });
         match treated.await?? {

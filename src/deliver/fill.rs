@@ -8,11 +8,12 @@ use http::HeaderValue;
 
 use super::confirm::Confirmed;
 use super::{Deliver, DeliverError, Purpose, is_usual};
+use crate::clients::Client;
 use crate::fills::Part;
 use crate::imaging::{self, Effort, ImagingError, Picture, Shrink};
-use crate::pictures::OpenPicture;
+use crate::pictures::{OpenPicture, Wanted};
 use crate::purge::Moment;
-use crate::render::{Cost, Timings, timed};
+use crate::render::{Cost, Priority, Timings, timed};
 use crate::transform::{Blur, Frames, Rendering};
 use crate::variants::{Made, Variant, VariantKey, content_type_of, content_type_of_output};
 use crate::versions::Record;
@@ -35,11 +36,20 @@ type Landing = futures_util::future::Shared<
     futures_util::future::BoxFuture<'static, Result<Result<Filled, DeliverError>, crate::fills::Aborted>>,
 >;
 
+/// Why something is made, and for whom it waits at the gate.
+type Waiter = (Purpose, Option<Client>);
+
 impl Deliver {
-    /// Joins or begins the fill of this key.
-    pub(super) fn fill(self: &Arc<Self>, key: &VariantKey, confirmed: &Confirmed, purpose: Purpose) -> (Part, Landing) {
+    /// Joins or begins the fill of this key; who begins it is `client`, in the queue of the gate.
+    pub(super) fn fill(
+        self: &Arc<Self>,
+        key: &VariantKey,
+        confirmed: &Confirmed,
+        purpose: Purpose,
+        client: Option<Client>,
+    ) -> (Part, Landing) {
         let (deliver, wanted, confirmed) = (Arc::clone(self), key.clone(), confirmed.clone());
-        self.filling.join(key, || async move { deliver.find_or_make(wanted, confirmed, purpose).await })
+        self.filling.join(key, || async move { deliver.find_or_make(wanted, confirmed, purpose, client).await })
     }
 
     async fn find_or_make(
@@ -47,6 +57,7 @@ impl Deliver {
         key: VariantKey,
         confirmed: Confirmed,
         purpose: Purpose,
+        client: Option<Client>,
     ) -> Result<Filled, DeliverError> {
         if let Some(variant) = self.variants.get(&key).await {
             self.remember_variant(&key, &variant, confirmed.began);
@@ -62,7 +73,8 @@ impl Deliver {
         }
         let picture = opened.picture.ok_or(DeliverError::Internal("an opened original has no bytes"))?;
         let mut timings = Timings { fetch: picture.fetched_in, ..Timings::default() };
-        let (body, content_type) = self.make(key.made, &picture, &opened.record, purpose, &mut timings).await?;
+        let (body, content_type) =
+            self.make(key.made, &picture, &opened.record, (purpose, client), &mut timings).await?;
         let (variant, kept) = self.keep(key, body, content_type, &opened.record, purpose, opened.began).await;
         Ok(Filled::Made { variant, timings, kept })
     }
@@ -115,7 +127,7 @@ impl Deliver {
         made: Made,
         picture: &OpenPicture,
         record: &Record,
-        purpose: Purpose,
+        waiter: Waiter,
         timings: &mut Timings,
     ) -> Result<(Bytes, HeaderValue), DeliverError> {
         match made {
@@ -126,7 +138,7 @@ impl Deliver {
                 Ok((stripped.into(), content_type_of(probe.natural.format)))
             }
             Made::Rendered(rendering) => {
-                let body = self.render(&rendering, picture, purpose, timings).await?;
+                let body = self.render(&rendering, picture, waiter, timings).await?;
                 Ok((body, content_type_of_output(rendering.format)))
             }
         }
@@ -136,18 +148,24 @@ impl Deliver {
         &self,
         rendering: &Rendering,
         picture: &OpenPicture,
-        purpose: Purpose,
+        (purpose, client): Waiter,
         timings: &mut Timings,
     ) -> Result<Bytes, DeliverError> {
         let frames = if rendering.animated { Frames::All } else { Frames::First };
-        let priority = purpose.priority();
-        let shrink = picture.probe.map_or(Shrink::Whole, |probe| Shrink::of(&probe, rendering.output));
-        let decoded = picture.decoded(frames, shrink, self.bounds.imaging, &self.gate, priority, timings).await?;
+        let (shrink, shown) = picture.probe.map_or((Shrink::Whole, 1), |probe| {
+            (Shrink::of(&probe, rendering.output), if rendering.animated { probe.natural.frames } else { 1 })
+        });
         let output = u64::from(rendering.output.width) * u64::from(rendering.output.height);
-        let cost = Cost::of_encoding(output * decoded.frames() as u64);
+        let next = Cost::of_encoding(output * u64::from(shown));
+        let (limits, priority) = (self.bounds.imaging, purpose.priority(client));
+        let decoded_before = timings.decode;
+        let decoded = picture.decoded(Wanted { frames, shrink, limits, priority, next }, &self.gate, timings).await?;
+        // Who decoded was let in with the cost of both steps.
+        let was_let_in = timings.decode > decoded_before && priority != Priority::Background;
+        let priority = if was_let_in { Priority::Begun } else { priority };
         let (rendering, effort, mut spent) = (*rendering, purpose.effort(), *timings);
         let work = move || render(&decoded, &rendering, effort, &mut spent).map(|bytes| (bytes, spent));
-        let (bytes, spent) = self.gate.run(cost, priority, work).await??;
+        let (bytes, spent) = self.gate.run(next, priority, work).await??;
         *timings = spent;
         Ok(bytes.into())
     }
