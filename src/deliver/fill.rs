@@ -9,12 +9,14 @@ use http::HeaderValue;
 use super::confirm::Confirmed;
 use super::{Deliver, DeliverError, Purpose, is_usual};
 use crate::fills::Part;
-use crate::imaging::{self, Effort, ImagingError, Picture, Shrink};
+use crate::imaging::{self, Effort, ImagingError, Picture, Sample, Shrink};
 use crate::pictures::OpenPicture;
 use crate::purge::Moment;
 use crate::render::{Cost, Timings, timed};
-use crate::transform::{Blur, Frames, Rendering};
-use crate::variants::{Made, Variant, VariantKey, content_type_of, content_type_of_output};
+use crate::transform::{Blur, Frames, Placeholder, Rendering, Size};
+use crate::variants::{
+    Made, Variant, VariantKey, content_type_of, content_type_of_output, content_type_of_placeholder,
+};
 use crate::versions::Record;
 
 /// How a fill ended.
@@ -129,6 +131,10 @@ impl Deliver {
                 let body = self.render(&rendering, picture, purpose, timings).await?;
                 Ok((body, content_type_of_output(rendering.format)))
             }
+            Made::Placeholder(placeholder) => {
+                let body = self.placeholder(placeholder, picture, record, purpose, timings).await?;
+                Ok((body, content_type_of_placeholder(placeholder)))
+            }
         }
     }
 
@@ -147,6 +153,32 @@ impl Deliver {
         let cost = Cost::of_encoding(output * decoded.frames() as u64);
         let (rendering, effort, mut spent) = (*rendering, purpose.effort(), *timings);
         let work = move || render(&decoded, &rendering, effort, &mut spent).map(|bytes| (bytes, spent));
+        let (bytes, spent) = self.gate.run(cost, priority, work).await??;
+        *timings = spent;
+        Ok(bytes.into())
+    }
+
+    async fn placeholder(
+        &self,
+        placeholder: Placeholder,
+        picture: &OpenPicture,
+        record: &Record,
+        purpose: Purpose,
+        timings: &mut Timings,
+    ) -> Result<Bytes, DeliverError> {
+        let probe = picture.probe.ok_or_else(|| DeliverError::not_a_picture(record))?;
+        let natural = Size { width: probe.natural.width, height: probe.natural.height };
+        let sampled = Sample::size(natural);
+        let (shrink, priority) = (Shrink::of(&probe, sampled), purpose.priority());
+        let decoded =
+            picture.decoded(Frames::First, shrink, self.bounds.imaging, &self.gate, priority, timings).await?;
+        let cost = Cost::of_encoding(u64::from(sampled.width) * u64::from(sampled.height));
+        let mut spent = *timings;
+        let work = move || {
+            let sample = timed(&mut spent.resize, || Sample::of(&decoded, natural))?;
+            let bytes = timed(&mut spent.encode, || sample.placeholder(placeholder))?;
+            Ok::<_, ImagingError>((bytes, spent))
+        };
         let (bytes, spent) = self.gate.run(cost, priority, work).await??;
         *timings = spent;
         Ok(bytes.into())

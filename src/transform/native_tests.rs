@@ -149,6 +149,36 @@ fn formats_are_named_negotiated_or_the_sources() {
 }
 
 #[test]
+fn placeholders_are_of_the_whole_picture() {
+    for placeholder in Placeholder::ALL {
+        let name = placeholder.as_str();
+        for query in [format!("f={name}"), format!("format={name}&v=abc&download"), format!("f={name}&cachebuster=1")] {
+            let request = parse("photos/a.jpg", &query, Some("image/webp")).unwrap();
+            assert_eq!(request.want, Want::Placeholder(placeholder), "{query}");
+            assert!(!request.varies_by_accept, "{query}");
+        }
+    }
+    for (query, parameter) in [
+        ("f=blurhash&w=64", "w"),
+        ("height=64&f=json", "height"),
+        ("f=lqip&quality=20", "quality"),
+        ("f=lqip&fit=cover", "fit"),
+        ("f=lqip&blur=0", "blur"),
+        ("f=json&dpr=2", "dpr"),
+        ("f=thumbhash&bg=fff", "bg"),
+        ("f=thumbhash&frame=0", "frame"),
+        ("f=thumbhash&g=smart", "g"),
+        ("f=json&preset=card", "f"),
+        ("f=json&f=lqip", "f"),
+        ("f=BlurHash", "f"),
+        ("f=lqip&w=none", "w"),
+    ] {
+        let error = parse("photos/a.jpg", query, None).unwrap_err();
+        assert_eq!(error.parameter, parameter, "{query}: {error}");
+    }
+}
+
+#[test]
 fn version_and_download_are_kept_beside_the_picture() {
     let request = parse("photos/a.jpg", "w=9&v=abc&download=my%20cat.jpg", None).unwrap();
     assert_eq!(request.version.as_deref(), Some("abc"));
