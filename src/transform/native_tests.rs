@@ -76,7 +76,7 @@ fn refusals_name_the_parameter_as_written_and_what_is_allowed() {
         ("g=fp:0.5", "g", "fp:x,y"),
         ("bg=red", "bg", "hexadecimal"),
         ("bg=ff", "bg", "rrggbb"),
-        ("f=avif", "f", "auto, webp, jpeg, jpg, png or origin"),
+        ("f=avif", "f", "png, origin, or a placeholder: blurhash"),
         ("format=WEBP", "format", "webp"),
         ("frame=1", "frame", "must be 0"),
         ("w=1&w=1", "w", "once only"),
