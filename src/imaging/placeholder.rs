@@ -79,11 +79,12 @@ impl Sample {
 
     /// Four components by three, along the longer side the four. It has no alpha: what is transparent lies on white.
     fn blurhash(&self) -> Result<String, ImagingError> {
-        let (x, y) = if self.natural.width < self.natural.height { (3, 4) } else { (4, 3) };
+        let (across, down) = if self.natural.width < self.natural.height { (3, 4) } else { (4, 3) };
         let opaque = flatten(Picture::Still(self.picture.first().clone()), Rgb::WHITE)?;
         let raster = opaque.first();
-        blurhash::encode(x, y, raster.width(), raster.height(), &rgba(raster))
-            .map_err(|error| ImagingError::internal(format!("BlurHash: {error}")))
+        let pixels = raster.data().as_chunks::<3>().0;
+        let waves = fast_blurhash::compute_dct(pixels, raster.width() as usize, raster.height() as usize, across, down);
+        Ok(waves.into_blurhash())
     }
 
     /// In base64, with the alpha.

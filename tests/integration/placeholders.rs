@@ -57,7 +57,7 @@ async fn the_description_is_of_the_upright_original_and_holds_the_others() {
         let copy = get("lqip").await;
         assert_eq!(all["lqip"], format!("data:image/webp;base64,{}", STANDARD.encode(&copy.body)), "{picture}");
         let (width, height) = copy.size();
-        assert!(width.max(height) == 20 && copy.body.len() < 500, "{picture}: {} bytes", copy.body.len());
+        assert!(width.max(height) == 20 && copy.body.len() < 600, "{picture}: {} bytes", copy.body.len());
         let color = all["color"].as_str().unwrap();
         let digits = color.strip_prefix('#').unwrap();
         assert!(digits.len() == 6 && u32::from_str_radix(digits, 16).is_ok(), "{picture}: {color}");
@@ -150,22 +150,25 @@ async fn policies_hold_for_placeholders() {
     assert_eq!(preset.header("vary"), "");
 }
 
+/// Like every answer of one frame, they do not see what is wrong with the frames after it.
 #[tokio::test(flavor = "multi_thread")]
-async fn hostile_pictures_get_the_status_in_their_name() {
+async fn hostile_pictures_are_answered_as_their_first_frame_is_in_any_format() {
     let folder = fixtures().join("hostile");
     let server = Setup::new().bucket("hostile", folder.to_str().unwrap()).start().await;
     let mut wrong = Vec::new();
+    let mut refused = 0;
     for entry in std::fs::read_dir(folder).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
-        let expected: u16 = name.split("--").next().unwrap().parse().unwrap();
-        let (picture, placeholder) = (format!("/image/hostile/{name}?w=64"), format!("/image/hostile/{name}?f=json"));
-        let (picture, placeholder) = (server.get(&picture).await, server.get(&placeholder).await);
-        if placeholder.status.as_u16() != expected {
-            wrong.push(format!("{name}: {} {}", placeholder.status, placeholder.text()));
-        } else if expected != 200 {
-            assert_eq!(placeholder.json()["code"], picture.json()["code"], "{name}");
+        let placeholder = server.get(&format!("/image/hostile/{name}?f=json")).await;
+        let frame = server.get(&format!("/image/hostile/{name}?w=64&f=png&frame=0")).await;
+        if placeholder.status != frame.status {
+            wrong.push(format!("{name}: {}, not {}", placeholder.status, frame.status));
+        } else if placeholder.status != 200 {
+            refused += 1;
+            assert!(name.starts_with(placeholder.status.as_str()), "{name}: {}", placeholder.text());
+            assert_eq!(placeholder.json()["code"], frame.json()["code"], "{name}");
             assert_eq!(placeholder.header("cache-control"), "no-store", "{name}");
         }
     }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(wrong.is_empty() && refused > 50, "{refused} refused\n{}", wrong.join("\n"));
 }

@@ -26,24 +26,29 @@ fn painted(width: u32, height: u32, pixel: impl Fn(u32, u32) -> [u8; 4]) -> Rast
     Raster::new(width, height, Channels::Rgba, data).expect("sizes match")
 }
 
-/// `fixtures/making/placeholders.mjs` made them, with npm's blurhash and thumbhash. BlurHashes are compared by what they
-/// show: npm's scales by the largest component where the reference in C (and ours) takes the largest magnitude, and ours
-/// rounds the mean colour up.
+/// `fixtures/making/placeholders.mjs` made them, with npm's blurhash and thumbhash. Where the largest component of a BlurHash
+/// is negative, npm's scales by another: only the reference in C takes magnitudes. Then size and mean colour are compared.
 #[test]
 fn hashes_are_those_of_the_authors_own_packages() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/golden/placeholders.json");
     let golden: Vec<Value> = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
     assert!(golden.len() >= 8);
+    let mut whole = 0;
     for one in golden {
         let side = |name: &str| u32::try_from(one[name].as_u64().unwrap()).unwrap();
         let data = STANDARD.decode(one["rgba"].as_str().unwrap()).unwrap();
         let raster = Raster::new(side("width"), side("height"), Channels::Rgba, data).unwrap();
         assert_eq!(text(raster.clone(), Placeholder::ThumbHash), one["thumbhash"].as_str().unwrap(), "{}", one["name"]);
-        let shown = |hash: &str| blurhash::decode(hash, 32, 32, 1.0).unwrap();
         let (ours, theirs) = (text(raster, Placeholder::BlurHash), one["blurhash"].as_str().unwrap());
-        let off = shown(&ours).into_iter().zip(shown(theirs)).map(|(our, their)| our.abs_diff(their)).max().unwrap();
-        assert!(off <= 3, "{}: {ours}, not {theirs}: {off} off", one["name"]);
+        let (scale, mean) = (1..2, 2..6);
+        if ours[scale.clone()] == theirs[scale] {
+            assert_eq!(ours, theirs, "{}", one["name"]);
+            whole += 1;
+        } else {
+            assert_eq!((&ours[..1], &ours[mean.clone()]), (&theirs[..1], &theirs[mean]), "{}", one["name"]);
+        }
     }
+    assert!(whole >= 4, "{whole}");
 }
 
 #[test]
