@@ -355,6 +355,7 @@ impl Deliver {
         let made = match ask.want {
             Want::Original if origin.kind == OriginKind::Folder => natural.map(|_| Made::Original)?,
             Want::Original => Made::Original,
+            Want::Placeholder(placeholder) => natural.map(|_| Made::Placeholder(placeholder))?,
             Want::Variant { transform, format } => match transform.resolve(&natural?, format, ask.dialect) {
                 Resolved::Passthrough => Made::Stripped,
                 Resolved::Render(rendering) => Made::Rendered(rendering.bounded(self.bounds.output_side)),
@@ -377,7 +378,7 @@ impl Deliver {
 /// Whether a variant is one of those that pages ask for again and again.
 fn is_usual(made: Made, purpose: Purpose) -> bool {
     match made {
-        Made::Original | Made::Stripped => true,
+        Made::Original | Made::Stripped | Made::Placeholder(_) => true,
         Made::Rendered(rendering) => purpose != Purpose::Request || is_on_ladder(&rendering),
     }
 }

@@ -16,6 +16,7 @@
 //! 3. [`transform::Transform::resolve`] names the variant; [`cache::Memory`], then [`variants::VariantStore`];
 //! 4. else one fill ([`fills::Fills`]) in an owned task: decode once ([`pictures::OpenPicture::decoded`]), resize and
 //!    encode ([`imaging`]) behind the gate ([`render::Gate`]), keep it unless a purge came ([`purge::PurgeLog`]);
+//!    a placeholder is one more thing to make of that decode ([`imaging::Sample`]);
 //! 5. respond: 200, 206, 304 with every header of the contract, or an error in the dialect's envelope
 //!    ([`http::Problem`]).
 //!

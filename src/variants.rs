@@ -21,7 +21,7 @@ use http::HeaderValue;
 
 use crate::imaging;
 use crate::object::{ObjectId, VersionId, etag_of_hash};
-use crate::transform::{Format, Rendering, SourceFormat};
+use crate::transform::{Format, Placeholder, Rendering, SourceFormat};
 
 /// What was made of an original.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -31,6 +31,7 @@ pub enum Made {
     /// The original without its metadata blocks (animations and icons in the Next dialect).
     Stripped,
     Rendered(Rendering),
+    Placeholder(Placeholder),
 }
 
 /// Names one variant: which bytes of which object, and what was made of them.
@@ -89,6 +90,11 @@ pub fn content_type_of_output(format: Format) -> HeaderValue {
     })
 }
 
+/// The `Content-Type` of a placeholder.
+pub fn content_type_of_placeholder(placeholder: Placeholder) -> HeaderValue {
+    HeaderValue::from_static(placeholder.media_type())
+}
+
 /// The file name within a version: the rendering revision, then what was made.
 impl fmt::Display for Made {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -96,6 +102,9 @@ impl fmt::Display for Made {
             Self::Original => formatter.write_str("original"),
             Self::Stripped => formatter.write_str("stripped"),
             Self::Rendered(rendering) => write!(formatter, "r{}-{rendering}", imaging::REVISION),
+            Self::Placeholder(placeholder) => {
+                write!(formatter, "r{}-placeholder.{}", imaging::REVISION, placeholder.as_str())
+            }
         }
     }
 }

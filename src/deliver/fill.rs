@@ -10,12 +10,14 @@ use super::confirm::Confirmed;
 use super::{Deliver, DeliverError, Purpose, is_usual};
 use crate::clients::Client;
 use crate::fills::Part;
-use crate::imaging::{self, Effort, ImagingError, Picture, Shrink};
+use crate::imaging::{self, Effort, ImagingError, Picture, Sample, Shrink};
 use crate::pictures::{OpenPicture, Wanted};
 use crate::purge::Moment;
 use crate::render::{Cost, Priority, Timings, timed};
-use crate::transform::{Blur, Frames, Rendering};
-use crate::variants::{Made, Variant, VariantKey, content_type_of, content_type_of_output};
+use crate::transform::{Blur, Frames, Placeholder, Rendering, Size};
+use crate::variants::{
+    Made, Variant, VariantKey, content_type_of, content_type_of_output, content_type_of_placeholder,
+};
 use crate::versions::Record;
 
 /// How a fill ended.
@@ -141,6 +143,10 @@ impl Deliver {
                 let body = self.render(&rendering, picture, waiter, timings).await?;
                 Ok((body, content_type_of_output(rendering.format)))
             }
+            Made::Placeholder(placeholder) => {
+                let body = self.placeholder(placeholder, picture, record, waiter, timings).await?;
+                Ok((body, content_type_of_placeholder(placeholder)))
+            }
         }
     }
 
@@ -148,7 +154,7 @@ impl Deliver {
         &self,
         rendering: &Rendering,
         picture: &OpenPicture,
-        (purpose, client): Waiter,
+        waiter: Waiter,
         timings: &mut Timings,
     ) -> Result<Bytes, DeliverError> {
         let frames = if rendering.animated { Frames::All } else { Frames::First };
@@ -157,17 +163,54 @@ impl Deliver {
         });
         let output = u64::from(rendering.output.width) * u64::from(rendering.output.height);
         let next = Cost::of_encoding(output * u64::from(shown));
-        let (limits, priority) = (self.bounds.imaging, purpose.priority(client));
-        let decoded_before = timings.decode;
-        let decoded = picture.decoded(Wanted { frames, shrink, limits, priority, next }, &self.gate, timings).await?;
-        // Who decoded was let in with the cost of both steps.
-        let was_let_in = timings.decode > decoded_before && priority != Priority::Background;
-        let priority = if was_let_in { Priority::Begun } else { priority };
-        let (rendering, effort, mut spent) = (*rendering, purpose.effort(), *timings);
+        let (decoded, priority) = self.pixels(picture, frames, shrink, (waiter, next), timings).await?;
+        let (rendering, effort, mut spent) = (*rendering, waiter.0.effort(), *timings);
         let work = move || render(&decoded, &rendering, effort, &mut spent).map(|bytes| (bytes, spent));
         let (bytes, spent) = self.gate.run(next, priority, work).await??;
         *timings = spent;
         Ok(bytes.into())
+    }
+
+    async fn placeholder(
+        &self,
+        placeholder: Placeholder,
+        picture: &OpenPicture,
+        record: &Record,
+        waiter: Waiter,
+        timings: &mut Timings,
+    ) -> Result<Bytes, DeliverError> {
+        let probe = picture.probe.ok_or_else(|| DeliverError::not_a_picture(record))?;
+        let natural = Size { width: probe.natural.width, height: probe.natural.height };
+        let sampled = Sample::size(natural);
+        let next = Cost::of_encoding(u64::from(sampled.width) * u64::from(sampled.height));
+        let shrink = Shrink::of(&probe, sampled);
+        let (decoded, priority) = self.pixels(picture, Frames::First, shrink, (waiter, next), timings).await?;
+        let mut spent = *timings;
+        let work = move || {
+            let sample = timed(&mut spent.resize, || Sample::of(&decoded, natural))?;
+            let bytes = timed(&mut spent.encode, || sample.placeholder(placeholder))?;
+            Ok::<_, ImagingError>((bytes, spent))
+        };
+        let (bytes, spent) = self.gate.run(next, priority, work).await??;
+        *timings = spent;
+        Ok(bytes.into())
+    }
+
+    /// The pixels, and how what comes next waits: who decoded them was let in with the cost of both.
+    async fn pixels(
+        &self,
+        picture: &OpenPicture,
+        frames: Frames,
+        shrink: Shrink,
+        ((purpose, client), next): (Waiter, Cost),
+        timings: &mut Timings,
+    ) -> Result<(Arc<Picture>, Priority), DeliverError> {
+        let (limits, priority) = (self.bounds.imaging, purpose.priority(client));
+        let decoded_before = timings.decode;
+        let wanted = Wanted { frames, shrink, limits, priority, next };
+        let decoded = picture.decoded(wanted, &self.gate, timings).await?;
+        let was_let_in = timings.decode > decoded_before && priority != Priority::Background;
+        Ok((decoded, if was_let_in { Priority::Begun } else { priority }))
     }
 }
 

@@ -26,7 +26,7 @@ impl WarmLists {
     pub(super) fn names(&self, key: &VariantKey, record: &Record, output_side: u32) -> bool {
         let (Made::Rendered(rendering), Some(natural)) = (key.made, record.seen) else { return false };
         self.of(&key.object.bucket).into_iter().flat_map(|wants| wants.iter()).any(|want| match want {
-            Want::Original => false,
+            Want::Original | Want::Placeholder(_) => false,
             Want::Variant { transform, format } => match transform.resolve(&natural, *format, Dialect::Native) {
                 Resolved::Passthrough => false,
                 Resolved::Render(listed) => listed.bounded(output_side) == rendering,

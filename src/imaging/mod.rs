@@ -2,7 +2,7 @@
 //!
 //! Each step is a function of its own, so that a caller can time every one and share one decode among many renderings:
 //! [`probe`] → [`Probe::admit`] → [`decode`] → [`colour`] → [`orient`] → [`Picture`], then for each rendering
-//! [`resize`] → [`blur`] → [`flatten`] → [`encode`].
+//! [`resize`] → [`blur`] → [`flatten`] → [`encode`], and for each placeholder [`Sample::of`] → [`Sample::placeholder`].
 //!
 //! The bytes are a stranger's: a picture over a [`Limits`] is refused from its header, before memory is taken for it,
 //! and a truncated or corrupt one is an error, never half a picture.
@@ -16,6 +16,7 @@ mod exif;
 mod geometry;
 mod orient;
 mod passthrough;
+mod placeholder;
 mod probe;
 mod raster;
 mod resize;
@@ -33,6 +34,7 @@ pub use error::{ImagingError, RefusedKind};
 pub use geometry::{Window, window};
 pub use orient::{Orientation, orient};
 pub use passthrough::passthrough;
+pub use placeholder::Sample;
 pub use probe::{Probe, probe};
 pub use raster::{Animation, Channels, Frame, Picture, Raster, flatten};
 pub use resize::resize;

@@ -51,6 +51,17 @@ pub enum Format {
     Png,
 }
 
+/// What can stand in for a picture until it is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Placeholder {
+    BlurHash,
+    ThumbHash,
+    /// A copy of a few pixels.
+    Lqip,
+    /// All of them, with the size of the picture and its colour.
+    Json,
+}
+
 /// Formats we recognise in a source, by content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -206,7 +217,12 @@ pub enum Target {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Want {
     Original,
-    Variant { transform: Transform, format: FormatRequest },
+    Variant {
+        transform: Transform,
+        format: FormatRequest,
+    },
+    /// Of the whole picture.
+    Placeholder(Placeholder),
 }
 
 /// `?download[=name]`: answer as an attachment, under this name if one is given (not yet sanitised).

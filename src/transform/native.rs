@@ -6,6 +6,7 @@
 //! - `g`: `center`, `north`, `northeast`, … `northwest`, `smart`; short `c n ne e se s sw w nw sm`; or `fp:x,y`, the
 //!   focal point from the top left in 0..1, rounded to hundredths.
 //! - `q`/`quality`: 1 to 100, default 75. `f`/`format`: `auto` (default), `webp`, `jpeg` = `jpg`, `png`, `origin`.
+//! - `f=blurhash`, `thumbhash`, `lqip`, `json`: a placeholder of the whole picture, with no other of these parameters.
 //! - `blur`: sigma in output pixels, 0 to 100, in half steps. `bg`: `rgb` or `rrggbb`, `#` optional.
 //! - `frame=0`: the first frame of an animation. `v`: a version; `download[=name]`: as an attachment.
 //! - `preset`: a transform that the operator named, in place of all of the above but `v` and `download`.
@@ -17,7 +18,7 @@ use url::form_urlencoded;
 use super::query::{digits, nearly_equal, object_of_path, steps};
 use super::{
     Blur, Dialect, Download, Fit, Format, FormatRequest, Frames, Gravity, ImageRequest, MAX_SIDE, Otherwise,
-    ParameterError, Quality, Reader, Rgb, Target, Transform, Want, negotiate,
+    ParameterError, Placeholder, Quality, Reader, Rgb, Target, Transform, Want, negotiate,
 };
 use crate::object::NameError;
 
@@ -71,9 +72,13 @@ enum FormatChoice {
 
 /// A transform that the configuration names, written as a native query: `w=128&h=128&fit=cover`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Preset {
-    transform: Transform,
-    format: FormatChoice,
+pub struct Preset(Shape);
+
+/// What a native query makes of a picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shape {
+    Picture { transform: Transform, format: FormatChoice },
+    Placeholder(Placeholder),
 }
 
 /// Parses the path after `/image/` (`{bucket}/{object}`, still percent-encoded) and the raw query.
@@ -85,9 +90,8 @@ pub fn parse(path_tail: &str, query: &str, accept: Option<&str>) -> Result<Image
     let given = Given::read(query)?;
     let preset = given.preset()?;
     let (want, varies_by_accept) = if preset.is_some() || given.asks_for_a_variant() {
-        let format = given.format()?;
-        let want = Want::Variant { transform: given.transform()?, format: format.request(accept) };
-        (want, format == FormatChoice::Auto)
+        let shape = given.shape()?;
+        (shape.want(accept), shape.varies())
     } else {
         (Want::Original, false)
     };
@@ -125,24 +129,40 @@ impl Preset {
                 return Err(ParameterError::new(name, "is not a parameter of a preset"));
             }
         }
-        let given = Given::read(query)?;
-        Ok(Self { transform: given.transform()?, format: given.format()? })
+        Given::read(query)?.shape().map(Self)
     }
 
     /// What it wants of a picture, for a browser that takes WebP.
     pub fn want(&self) -> Want {
-        Want::Variant { transform: self.transform, format: self.format.request(Some("image/webp")) }
+        self.0.want(Some("image/webp"))
     }
 
-    /// Puts the preset's transform and format into a request that was parsed with its name.
+    /// Puts what the preset makes into a request that was parsed with its name.
     pub(super) fn apply(&self, request: &mut ImageRequest) {
-        if let Want::Variant { transform, format } = &mut request.want {
-            *transform = self.transform;
-            if self.format != FormatChoice::Auto {
-                *format = self.format.request(None);
-                request.varies_by_accept = false;
+        match (self.0, &mut request.want) {
+            // What the client accepts was read with the request.
+            (Shape::Picture { transform, format: FormatChoice::Auto }, Want::Variant { transform: open, .. }) => {
+                *open = transform;
+            }
+            (shape, want) => {
+                *want = shape.want(None);
+                request.varies_by_accept = shape.varies();
             }
         }
+    }
+}
+
+impl Shape {
+    fn want(self, accept: Option<&str>) -> Want {
+        match self {
+            Self::Picture { transform, format } => Want::Variant { transform, format: format.request(accept) },
+            Self::Placeholder(placeholder) => Want::Placeholder(placeholder),
+        }
+    }
+
+    /// Whether the format goes by what the client accepts.
+    fn varies(self) -> bool {
+        matches!(self, Self::Picture { format: FormatChoice::Auto, .. })
     }
 }
 
@@ -184,21 +204,37 @@ impl<'query> Given<'query> {
     }
 
     fn asks_for_a_variant(&self) -> bool {
-        self.shaping().next().is_some()
+        self.beside(Name::Preset).is_some()
     }
 
-    /// The spellings of the given parameters that shape the picture.
-    fn shaping(&self) -> impl Iterator<Item = &'static str> {
-        self.values[..Name::Preset as usize].iter().flatten().map(|(spelling, _)| *spelling)
+    /// A given parameter that shapes the picture, other than this one.
+    fn beside(&self, name: Name) -> Option<&'static str> {
+        let shaping = self.values[..Name::Preset as usize].iter().enumerate();
+        let (spelling, _) =
+            shaping.filter(|(index, _)| *index != name as usize).find_map(|(_, given)| given.as_ref())?;
+        Some(spelling)
     }
 
     fn preset(&self) -> Result<Option<String>, ParameterError> {
         let preset = self.value(Name::Preset);
-        match (preset, self.shaping().next()) {
+        match (preset, self.beside(Name::Preset)) {
             (Some(_), Some(other)) => {
                 Err(ParameterError::new(other, "may not be combined with preset; only v and download may"))
             }
             (preset, _) => Ok(preset.map(str::to_owned)),
+        }
+    }
+
+    fn shape(&self) -> Result<Shape, ParameterError> {
+        let Some(placeholder) = self.value(Name::Format).and_then(Placeholder::parse) else {
+            return Ok(Shape::Picture { transform: self.transform()?, format: self.format()? });
+        };
+        match self.beside(Name::Format) {
+            Some(other) => {
+                let why = format!("may not be combined with f={}, which is of the whole picture", placeholder.as_str());
+                Err(ParameterError::new(other, why))
+            }
+            None => Ok(Shape::Placeholder(placeholder)),
         }
     }
 
@@ -219,12 +255,11 @@ impl<'query> Given<'query> {
     }
 
     fn format(&self) -> Result<FormatChoice, ParameterError> {
-        let choice =
-            self.parsed(Name::Format, "must be auto, webp, jpeg, jpg, png or origin", |value| match value {
-                "auto" => Some(FormatChoice::Auto),
-                "origin" => Some(FormatChoice::Origin),
-                named => Format::parse(named).map(FormatChoice::Named),
-            })?;
+        let choice = self.parsed(Name::Format, FORMATS, |value| match value {
+            "auto" => Some(FormatChoice::Auto),
+            "origin" => Some(FormatChoice::Origin),
+            named => Format::parse(named).map(FormatChoice::Named),
+        })?;
         Ok(choice.unwrap_or(FormatChoice::Auto))
     }
 
@@ -247,6 +282,8 @@ impl<'query> Given<'query> {
         read(value).map(Some).ok_or_else(|| ParameterError::new(*spelling, allowed))
     }
 }
+
+const FORMATS: &str = "must be auto, webp, jpeg, jpg, png, origin, or a placeholder: blurhash, thumbhash, lqip or json";
 
 const GRAVITIES: &str = "must be center, north, northeast, east, southeast, south, southwest, west, northwest, smart, \
                          a short form (c n ne e se s sw w nw sm), or fp:x,y with x and y from 0 to 1";

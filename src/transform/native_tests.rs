@@ -76,7 +76,7 @@ fn refusals_name_the_parameter_as_written_and_what_is_allowed() {
         ("g=fp:0.5", "g", "fp:x,y"),
         ("bg=red", "bg", "hexadecimal"),
         ("bg=ff", "bg", "rrggbb"),
-        ("f=avif", "f", "auto, webp, jpeg, jpg, png or origin"),
+        ("f=avif", "f", "png, origin, or a placeholder: blurhash"),
         ("format=WEBP", "format", "webp"),
         ("frame=1", "frame", "must be 0"),
         ("w=1&w=1", "w", "once only"),
@@ -145,6 +145,36 @@ fn formats_are_named_negotiated_or_the_sources() {
         let request = parse("photos/a.jpg", query, accept).unwrap();
         assert!(matches!(request.want, Want::Variant { format: found, .. } if found == format), "{query}");
         assert_eq!(request.varies_by_accept, varies, "{query}");
+    }
+}
+
+#[test]
+fn placeholders_are_of_the_whole_picture() {
+    for placeholder in Placeholder::ALL {
+        let name = placeholder.as_str();
+        for query in [format!("f={name}"), format!("format={name}&v=abc&download"), format!("f={name}&cachebuster=1")] {
+            let request = parse("photos/a.jpg", &query, Some("image/webp")).unwrap();
+            assert_eq!(request.want, Want::Placeholder(placeholder), "{query}");
+            assert!(!request.varies_by_accept, "{query}");
+        }
+    }
+    for (query, parameter) in [
+        ("f=blurhash&w=64", "w"),
+        ("height=64&f=json", "height"),
+        ("f=lqip&quality=20", "quality"),
+        ("f=lqip&fit=cover", "fit"),
+        ("f=lqip&blur=0", "blur"),
+        ("f=json&dpr=2", "dpr"),
+        ("f=thumbhash&bg=fff", "bg"),
+        ("f=thumbhash&frame=0", "frame"),
+        ("f=thumbhash&g=smart", "g"),
+        ("f=json&preset=card", "f"),
+        ("f=json&f=lqip", "f"),
+        ("f=BlurHash", "f"),
+        ("f=lqip&w=none", "w"),
+    ] {
+        let error = parse("photos/a.jpg", query, None).unwrap_err();
+        assert_eq!(error.parameter, parameter, "{query}: {error}");
     }
 }
 

@@ -141,10 +141,11 @@ pub fn on_ladder(transform: &Transform) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transform::{Fit, Format, FormatRequest, native};
+    use crate::transform::{Fit, Format, FormatRequest, Placeholder, native};
 
     fn rules(policy: Policy, snap: bool) -> PolicyRules {
-        let presets = Presets::compile([("avatar", "w=128&h=128&fit=contain"), ("card", "w=600&f=jpeg&q=60")]).unwrap();
+        let presets = [("avatar", "w=128&h=128&fit=contain"), ("card", "w=600&f=jpeg&q=60"), ("hash", "f=blurhash")];
+        let presets = Presets::compile(presets).unwrap();
         PolicyRules { policy, snap, presets }
     }
 
@@ -155,7 +156,7 @@ mod tests {
     fn transform(request: &ImageRequest) -> Transform {
         match request.want {
             Want::Variant { transform, .. } => transform,
-            Want::Original => panic!("the original is wanted"),
+            other => panic!("{other:?} is wanted"),
         }
     }
 
@@ -180,6 +181,12 @@ mod tests {
             (Policy::Off, "w=256", Some(Code::Forbidden), "no transforms"),
             (Policy::Off, "preset=avatar", Some(Code::Forbidden), "no presets"),
             (Policy::Off, "", None, "originals are served"),
+            (Policy::Open, "f=json", None, "a placeholder"),
+            (Policy::Ladder, "f=json", None, "a placeholder has no sides"),
+            (Policy::Presets, "f=lqip", Some(Code::Forbidden), "a placeholder that is no preset"),
+            (Policy::Presets, "preset=hash", None, "a placeholder that is a preset"),
+            (Policy::Signed, "f=lqip", Some(Code::Forbidden), "a placeholder is made"),
+            (Policy::Off, "f=lqip", Some(Code::Forbidden), "no placeholders"),
         ] {
             let answer = admit(&mut request(query), &rules(policy, false));
             assert_eq!(answer.err().map(|refusal| refusal.code()), code, "{policy:?} {query}: {why}");
@@ -191,7 +198,7 @@ mod tests {
         let refusal = admit(&mut request("w=100"), &rules(Policy::Ladder, false)).unwrap_err();
         assert!(refusal.to_string().starts_with("width must be one of 16, 32, 48,"), "{refusal}");
         let refusal = admit(&mut request("preset=x"), &rules(Policy::Open, false)).unwrap_err();
-        assert_eq!(refusal.to_string(), "preset must be one of avatar, card");
+        assert_eq!(refusal.to_string(), "preset must be one of avatar, card, hash");
     }
 
     #[test]
@@ -223,6 +230,10 @@ mod tests {
         assert_eq!(format, FormatRequest::Named(Format::Jpeg));
         assert_eq!(transform.quality.get(), 60);
         assert!(!card.varies_by_accept, "the preset names its format");
+
+        let mut hash = request("preset=hash");
+        admit(&mut hash, &rules(Policy::Presets, false)).unwrap();
+        assert_eq!((hash.want, hash.varies_by_accept), (Want::Placeholder(Placeholder::BlurHash), false));
     }
 
     #[test]
@@ -242,9 +253,11 @@ mod tests {
 
     #[test]
     fn mistaken_presets_are_all_reported() {
-        let mistakes = Presets::compile([("a", "w=0"), ("b", "w=1"), ("c", "x=1"), ("d", "preset=b")]).unwrap_err();
+        let mistakes =
+            Presets::compile([("a", "w=0"), ("b", "w=1"), ("c", "x=1"), ("d", "preset=b"), ("e", "w=9&f=lqip")])
+                .unwrap_err();
         let names: Vec<_> = mistakes.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(names, ["a", "c", "d"]);
+        assert_eq!(names, ["a", "c", "d", "e"]);
     }
 
     #[test]

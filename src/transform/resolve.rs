@@ -117,6 +117,13 @@ fn choose(request: FormatRequest, natural: &Natural, keeps_alpha: bool) -> Forma
     }
 }
 
+impl Size {
+    /// The same proportions with no side over `longest` pixels; never larger than it is.
+    pub fn within(self, longest: u32) -> Self {
+        inside(self, Size { width: self.width.min(longest), height: self.height.min(longest) })
+    }
+}
+
 impl Rendering {
     /// The same rendering with no side over `max_side` pixels, scaled down in proportion where one is: a request for the
     /// natural size of a very long picture.

@@ -16,7 +16,7 @@ fn photo() -> Natural {
 fn resolved(query: &str, natural: &Natural, accept: Option<&str>, dialect: Dialect) -> Resolved {
     match native::parse("photos/a", query, accept).unwrap().want {
         Want::Variant { transform, format } => transform.resolve(natural, format, dialect),
-        Want::Original => panic!("{query} wants the original"),
+        other => panic!("{query} wants {other:?}"),
     }
 }
 
@@ -244,5 +244,21 @@ proptest! {
         let within = sides.0.is_none_or(|side| width <= side) && sides.1.is_none_or(|side| height <= side);
         prop_assert!(within || fit == Fit::Outside);
         prop_assert!(rendering.crop.is_none() || fit == Fit::Cover);
+    }
+}
+
+#[test]
+fn a_size_within_a_longest_side_keeps_its_proportions_and_never_grows() {
+    for ((width, height), longest, expected) in [
+        ((4000, 3000), 32, (32, 24)),
+        ((3000, 4000), 32, (24, 32)),
+        ((1, 10_000), 32, (1, 32)),
+        ((10_000, 1), 32, (32, 1)),
+        ((20, 10), 32, (20, 10)),
+        ((64, 10), 32, (32, 5)),
+        ((1, 1), 32, (1, 1)),
+    ] {
+        let within = Size { width, height }.within(longest);
+        assert_eq!((within.width, within.height), expected, "{width} x {height}");
     }
 }

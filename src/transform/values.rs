@@ -1,6 +1,6 @@
 //! Constructors and texts of the small value types.
 
-use super::{Blur, Fit, Format, FormatRequest, Gravity, Otherwise, Quality, Rgb, SourceFormat, Transform};
+use super::{Blur, Fit, Format, FormatRequest, Gravity, Otherwise, Placeholder, Quality, Rgb, SourceFormat, Transform};
 
 impl Format {
     pub const ALL: [Self; 3] = [Self::WebP, Self::Jpeg, Self::Png];
@@ -31,6 +31,34 @@ impl Format {
             "png" => Some(Self::Png),
             _ => None,
         }
+    }
+}
+
+impl Placeholder {
+    pub const ALL: [Self; 4] = [Self::BlurHash, Self::ThumbHash, Self::Lqip, Self::Json];
+
+    /// The name in URLs and variant names.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::BlurHash => "blurhash",
+            Self::ThumbHash => "thumbhash",
+            Self::Lqip => "lqip",
+            Self::Json => "json",
+        }
+    }
+
+    /// The `Content-Type`.
+    pub const fn media_type(self) -> &'static str {
+        match self {
+            Self::BlurHash | Self::ThumbHash => "text/plain",
+            Self::Lqip => Format::WebP.media_type(),
+            Self::Json => "application/json",
+        }
+    }
+
+    /// The inverse of [`Placeholder::as_str`].
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|placeholder| placeholder.as_str() == text)
     }
 }
 

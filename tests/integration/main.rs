@@ -23,6 +23,7 @@ mod object_stores;
 mod openapi;
 mod origin_faults;
 mod pictures;
+mod placeholders;
 mod process;
 mod provider;
 mod provider_clients;

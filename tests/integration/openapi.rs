@@ -245,6 +245,7 @@ fn calls(server: &Running) -> Vec<Call> {
         ("post", "/admin/warm", "", "", json!({}), 400),
         ("delete", "/storage/v1/cdn/{bucket}", "photos", "", Value::Null, 200),
         ("get", "/image/{bucket}/{object}", "photos", "none.png", Value::Null, 404),
+        ("get", "/image/{bucket}/{object}", AVATARS, "copy.png?f=json", Value::Null, 200),
         ("get", "/storage/v1/object/public/{bucket}/{object}", "photos", "none.png", Value::Null, 400),
         ("post", "/storage/v1/object/move", "", "", ends("moved.png"), 200),
         ("delete", "/storage/v1/object/{bucket}", AVATARS, "", json!({"prefixes": ["moved.png"]}), 200),

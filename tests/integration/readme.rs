@@ -197,6 +197,19 @@ async fn the_curl_lines_succeed() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_placeholder_is_written_into_the_page() {
+    let server = Setup::new().photos().start().await;
+    let script = blocks("js").into_iter().find(|block| block.contains("// placeholder.js")).unwrap();
+    let script = script.replace("127.0.0.1:8787", &server.address.to_string());
+    let run = move || Command::new("node").args(["--input-type=module", "-e", &script]).output();
+    let output = tokio::task::spawn_blocking(run).await.unwrap().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let page = String::from_utf8(output.stdout).unwrap();
+    assert!(page.contains(r#"width="600" height="400" style="background: #"#), "{page}");
+    assert!(page.contains("url(data:image/webp;base64,"), "{page}");
+}
+
 #[test]
 fn the_loader_is_one() {
     let loader = blocks("js").into_iter().find(|block| block.contains("export default function loader")).unwrap();

@@ -4,6 +4,7 @@ mod animation;
 mod avif;
 mod hostile;
 mod make;
+mod placeholder;
 mod still;
 
 use crate::transform::{Blur, Format, Frames, Gravity, Quality, Rendering, Size};
