@@ -7,7 +7,7 @@ export default defineConfig({
   test: {
     // Type errors of tests and of what they test are failures, too: `npm run types`.
     projects: [
-      { test: { ...shared, name: 'unit', include: ['tests/*.test.ts'] } },
+      { test: { ...shared, name: 'unit', include: ['tests/*.test.{ts,tsx}'] } },
       // The real server, named by TINTYPE_BIN.
       { test: { ...shared, name: 'server', include: ['tests/server/*.test.ts'] } },
       // What npm packs, installed where nothing else is.
