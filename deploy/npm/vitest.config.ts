@@ -11,7 +11,7 @@ export default defineConfig({
       // The real server, named by TINTYPE_BIN.
       { test: { ...shared, name: 'server', include: ['tests/server/*.test.ts'] } },
       // What npm packs, installed where nothing else is.
-      { test: { ...shared, name: 'package', include: ['tests/package/*.test.ts'] } },
+      { test: { ...shared, testTimeout: 300_000, name: 'package', include: ['tests/package/*.test.ts'] } },
     ],
   },
 });

@@ -29,7 +29,7 @@ beforeAll(() => {
   for (const react of REACTS) {
     mkdirSync(app(react));
     writeFileSync(join(app(react), 'package.json'), '{"name":"app","private":true}');
-    const wanted = [join(scratch, tarball!.filename), `react@${react}`, `react-dom@${react}`, `@types/react@${react.split('.')[0]}`];
+    const wanted = [join(scratch, tarball!.filename), `react@${react}`, `react-dom@${react}`, `@types/react@${react.split('.')[0]}`, '@types/node@20.19.8', '@supabase/supabase-js@2.109.0'];
     run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', ...wanted], app(react));
   }
 }, 300_000);
@@ -86,7 +86,7 @@ test('what is for the browser says so', () => {
   }
 });
 
-test.each([['module', 'NodeNext', 'app.mts'], ['CommonJS', 'NodeNext', 'app.cts'], ['bundler', 'bundler', 'app.ts']])('its types are found from %s', (_, resolution, file) => {
+test.each([['NodeNext', ['app.mts', 'app.cts']], ['bundler', ['app.ts']]])('its types are found by the rules of %s', (resolution, names) => {
   const imports = `
     import loader, { createLoader } from 'tintype/loader';
     import { imageUrl, type Placeholder } from 'tintype';
@@ -98,15 +98,33 @@ test.each([['module', 'NodeNext', 'app.mts'], ['CommonJS', 'NodeNext', 'app.cts'
     export const wrong: { verify: typeof verifyWebhook } = { verify: verifyWebhook };
     // @ts-expect-error a width is a number, so the types are really there
     loader({ src: 'b/a.png', width: '64' });`;
-  writeFileSync(join(app(), file), imports);
+  names.forEach((name) => writeFileSync(join(app(), name), imports));
   const module = resolution === 'bundler' ? 'ESNext' : 'NodeNext';
   // `skipLibCheck` stays off: our own declarations are looked at, too.
-  run(process.execPath, [tsc, '--noEmit', '--strict', '--target', 'ES2022', '--lib', 'ES2022,DOM,DOM.Iterable', '--types', 'react', '--module', module, '--moduleResolution', resolution, file], app());
+  run(process.execPath, [tsc, '--noEmit', '--strict', '--target', 'ES2022', '--lib', 'ES2022,DOM,DOM.Iterable', '--types', 'react', '--module', module, '--moduleResolution', resolution, ...names], app());
+});
+
+/** Blocks of a README that say `// file` in their first line and name this package. */
+function examples(readme: string): [string, string][] {
+  const blocks = [...readFileSync(readme, 'utf8').matchAll(/^```(?:js|tsx?)\n\/\/ ([^\s,]+)[^\n]*\n([^]*?)^```/gm)];
+  return blocks.map(([, name, text]) => [name!, text!] as [string, string]).filter(([, text]) => text.includes("'tintype"));
+}
+
+test('the READMEs’ examples are sound', () => {
+  const found = [...examples(join(here, 'README.md')), ...examples(join(here, '../../README.md'))];
+  expect(found.map(([name]) => name)).toEqual(expect.arrayContaining(['image-loader.ts', 'own-loader.ts', 'card.ts', 'placeholder.ts', 'avatar.tsx', 'sign.ts', 'image-loader.js']));
+  const names = found.map(([name, text], at) => {
+    const file = `example-${at}.${name.split('.').at(-1)}`;
+    writeFileSync(join(app(), file), text);
+    return file;
+  });
+  const looked = ['--noEmit', '--strict', '--allowJs', '--checkJs', '--skipLibCheck', '--jsx', 'react-jsx', '--target', 'ES2022', '--lib', 'ES2022,DOM', '--types', 'react,node'];
+  run(process.execPath, [tsc, ...looked, '--module', 'ESNext', '--moduleResolution', 'bundler', ...names], app());
 });
 
 async function bundled(script: string): Promise<string> {
   const { outputFiles } = await build({
-    stdin: { contents: script, resolveDir: app() }, bundle: true, minify: true, format: 'esm', platform: 'browser', write: false, external: ['react'],
+    stdin: { contents: script, resolveDir: app() }, bundle: true, minify: true, format: 'esm', platform: 'browser', write: false, external: ['react'], logLevel: 'error',
   });
   return outputFiles[0]!.text;
 }
