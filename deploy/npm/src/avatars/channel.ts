@@ -13,28 +13,79 @@ export interface Ears {
   failed(message: string): void;
 }
 
-/** Listens until what is answered is called. supabase-js joins again by itself, and the last state comes with each join. */
-export function listenByChannel(connection: AvatarConnection & { supabase: SupabaseLike }, topic: string, ears: Ears): () => void {
-  const { supabase } = connection;
-  let left = false;
-  let leave = () => {};
-  const join = async () => {
-    // As Supabase's own guide says: the first join then carries the user's token.
-    const token = connection.accessToken ? await tokenOf(connection) : undefined;
-    await supabase.realtime.setAuth(token);
-    if (left) return;
+type Connected = AvatarConnection & { supabase: SupabaseLike };
+
+/** The topics of one client. It knows one channel of a name, whoever asks for it, so that all who listen share that one. */
+class Topics {
+  readonly rooms = new Map<string, Room>();
+  /** Channels that are being left: one that is asked for meanwhile would be the same that is about to go. */
+  readonly leaving = new Map<string, Promise<unknown>>();
+}
+
+const topicsOf = new WeakMap<SupabaseLike, Topics>();
+
+/** Those who listen to one topic. */
+class Room {
+  readonly #ears = new Set<Ears>();
+  #isJoined = false;
+  #leave = () => Promise.resolve<unknown>(undefined);
+
+  enter(ears: Ears): void {
+    this.#ears.add(ears);
+    if (this.#isJoined) ears.connected(true);
+  }
+
+  /** Answers whether nobody is left. */
+  quit(ears: Ears): boolean {
+    return this.#ears.delete(ears) && this.#ears.size === 0;
+  }
+
+  leave(): Promise<unknown> {
+    return this.#leave().catch(() => {});
+  }
+
+  async join(connection: Connected, topic: string, before: Promise<unknown> | undefined): Promise<void> {
+    const { supabase } = connection;
+    try {
+      await before;
+      // As Supabase's own guide says: the first join then carries the user's token.
+      await supabase.realtime.setAuth(connection.accessToken ? await tokenOf(connection) : undefined);
+    } catch (fault) {
+      return this.#all((ears) => ears.failed(fault instanceof Error ? fault.message : String(fault)));
+    }
+    if (this.#ears.size === 0) return;
     const channel = supabase.channel(topic, { config: { private: true, broadcast: { self: true, ack: true } } });
-    leave = () => { supabase.removeChannel(channel as never).catch(() => {}); };
-    channel.on('broadcast', { event: EVENT }, ({ payload }) => { if (!left) ears.heard(payload); });
+    this.#leave = () => supabase.removeChannel(channel as never);
+    channel.on('broadcast', { event: EVENT }, ({ payload }) => this.#all((ears) => ears.heard(payload)));
     channel.subscribe((state, error) => {
-      if (left) return;
-      ears.connected(state === 'SUBSCRIBED');
-      if (state === 'CHANNEL_ERROR' && /unauthorized/i.test(error?.message ?? '')) ears.failed(error!.message);
+      this.#isJoined = state === 'SUBSCRIBED';
+      this.#all((ears) => ears.connected(this.#isJoined));
+      const refused = state === 'CHANNEL_ERROR' && /unauthorized/i.test(error?.message ?? '');
+      if (refused) this.#all((ears) => ears.failed(error!.message));
     });
-  };
-  join().catch((fault: unknown) => { if (!left) ears.failed(fault instanceof Error ? fault.message : String(fault)); });
+  }
+
+  #all(tell: (ears: Ears) => void): void {
+    [...this.#ears].forEach(tell);
+  }
+}
+
+/** Listens until what is answered is called. supabase-js joins again by itself, and the last state comes with each join. */
+export function listenByChannel(connection: Connected, topic: string, ears: Ears): () => void {
+  const topics = topicsOf.get(connection.supabase) ?? new Topics();
+  topicsOf.set(connection.supabase, topics);
+  const known = topics.rooms.get(topic);
+  const room = known ?? new Room();
+  room.enter(ears);
+  if (!known) {
+    topics.rooms.set(topic, room);
+    void room.join(connection, topic, topics.leaving.get(topic));
+  }
   return () => {
-    left = true;
-    leave();
+    if (!room.quit(ears)) return;
+    topics.rooms.delete(topic);
+    const left = room.leave();
+    topics.leaving.set(topic, left);
+    void left.then(() => { if (topics.leaving.get(topic) === left) topics.leaving.delete(topic); });
   };
 }

@@ -5,7 +5,9 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { createContext, runInNewContext } from 'node:vm';
 import { build } from 'esbuild';
+import { build as viteBuild } from 'vite';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 /** Bytes of the loader in a page, minified. */
@@ -139,6 +141,25 @@ test('what is not used is not in the page', async () => {
   for (const absent of ['PlaceholderError', 'webhook', 'avatar']) expect(loaderAlone).not.toContain(absent);
   expect(Buffer.byteLength(loaderAlone)).toBeLessThan(LOADER_BYTES);
   expect(await bundled(`import 'tintype'; import 'tintype/server';`)).toBe('');
+});
+
+test('a Vite app takes it', async () => {
+  writeFileSync(join(app(), 'page.js'), `
+    import loader, { createLoader } from 'tintype/loader';
+    import { AvatarGeneration } from 'tintype/avatars';
+    globalThis.shown = [loader({ src: 'b/a.png', width: 64 }), createLoader({ base: import.meta.env.VITE_PICTURES })({ src: 'b/a.png', width: 64 }), typeof AvatarGeneration];`);
+  process.env['VITE_PICTURES'] = 'https://images.example.com';
+  const built = await viteBuild({
+    root: app(), logLevel: 'error', configFile: false,
+    define: { 'process.env.NEXT_PUBLIC_TINTYPE_URL': '"https://own.example.com"' },
+    build: { write: false, lib: { entry: join(app(), 'page.js'), formats: ['iife'], name: 'page' } },
+  });
+  delete process.env['VITE_PICTURES'];
+  const [{ output: [{ code }] }] = built as unknown as [{ output: [{ code: string }] }];
+  // As in a page: without `process`.
+  const page: { shown?: unknown } = {};
+  runInNewContext(code, createContext(Object.assign(page, { URL, encodeURIComponent })));
+  expect(page.shown).toEqual([`https://own.example.com${URL_OF_IT}`, `https://images.example.com${URL_OF_IT}`, 'function']);
 });
 
 test('it needs nothing but its peers', () => {

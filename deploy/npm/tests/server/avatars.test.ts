@@ -102,6 +102,22 @@ for (const [way, connect] of Object.entries(ways)) {
   });
 }
 
+test('two places of a page share the channel of their client', async () => {
+  const userId = randomUUID();
+  const client = supabase(painter.url, userId);
+  const [first, second] = [0, 1].map(() => new AvatarGeneration({ userId, supabase: client })) as [AvatarGeneration, AvatarGeneration];
+  await Promise.all([first.generate({ name: 'Rook' }), second.generate({ name: 'Raven' })]);
+  expect([first.state.isConnected || !first.state.isGenerating, client.getChannels().length <= 1]).toEqual([true, true]);
+  const states = await Promise.all([over(first), over(second)]);
+  expect(states.map(({ error }) => error)).toEqual([null, null]);
+  expect(new Set(states.map(({ storageUrl }) => storageUrl)).size).toBe(2);
+  // The channel is joined anew while it is still being left.
+  let rejoined = false;
+  first.subscribe(() => { rejoined ||= first.state.isConnected; });
+  await first.regenerate();
+  expect([(await over(first)).error, rejoined]).toEqual([null, true]);
+});
+
 test('a server that comes back is heard again', async () => {
   const userId = randomUUID();
   // Between the page and the server, as a proxy that is restarted.
