@@ -9,7 +9,7 @@ export default defineConfig({
     projects: [
       { test: { ...shared, name: 'unit', include: ['tests/*.test.{ts,tsx}'] } },
       // The real server, named by TINTYPE_BIN.
-      { test: { ...shared, name: 'server', include: ['tests/server/*.test.ts'] } },
+      { test: { ...shared, testTimeout: 180_000, name: 'server', include: ['tests/server/*.test.ts'] } },
       // What npm packs, installed where nothing else is.
       { test: { ...shared, testTimeout: 300_000, name: 'package', include: ['tests/package/*.test.ts'] } },
     ],
