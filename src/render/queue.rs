@@ -135,7 +135,7 @@ mod tests {
         queue.pop();
         queue.push(caller(2), milliseconds(10), "little");
         queue.push(caller(3), milliseconds(5), "less");
-        assert_eq!(queue.outlook(caller(4), milliseconds(10)).before, milliseconds(35));
+        assert_eq!(queue.outlook(caller(4), milliseconds(10)).before, milliseconds(15));
         let order = order(&mut queue);
         let place = |name| order.iter().position(|work| *work == name).unwrap();
         assert!(place("less") < place("little") && place("little") <= 3, "{:?}", &order[..6]);
