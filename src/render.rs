@@ -1,7 +1,7 @@
 //! The gate: all processor work of pictures runs here, on a fixed number of threads, behind a bounded queue.
 //!
 //! What was begun goes first, so that pixels do not pile up between two steps; then requests, fairly among callers
-//! ([`queue`]); then background work. A request is refused when it could expect to wait longer than the budget, by the cost
+//! (`queue`); then background work. A request is refused when it could expect to wait longer than the budget, by the cost
 //! of what is queued before it; background work waits as long as it takes and is bounded by those who send it.
 
 mod queue;

@@ -20,6 +20,7 @@ mod events;
 mod fixtures;
 mod migrate;
 mod object_stores;
+mod observability;
 mod openapi;
 mod origin_faults;
 mod pictures;
