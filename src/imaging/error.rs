@@ -59,6 +59,8 @@ pub enum ImagingError {
     Corrupt { format: SourceFormat, reason: Cow<'static, str> },
     #[error("{pixels} pixels in {frames} frames, allowed are {pixel_limit} pixels and {frame_limit} frames")]
     TooManyPixels { pixels: u64, frames: u32, pixel_limit: u64, frame_limit: u32 },
+    #[error("a side of {side} pixels, allowed are {limit}")]
+    TooLong { side: u32, limit: u32 },
     /// A codec failed on pixels that are sound: our fault.
     #[error("{0}")]
     Internal(Cow<'static, str>),
@@ -71,7 +73,7 @@ impl ImagingError {
             Self::KindRefused { .. } => Code::KindRefused,
             Self::NotAPicture => Code::NotAPicture,
             Self::Corrupt { .. } => Code::Corrupt,
-            Self::TooManyPixels { .. } => Code::TooManyPixels,
+            Self::TooManyPixels { .. } | Self::TooLong { .. } => Code::TooManyPixels,
             Self::Internal(_) => Code::Internal,
         }
     }

@@ -35,7 +35,7 @@ pub use geometry::{Window, window};
 pub use orient::{Orientation, orient};
 pub use passthrough::passthrough;
 pub use placeholder::Sample;
-pub use probe::{Probe, probe};
+pub use probe::{LONGEST_SIDE, Probe, probe};
 pub use raster::{Animation, Channels, Frame, Picture, Raster, flatten};
 pub use resize::resize;
 pub use shrink::Shrink;

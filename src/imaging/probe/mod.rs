@@ -12,6 +12,9 @@ use crate::transform::{Natural, Size, SourceFormat};
 use super::{ImagingError, Limits, Orientation, RefusedKind};
 use container::Container;
 
+/// The longest side of a picture: as much as a JPEG can have. Some memory is taken by the row, whatever the pixels.
+pub const LONGEST_SIDE: u32 = 65_535;
+
 /// What is known of a picture before its pixels are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Probe {
@@ -48,7 +51,8 @@ impl Probe {
     }
 
     /// # Errors
-    /// [`ImagingError::TooManyPixels`] if the whole animation, or the still, is over a limit.
+    /// [`ImagingError::TooManyPixels`] if the whole animation, or the still, is over a limit; [`ImagingError::TooLong`] for a
+    /// side over [`LONGEST_SIDE`].
     pub fn admit(&self, limits: &Limits) -> Result<(), ImagingError> {
         let pixels = self.pixels();
         if pixels > limits.pixels || self.natural.frames > limits.frames {
@@ -58,6 +62,10 @@ impl Probe {
                 pixel_limit: limits.pixels,
                 frame_limit: limits.frames,
             });
+        }
+        let side = self.stored.width.max(self.stored.height);
+        if side > LONGEST_SIDE {
+            return Err(ImagingError::TooLong { side, limit: LONGEST_SIDE });
         }
         Ok(())
     }

@@ -37,6 +37,18 @@ fn a_huge_picture_is_refused_by_its_header() {
 }
 
 #[test]
+fn a_picture_of_few_pixels_in_one_endless_row_is_refused() {
+    let mut png = png(&gradient(8, 8));
+    for (width, is_refused) in [(65_535_u32, false), (65_536, true), (25_000_000, true)] {
+        let header = [&width.to_be_bytes()[..], &1_u32.to_be_bytes(), &png[24..29]].concat();
+        png.splice(8..33, png_chunk(*b"IHDR", &header));
+        let admitted = probe(&png).unwrap().admit(&Limits::default());
+        assert_eq!(matches!(admitted, Err(ImagingError::TooLong { .. })), is_refused, "{width}: {admitted:?}");
+        assert_eq!(admitted.is_err(), is_refused);
+    }
+}
+
+#[test]
 fn a_profile_that_inflates_without_end_does_no_harm() {
     // The picture data of a large blank PNG is a small stream that inflates to 24 MB.
     let blank = png_of((6000, 4000), png::ColorType::Grayscale, png::BitDepth::Eight, &vec![0; 24_000_000], |_| ());
