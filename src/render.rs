@@ -2,8 +2,10 @@
 //!
 //! What was begun goes first, so that pixels do not pile up between two steps; then requests, fairly among callers
 //! (`queue`); then background work. A request is refused when it could expect to wait longer than the budget, by the cost
-//! of what is queued before it; background work waits as long as it takes and is bounded by those who send it.
+//! of what is queued before it and the pace at which such costs were met lately; background work waits as long as it takes
+//! and is bounded by those who send it.
 
+mod pace;
 mod queue;
 
 use std::collections::VecDeque;
@@ -18,6 +20,7 @@ use tokio::sync::oneshot;
 
 use crate::clients::Client;
 
+use pace::Pace;
 use queue::{FairQueue, Outlook};
 
 /// Why work was not done.
@@ -41,8 +44,12 @@ pub enum Priority {
 }
 
 /// Expected processor time of a piece of work, from what a header tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Cost(Duration);
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cost {
+    own: Duration,
+    /// With the steps that will follow.
+    total: Duration,
+}
 
 /// Nanoseconds a decoded pixel costs on the measured machine (PNG and JPEG decoding: 4 to 10).
 const DECODE_NANOSECONDS: u64 = 9;
@@ -52,17 +59,21 @@ const ENCODE_NANOSECONDS: u64 = 50;
 impl Cost {
     /// Cost of decoding this many pixels (all frames summed).
     pub const fn of_decoding(pixels: u64) -> Self {
-        Self(Duration::from_nanos(pixels.saturating_mul(DECODE_NANOSECONDS)))
+        Self::of(Duration::from_nanos(pixels.saturating_mul(DECODE_NANOSECONDS)))
     }
 
     /// Cost of resizing to and encoding this many pixels (all frames summed).
     pub const fn of_encoding(pixels: u64) -> Self {
-        Self(Duration::from_nanos(pixels.saturating_mul(ENCODE_NANOSECONDS)))
+        Self::of(Duration::from_nanos(pixels.saturating_mul(ENCODE_NANOSECONDS)))
     }
 
-    /// One piece of work after the other.
+    const fn of(own: Duration) -> Self {
+        Self { own, total: own }
+    }
+
+    /// This piece of work, after which another will follow ([`Priority::Begun`]).
     pub const fn and(self, next: Self) -> Self {
-        Self(self.0.saturating_add(next.0))
+        Self { own: self.own, total: self.total.saturating_add(next.total) }
     }
 }
 
@@ -70,13 +81,19 @@ impl Cost {
 type Work = Box<dyn FnOnce() -> HandOver + Send>;
 type HandOver = Box<dyn FnOnce()>;
 
+struct Piece {
+    cost: Duration,
+    work: Work,
+}
+
 #[derive(Default)]
 struct Queues {
-    begun: VecDeque<Work>,
-    requests: FairQueue<Work>,
+    begun: VecDeque<Piece>,
+    requests: FairQueue<Piece>,
     background: VecDeque<Work>,
-    /// Sum of the costs of the requests that run.
-    running: Duration,
+    /// Sum of the costs of begun work, and of the steps of requests that run.
+    under_way: Duration,
+    pace: Pace,
     closed: bool,
 }
 
@@ -131,26 +148,31 @@ impl Gate {
             // A waiter that went away leaves a closed channel; the result is then nobody's.
             Box::new(move || drop(sender.send(result)))
         });
-        self.enqueue(work, cost.0, priority)?;
+        self.enqueue(work, cost, priority)?;
         match receiver.await {
             Ok(Ok(result)) => Ok(result),
             Ok(Err(_)) | Err(_) => Err(GateError::Panicked),
         }
     }
 
-    fn enqueue(&self, work: Work, cost: Duration, priority: Priority) -> Result<(), GateError> {
+    fn enqueue(&self, work: Work, cost: Cost, priority: Priority) -> Result<(), GateError> {
         let mut queues = self.shared.queues.lock();
+        let piece = Piece { cost: cost.own, work };
         match priority {
-            Priority::Begun => queues.begun.push_back(work),
-            Priority::Background => queues.background.push_back(work),
+            Priority::Begun => {
+                queues.under_way += cost.own;
+                queues.begun.push_back(piece);
+            }
+            Priority::Background => queues.background.push_back(piece.work),
             Priority::Request(caller) => {
-                let outlook = queues.requests.outlook(caller, cost);
-                let wait = (queues.running + outlook.before) / self.threads;
-                if queues.requests.len() >= self.entries || !self.lets_in(&outlook, wait) {
+                let outlook = queues.requests.outlook(caller, cost.total);
+                let wait = queues.pace.of(queues.under_way + outlook.before) / self.threads;
+                let all = queues.pace.expected_in(self.budget * self.threads);
+                if queues.requests.len() >= self.entries || !(outlook.is_page || self.lets_in(&outlook, wait, all)) {
                     self.shared.shed.fetch_add(1, Ordering::Relaxed);
                     return Err(GateError::Busy { retry_after: wait.max(Duration::from_secs(1)) });
                 }
-                queues.requests.push(caller, cost, work);
+                queues.requests.push(caller, cost.total, piece);
             }
         }
         drop(queues);
@@ -158,11 +180,10 @@ impl Gate {
         Ok(())
     }
 
-    /// Whether work that could expect this wait is queued. Where more waits than the budget holds, every caller still has an
-    /// equal part of it; one who is alone may have a page of pictures wait, however long that takes.
-    fn lets_in(&self, outlook: &Outlook, wait: Duration) -> bool {
-        let all = self.budget * self.threads;
-        outlook.is_page || (wait <= self.budget && (outlook.waiting <= all || outlook.own <= all / outlook.callers))
+    /// Whether work that could expect this wait is queued, `all` being the cost that the budget holds. Where more waits,
+    /// every caller still has an equal part of it.
+    fn lets_in(&self, outlook: &Outlook, wait: Duration, all: Duration) -> bool {
+        wait <= self.budget && (outlook.waiting <= all || outlook.own <= all / outlook.callers)
     }
 
     /// Requests and background work that wait for a thread.
@@ -185,31 +206,37 @@ impl Drop for Gate {
 }
 
 fn work_until_closed(shared: &Shared) {
-    loop {
-        let mut queues = shared.queues.lock();
-        let (work, cost) = loop {
-            if let Some(work) = queues.begun.pop_front() {
-                break (work, Duration::ZERO);
-            }
-            if let Some((cost, work)) = queues.requests.pop() {
-                queues.running += cost;
-                break (work, cost);
-            }
-            if let Some(work) = queues.background.pop_front() {
-                break (work, Duration::ZERO);
-            }
-            if queues.closed {
-                return;
-            }
-            shared.wake.wait(&mut queues);
-        };
-        drop(queues);
+    while let Some((work, cost)) = next_piece(shared) {
+        let began = Instant::now();
         let hand_over = work();
-        let mut queues = shared.queues.lock();
-        queues.running = queues.running.saturating_sub(cost);
-        drop(queues);
+        if let Some(cost) = cost {
+            let mut queues = shared.queues.lock();
+            queues.under_way = queues.under_way.saturating_sub(cost);
+            queues.pace.learn(cost, began.elapsed());
+        }
         // Last, so that who has the result finds its cost paid.
         hand_over();
+    }
+}
+
+/// Waits for work; requests' with its cost. `None`: the gate is closed and nothing is left.
+fn next_piece(shared: &Shared) -> Option<(Work, Option<Duration>)> {
+    let mut queues = shared.queues.lock();
+    loop {
+        if let Some(Piece { cost, work }) = queues.begun.pop_front() {
+            return Some((work, Some(cost)));
+        }
+        if let Some(Piece { cost, work }) = queues.requests.pop() {
+            queues.under_way += cost;
+            return Some((work, Some(cost)));
+        }
+        if let Some(work) = queues.background.pop_front() {
+            return Some((work, None));
+        }
+        if queues.closed {
+            return None;
+        }
+        shared.wake.wait(&mut queues);
     }
 }
 
@@ -252,7 +279,7 @@ mod tests {
     #[tokio::test]
     async fn work_beyond_the_expected_wait_is_refused_at_once() {
         let gate = Arc::new(Gate::start(1, Duration::from_millis(100), 1024).unwrap());
-        let long = Cost(Duration::from_secs(1));
+        let long = Cost::of(Duration::from_secs(1));
         let release = occupied(&gate, long, caller(1)).await;
         let alone = gate.run(long, caller(2), || 2);
         let third = async {
@@ -270,7 +297,7 @@ mod tests {
     #[tokio::test]
     async fn a_page_waits_whole_and_one_who_asks_for_more_leaves_room_to_others() {
         let gate = Arc::new(Gate::start(1, Duration::from_millis(100), 1024).unwrap());
-        let cost = Cost(Duration::from_millis(20));
+        let cost = Cost::of(Duration::from_millis(20));
         let release = occupied(&gate, cost, caller(1)).await;
         let page: Vec<_> = (0..queue::PAGE + 10).map(|_| gate.run(cost, caller(1), || ())).collect();
         let page = futures_util::future::join_all(page);

@@ -90,7 +90,7 @@ impl<T> FairQueue<T> {
         self.pieces.insert((share.ends, self.arrived), Piece { caller, begins, cost, work });
     }
 
-    pub fn pop(&mut self) -> Option<(Duration, T)> {
+    pub fn pop(&mut self) -> Option<T> {
         let (_, Piece { caller, begins, cost, work }) = self.pieces.pop_first()?;
         self.cost = self.cost.saturating_sub(cost);
         self.now = self.now.max(begins);
@@ -106,7 +106,7 @@ impl<T> FairQueue<T> {
             let now = self.now;
             self.shares.retain(|_, share| share.pieces > 0 || share.ends > now);
         }
-        Some((cost, work))
+        Some(work)
     }
 }
 
@@ -123,7 +123,7 @@ mod tests {
     }
 
     fn order(queue: &mut FairQueue<&'static str>) -> Vec<&'static str> {
-        std::iter::from_fn(|| queue.pop()).map(|(_, work)| work).collect()
+        std::iter::from_fn(|| queue.pop()).collect()
     }
 
     #[test]
