@@ -27,7 +27,9 @@ fn series(metrics: &str) -> BTreeSet<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_dashboard_and_the_alerts_ask_for_what_is_measured() {
-    let server = Setup::new().start().await;
+    let server = Setup::new().photos().start().await;
+    // What has labels is there from its first sample on.
+    server.get("/image/photos/avatar-fox.png?w=64").await.expect(200);
     let series = series(&server.get("/metrics").await.expect(200).text());
     let dashboard: serde_json::Value = serde_json::from_str(DASHBOARD).unwrap();
     let panels = dashboard["panels"].as_array().unwrap();
