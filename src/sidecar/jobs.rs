@@ -7,6 +7,7 @@ mod answers;
 mod broadcasts;
 mod by_url;
 mod fleet;
+mod line;
 mod metrics;
 mod owners;
 mod progress;

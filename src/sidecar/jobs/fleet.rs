@@ -6,32 +6,25 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
+use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
+use super::line::{Carrier, Line};
 use super::progress::{EVENT, Progress};
 use crate::catalog::{Catalog, CatalogError, NOTE_BYTES};
 use crate::realtime::event::{End, Publication};
 use crate::realtime::topic::{EventName, Space, Topic};
 use crate::realtime::{Heard, Realtime};
 
-/// Notes that wait to be sent; more are dropped.
-const WAITING: usize = 1024;
-/// Most notes of one statement.
-const BATCH: usize = 32;
-/// Attempts at one statement.
-const ATTEMPTS: u32 = 4;
 /// Shortest and longest pause before the next attempt.
 const SHORTEST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(10);
 /// Silence after which it is asked whether the database is still there, and how long it may take to answer.
 const QUIET: Duration = Duration::from_secs(30);
 const ANSWER: Duration = Duration::from_secs(10);
-/// Longest wait of a job until what was told of it is sent.
-const PATIENCE: Duration = Duration::from_secs(2);
 /// Characters of a text in a note that would be too long.
 const TEXT: usize = 200;
 
@@ -62,18 +55,11 @@ impl Note {
     }
 }
 
-#[derive(Debug)]
-enum Item {
-    Note(String),
-    /// Answered once everything before it is sent, or given up.
-    Mark(oneshot::Sender<()>),
-}
-
 /// The line to the other nodes. Both its ends stop with it.
 #[derive(Debug)]
 pub struct Fleet {
     node: Uuid,
-    line: mpsc::Sender<Item>,
+    line: Line<String>,
     _tasks: [AbortOnDropHandle<()>; 2],
 }
 
@@ -84,9 +70,7 @@ impl Fleet {
             return None;
         }
         let node = Uuid::new_v4();
-        let (line, waiting) = mpsc::channel(WAITING);
-        // Not tracked: a job waits itself until what is told of it has gone out.
-        tokio::spawn(carry(Arc::clone(catalog), waiting));
+        let line = Line::start(Arc::clone(catalog));
         let listening = tokio::spawn(listen(Arc::clone(catalog), Arc::clone(realtime), node));
         let passing_on = tokio::spawn(pass_on(realtime.heard(), line.clone(), node));
         Some(Self { node, line, _tasks: [listening, passing_on].map(AbortOnDropHandle::new) })
@@ -97,23 +81,32 @@ impl Fleet {
             tracing::warn!(job = %progress.job_id, "a job's progress is not told to other nodes: it is too long");
             return;
         };
-        if self.line.try_send(Item::Note(note)).is_err() {
+        if self.line.tell(note).is_err() {
             tracing::warn!(job = %progress.job_id, "a job's progress is not told to other nodes: too much waits");
         }
     }
 
     /// Waits a while until everything that was told has been sent.
     pub(super) async fn told(&self) {
-        let (mark, passed) = oneshot::channel();
-        let passing = async {
-            if self.line.send(Item::Mark(mark)).await.is_ok() {
-                // A line that ended sends nothing more.
-                let _ = passed.await;
-            }
-        };
-        if timeout(PATIENCE, passing).await.is_err() {
+        if !self.line.told().await {
             tracing::debug!("a job goes on before other nodes are told of it");
         }
+    }
+}
+
+impl Carrier for Arc<Catalog> {
+    type Message = String;
+    type Error = CatalogError;
+
+    const PAUSE: Duration = SHORTEST;
+    const GIVEN_UP: &'static str = "other nodes are not told how far jobs are";
+
+    async fn send(&self, notes: &[String]) -> Result<(), CatalogError> {
+        self.send_notes(notes).await
+    }
+
+    fn may_pass(error: &CatalogError) -> bool {
+        matches!(error, CatalogError::Unavailable(_))
     }
 }
 
@@ -140,53 +133,18 @@ fn fitting(node: Uuid, progress: &Progress) -> Option<String> {
 }
 
 /// Says which ends were heard here: whoever joins elsewhere waits for the next job, too.
-async fn pass_on(mut heard: broadcast::Receiver<Heard>, line: mpsc::Sender<Item>, node: Uuid) {
+async fn pass_on(mut heard: broadcast::Receiver<Heard>, line: Line<String>, node: Uuid) {
     loop {
         match heard.recv().await {
             Ok(Heard { topic, end }) => {
                 let note = Note { node, topic: topic.name().to_owned(), told: None, heard: Some(end) };
                 // Where too much waits it is left out: somebody is told an end twice.
-                let _ = note.written().map(|note| line.try_send(Item::Note(note)));
+                let _ = note.written().map(|note| line.tell(note));
             }
             Err(RecvError::Lagged(_)) => {}
             Err(RecvError::Closed) => return,
         }
     }
-}
-
-async fn carry(catalog: Arc<Catalog>, mut line: mpsc::Receiver<Item>) {
-    let mut items = Vec::with_capacity(BATCH);
-    while line.recv_many(&mut items, BATCH).await > 0 {
-        let (mut notes, mut marks) = (Vec::new(), Vec::new());
-        for item in items.drain(..) {
-            match item {
-                Item::Note(note) => notes.push(note),
-                Item::Mark(mark) => marks.push(mark),
-            }
-        }
-        if !notes.is_empty()
-            && let Err(error) = send(&catalog, &notes).await
-        {
-            tracing::warn!(%error, notes = notes.len(), "other nodes are not told how far jobs are");
-        }
-        for mark in marks {
-            // Whoever waited may have gone on.
-            let _ = mark.send(());
-        }
-    }
-}
-
-async fn send(catalog: &Catalog, notes: &[String]) -> Result<(), CatalogError> {
-    let mut pause = SHORTEST;
-    for _ in 1..ATTEMPTS {
-        match catalog.send_notes(notes).await {
-            Err(CatalogError::Unavailable(_)) => {}
-            done => return done,
-        }
-        tokio::time::sleep(pause).await;
-        pause *= 2;
-    }
-    catalog.send_notes(notes).await
 }
 
 /// Hears the other nodes, for as long as it is let.
