@@ -123,6 +123,21 @@ impl Socket {
         heard.payload["payload"].clone()
     }
 
+    /// What is told of an avatar's generation until it has ended.
+    pub async fn generation(&mut self) -> Vec<Value> {
+        let mut all = Vec::new();
+        loop {
+            let heard = self.heard().await;
+            assert_eq!((&*heard.event, &heard.payload["event"]), ("broadcast", &json!("avatar_generation_progress")));
+            let progress = heard.payload["payload"].clone();
+            let is_last = progress["status"] == "completed" || progress["status"] == "error";
+            all.push(progress);
+            if is_last {
+                return all;
+            }
+        }
+    }
+
     /// Whether nothing comes for a while.
     pub async fn is_quiet(&mut self) -> bool {
         timeout(SILENCE, self.stream.next()).await.is_err()
@@ -179,6 +194,13 @@ fn read_binary(frame: &[u8]) -> Heard {
         event: "broadcast".to_owned(),
         payload: json!({"event": String::from_utf8(event.to_vec()).unwrap(), "payload": content}),
     }
+}
+
+/// The statuses of a generation, each as often as it came anew.
+pub fn statuses(told: &[Value]) -> Vec<&str> {
+    let mut statuses: Vec<_> = told.iter().map(|progress| progress["status"].as_str().unwrap()).collect();
+    statuses.dedup();
+    statuses
 }
 
 /// A broadcast as Supabase's newer client sends it.

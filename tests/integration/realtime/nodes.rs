@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
-use super::client::{Socket, V1, V2, anon};
+use super::client::{Socket, V1, V2, anon, statuses};
 use crate::avatars::{ANN, fox, paints, picture, provider, token, variables};
 use crate::support::origin::{Answer, Origin};
 use crate::support::postgres::Database;
@@ -54,22 +54,9 @@ async fn listening(server: &Running, version: &'static str, topic: &str) -> Sock
 
 /// What is told of a job until it has ended.
 async fn told(socket: &mut Socket, job: &str) -> Vec<Value> {
-    let mut all = Vec::new();
-    loop {
-        let progress = socket.broadcast().await;
-        assert_eq!(progress["job_id"], job);
-        let is_last = progress["status"] == "completed" || progress["status"] == "error";
-        all.push(progress);
-        if is_last {
-            return all;
-        }
-    }
-}
-
-fn statuses(told: &[Value]) -> Vec<&str> {
-    let mut statuses: Vec<_> = told.iter().map(|progress| progress["status"].as_str().unwrap()).collect();
-    statuses.dedup();
-    statuses
+    let all = socket.generation().await;
+    assert!(all.iter().all(|progress| progress["job_id"] == job), "{job}: {all:?}");
+    all
 }
 
 /// Waits until the provider, which does not answer, is asked; answers how far the job is, from which it gets no further.

@@ -64,10 +64,7 @@ async fn what_a_configured_column_points_at_stays_and_an_unreadable_one_stops_th
     let world = greedy(World::shared().await).with("RETENTION__COLUMNS", "public.characters.photo, posts.pictures");
     world.run_sql("CREATE TABLE public.characters (photo text); CREATE TABLE public.posts (pictures jsonb)").await;
     let server = world.setup.start().await;
-    let mut names = Vec::new();
-    for number in 1..=4 {
-        names.push(world.picture(&server, ANN, None, number).await);
-    }
+    let mut names = world.four_pictures(&server, ANN).await;
     world.age(48).await;
     server.app.retention.run(false).await.unwrap();
     let (one, other) = (&names[0], &names[1]);
@@ -93,10 +90,7 @@ async fn what_an_apps_own_characters_show_stays_even_if_they_show_it_while_it_is
     let world = greedy(World::shared().await);
     world.run_sql("CREATE TABLE public.kinksters (avatar_url text)").await;
     let server = world.setup.start().await;
-    let mut names = Vec::new();
-    for number in 1..=4 {
-        names.push(world.picture(&server, ANN, None, number).await);
-    }
+    let mut names = world.four_pictures(&server, ANN).await;
     world.age(48).await;
     server.app.retention.run(false).await.unwrap();
     world
@@ -155,10 +149,7 @@ async fn a_preview_of_no_character_stays_for_a_day_and_so_does_what_was_replaced
     for world in World::both().await {
         let world = greedy(world);
         let server = world.setup.start().await;
-        let mut names = Vec::new();
-        for number in 1..=4 {
-            names.push(world.picture(&server, ANN, None, number).await);
-        }
+        let names = world.four_pictures(&server, ANN).await;
         world.age(23).await;
         server.app.retention.run(true).await.unwrap();
         let report = server.app.retention.run(true).await.unwrap();

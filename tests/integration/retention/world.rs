@@ -66,6 +66,15 @@ impl World {
         self.put(server, user, &format!("{user}/kinksters/avatar_{milliseconds}{kinkster}.png")).await
     }
 
+    /// Uploads four pictures of a user, the oldest first.
+    pub async fn four_pictures(&self, server: &Running, user: &str) -> Vec<String> {
+        let mut names = Vec::new();
+        for milliseconds in 1..=4 {
+            names.push(self.picture(server, user, None, milliseconds).await);
+        }
+        names
+    }
+
     pub async fn put(&self, server: &Running, user: &str, name: &str) -> String {
         let authorization = format!("Bearer {}", token(user));
         let headers = [

@@ -12,7 +12,7 @@ use super::gate::{Fate, Gate};
 use super::{call_as, get_as};
 use crate::avatars::{ANN, BOB, fox, located, paints, picture, provider, token, variables};
 use crate::process::{Process, command, start_logging};
-use crate::realtime::client::{Socket, V1, V2, anon};
+use crate::realtime::client::{Socket, V1, V2, anon, statuses};
 use crate::support::origin::{Origin, Reply};
 use crate::support::postgres::Database;
 use crate::support::{Running, SECRET, Setup, eventually, files_below, service_key};
@@ -80,27 +80,6 @@ impl Front {
     }
 }
 
-/// What a socket is told of a job until it has ended.
-async fn told(socket: &mut Socket) -> Vec<Value> {
-    let mut all = Vec::new();
-    loop {
-        let heard = socket.heard().await;
-        assert_eq!(heard.payload["event"], "avatar_generation_progress", "{heard:?}");
-        let progress = heard.payload["payload"].clone();
-        let is_last = progress["status"] == "completed" || progress["status"] == "error";
-        all.push(progress);
-        if is_last {
-            return all;
-        }
-    }
-}
-
-fn statuses(told: &[Value]) -> Vec<&str> {
-    let mut statuses: Vec<_> = told.iter().map(|progress| progress["status"].as_str().unwrap()).collect();
-    statuses.dedup();
-    statuses
-}
-
 const ALL: [&str; 4] = ["generating", "downloading", "uploading", "completed"];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -118,7 +97,7 @@ async fn a_private_channel_of_the_project_hears_every_state_in_order_and_the_row
         own.join_private(&topic, &token(ANN)).await;
         let body = json!({"user_id": ANN, "kinkster_id": id, "character_data": {"name": "Rook"}});
         let begun = call_as(&front, Method::POST, INVOKE, &token(ANN), &body).await.expect(202).json();
-        let told = told(&mut own).await;
+        let told = own.generation().await;
         assert_eq!(statuses(&told), ALL);
         assert!(told.is_sorted_by_key(|progress| progress["seq"].as_i64()));
         let last = told.last().unwrap();
