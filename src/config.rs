@@ -8,6 +8,7 @@ mod load;
 mod neighbours;
 mod realtime;
 mod reference;
+mod render;
 mod retention;
 mod upstream;
 mod values;
@@ -26,6 +27,7 @@ pub use load::{Mistake, Mistakes, Overrides, load};
 pub use neighbours::is_neighbour;
 pub use realtime::RealtimeConfig;
 pub use reference::{commented_default, markdown_table};
+pub use render::{AvifUse, RenderConfig};
 pub use retention::{ColumnName, RetentionConfig};
 pub use upstream::{RpcSide, UpstreamConfig};
 pub use values::{ByteSize, Location, SecretList, TextList};
@@ -34,7 +36,7 @@ use crate::auth::RuleSet;
 use crate::object::BucketName;
 pub use crate::secret::Secret;
 use crate::transform::policy::Policy;
-use crate::transform::{LocalPattern, NextSettings, RemotePattern};
+use crate::transform::{LocalPattern, NextFormat, NextSettings, RemotePattern};
 
 /// The effective configuration.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -59,6 +61,7 @@ pub struct Config {
     pub retention: RetentionConfig,
     pub upstream: UpstreamConfig,
     pub limits: Limits,
+    pub render: RenderConfig,
     pub cache: CacheConfig,
     pub next: NextConfig,
     pub signing: Signing,
@@ -283,6 +286,8 @@ pub struct NextConfig {
     pub image_sizes: Vec<u32>,
     /// Allowed values of `q`.
     pub qualities: Vec<u8>,
+    /// `image/webp`, `image/avif`: what is chosen by `Accept`, the first of those taken as gladly. AVIF where it has been made already, which `render` says.
+    pub formats: Vec<NextFormat>,
     /// Remote URLs that may be fetched. None by default.
     pub remote_patterns: Vec<RemotePattern>,
     /// Local URLs that may be asked. Unset: all.
@@ -313,6 +318,7 @@ impl Default for NextConfig {
             device_sizes: next.device_sizes,
             image_sizes: next.image_sizes,
             qualities: next.qualities,
+            formats: next.formats,
             remote_patterns: Vec::new(),
             local_patterns: None,
             local: BTreeMap::new(),
@@ -421,6 +427,7 @@ impl Default for Config {
             retention: RetentionConfig::default(),
             upstream: UpstreamConfig::default(),
             limits: Limits::default(),
+            render: RenderConfig::default(),
             cache: CacheConfig::default(),
             next: NextConfig::default(),
             signing: Signing::default(),

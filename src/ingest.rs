@@ -214,6 +214,7 @@ fn encoded(picture: &Picture, format: Format) -> Result<(Bytes, String), IngestE
     };
     let bytes = imaging::encode(picture, &rendering, Effort::Fast).map_err(|_| IngestError::Corrupt)?;
     let format = match format {
+        Format::Avif => SourceFormat::Avif,
         Format::WebP => SourceFormat::WebP,
         Format::Jpeg => SourceFormat::Jpeg,
         Format::Png => SourceFormat::Png,

@@ -84,6 +84,7 @@ pub fn content_type_of(format: SourceFormat) -> HeaderValue {
 /// The `Content-Type` of a format that we write.
 pub fn content_type_of_output(format: Format) -> HeaderValue {
     content_type_of(match format {
+        Format::Avif => SourceFormat::Avif,
         Format::Jpeg => SourceFormat::Jpeg,
         Format::Png => SourceFormat::Png,
         Format::WebP => SourceFormat::WebP,

@@ -125,6 +125,9 @@ fn check_numbers(config: &Config, wrong: &mut impl FnMut(&str, String)) {
     if !(1..=LONGEST_UPLOAD).contains(&config.storage.upload_seconds) {
         wrong("storage.upload_seconds", format!("must be 1 to {LONGEST_UPLOAD}"));
     }
+    if !(1..=100).contains(&config.render.refine_percent) {
+        wrong("render.refine_percent", "must be 1 to 100".to_owned());
+    }
     if limits.render_threads == Some(0) {
         wrong("limits.render_threads", "must be at least 1".to_owned());
     }

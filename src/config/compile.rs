@@ -65,10 +65,10 @@ impl Config {
             device_sizes: next.device_sizes.clone(),
             image_sizes: next.image_sizes.clone(),
             qualities: next.qualities.clone(),
+            formats: next.formats.clone(),
             remote_patterns: next.remote_patterns.clone(),
             local_patterns: next.local_patterns.clone(),
             local: local.collect(),
-            ..NextSettings::default()
         };
         NextRules::compile(&settings, self.own_origins())
     }

@@ -29,7 +29,7 @@ mod tests;
 pub use blur::blur;
 pub use colour::{Coloured, colour};
 pub use decode::{Decoded, decode};
-pub use encode::{Effort, encode};
+pub use encode::{Effort, Setting, encode, encode_at};
 pub use error::{ImagingError, RefusedKind};
 pub use geometry::{Window, window};
 pub use orient::{Orientation, orient};

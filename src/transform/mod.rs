@@ -46,6 +46,7 @@ pub struct Size {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
+    Avif,
     WebP,
     Jpeg,
     Png,
@@ -150,8 +151,10 @@ pub struct Transform {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FormatRequest {
     Named(Format),
-    /// Not named: WebP where the client accepts it by name (never for `f=origin`), otherwise by rule.
+    /// Not named: WebP where the client accepts it by name (never for `f=origin`), otherwise by rule. `avif`: the client
+    /// takes AVIF as gladly, which it gets where one has been made already ([`FormatRequest::better`]).
     Negotiated {
+        avif: bool,
         webp: bool,
         otherwise: Otherwise,
     },

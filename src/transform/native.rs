@@ -5,7 +5,8 @@
 //! - `fit`: `cover` (default), `contain` = `inside`, `fill`, `outside`.
 //! - `g`: `center`, `north`, `northeast`, … `northwest`, `smart`; short `c n ne e se s sw w nw sm`; or `fp:x,y`, the
 //!   focal point from the top left in 0..1, rounded to hundredths.
-//! - `q`/`quality`: 1 to 100, default 75. `f`/`format`: `auto` (default), `webp`, `jpeg` = `jpg`, `png`, `origin`.
+//! - `q`/`quality`: 1 to 100, default 75. `f`/`format`: `auto` (default), `avif`, `webp`, `jpeg` = `jpg`, `png`,
+//!   `origin`.
 //! - `f=blurhash`, `thumbhash`, `lqip`, `json`: a placeholder of the whole picture, with no other of these parameters.
 //! - `blur`: sigma in output pixels, 0 to 100, in half steps. `bg`: `rgb` or `rrggbb`, `#` optional.
 //! - `frame=0`: the first frame of an animation. `v`: a version; `download[=name]`: as an attachment.
@@ -172,7 +173,8 @@ impl FormatChoice {
             Self::Named(format) => FormatRequest::Named(format),
             Self::Origin => FormatRequest::ORIGIN,
             Self::Auto => {
-                FormatRequest::Negotiated { webp: negotiate::webp_accepted(accept), otherwise: Otherwise::Plain }
+                let webp = negotiate::webp_accepted(accept);
+                FormatRequest::Negotiated { avif: negotiate::avif_accepted(accept), webp, otherwise: Otherwise::Plain }
             }
         }
     }
@@ -283,7 +285,8 @@ impl<'query> Given<'query> {
     }
 }
 
-const FORMATS: &str = "must be auto, webp, jpeg, jpg, png, origin, or a placeholder: blurhash, thumbhash, lqip or json";
+const FORMATS: &str =
+    "must be auto, avif, webp, jpeg, jpg, png, origin, or a placeholder: blurhash, thumbhash, lqip or json";
 
 const GRAVITIES: &str = "must be center, north, northeast, east, southeast, south, southwest, west, northwest, smart, \
                          a short form (c n ne e se s sw w nw sm), or fp:x,y with x and y from 0 to 1";

@@ -76,7 +76,7 @@ fn refusals_name_the_parameter_as_written_and_what_is_allowed() {
         ("g=fp:0.5", "g", "fp:x,y"),
         ("bg=red", "bg", "hexadecimal"),
         ("bg=ff", "bg", "rrggbb"),
-        ("f=avif", "f", "png, origin, or a placeholder: blurhash"),
+        ("f=heic", "f", "png, origin, or a placeholder: blurhash"),
         ("format=WEBP", "format", "webp"),
         ("frame=1", "frame", "must be 0"),
         ("w=1&w=1", "w", "once only"),
@@ -131,11 +131,14 @@ fn cache_busters_do_not_change_the_request() {
 
 #[test]
 fn formats_are_named_negotiated_or_the_sources() {
-    let open = |webp| FormatRequest::Negotiated { webp, otherwise: Otherwise::Plain };
+    let open = |webp| FormatRequest::Negotiated { avif: false, webp, otherwise: Otherwise::Plain };
+    let both = FormatRequest::Negotiated { avif: true, webp: true, otherwise: Otherwise::Plain };
     for (query, accept, format, varies) in [
         ("w=9", Some("image/webp"), open(true), true),
         ("w=9&f=auto", Some("*/*"), open(false), true),
         ("w=9", None, open(false), true),
+        ("w=9", Some("image/avif,image/webp,*/*"), both, true),
+        ("f=avif", None, FormatRequest::Named(Format::Avif), false),
         ("f=webp", None, FormatRequest::Named(Format::WebP), false),
         ("f=jpg", Some("image/webp"), FormatRequest::Named(Format::Jpeg), false),
         ("format=jpeg", None, FormatRequest::Named(Format::Jpeg), false),

@@ -14,10 +14,24 @@ enum Precision {
 /// Whether the client names WebP with a weight above zero. `*/*` and `image/*` alone do not ask for it: clients that
 /// send only these include ones that cannot show it.
 pub fn webp_accepted(accept: Option<&str>) -> bool {
+    weight_by_name(accept, "image/webp") > 0
+}
+
+/// Whether the client names AVIF with a weight above zero and not below WebP's.
+pub fn avif_accepted(accept: Option<&str>) -> bool {
+    let weight = weight_by_name(accept, "image/avif");
+    weight > 0 && weight >= weight_by_name(accept, "image/webp")
+}
+
+/// The weight of a type that the client names; 0 where it does not.
+fn weight_by_name(accept: Option<&str>, name: &str) -> Weight {
+    let Some((accept, (family, subtype))) = accept.zip(name.split_once('/')) else { return 0 };
     // Browsers send a list with every picture: only what can count is read closely.
-    let named = |range: &&str| begins_with_ignoring_case(range.trim_start(), "image/webp");
-    let range = accept.and_then(|accept| most_precise(accept.split(',').filter(named), "image", "webp"));
-    matches!(range, Some((Precision::Exact, 1..)))
+    let named = |range: &&str| begins_with_ignoring_case(range.trim_start(), name);
+    match most_precise(accept.split(',').filter(named), family, subtype) {
+        Some((Precision::Exact, weight)) => weight,
+        _ => 0,
+    }
 }
 
 fn begins_with_ignoring_case(text: &str, beginning: &str) -> bool {
@@ -26,8 +40,20 @@ fn begins_with_ignoring_case(text: &str, beginning: &str) -> bool {
 
 /// Whether Next's optimizer would choose WebP: some range allows it, and the raw text contains its name literally.
 pub(super) fn next_chooses_webp(accept: Option<&str>) -> bool {
-    let Some(accept) = accept.filter(|accept| accept.contains("image/webp")) else { return false };
-    matches!(most_precise(accept.split(','), "image", "webp"), Some((_, 1..)))
+    next_weight(accept, "image/webp") > 0
+}
+
+/// Whether Next's optimizer would choose AVIF; `over_webp`: only where it weighs more than WebP.
+pub(super) fn next_chooses_avif(accept: Option<&str>, over_webp: bool) -> bool {
+    let (avif, webp) = (next_weight(accept, "image/avif"), next_weight(accept, "image/webp"));
+    avif > 0 && if over_webp { avif > webp } else { avif >= webp }
+}
+
+/// The weight that Next's optimizer sees; 0 where the text does not contain the type literally.
+fn next_weight(accept: Option<&str>, name: &str) -> Weight {
+    let Some(accept) = accept.filter(|accept| accept.contains(name)) else { return 0 };
+    let subtype = name.strip_prefix("image/").unwrap_or_default();
+    most_precise(accept.split(','), "image", subtype).map_or(0, |(_, weight)| weight)
 }
 
 /// The weight given to a media type by the most precise range that matches it. Among equally precise ranges a refusal
@@ -108,10 +134,30 @@ mod tests {
         assert!(!next_chooses_webp(None));
     }
 
+    #[test]
+    fn avif_is_for_those_who_take_it_as_gladly() {
+        for (accept, expected, why) in [
+            ("image/avif,image/webp,image/apng,*/*;q=0.8", true, "Chrome"),
+            ("image/avif", true, "AVIF alone"),
+            ("image/webp,*/*", false, "anything is not AVIF"),
+            ("image/avif;q=0.5,image/webp", false, "WebP is wanted more"),
+            ("image/avif,image/webp;q=0.9", true, "WebP is wanted less"),
+            ("image/avif;q=0,image/webp", false, "refused"),
+            ("image/*", false, "any picture is not AVIF"),
+        ] {
+            assert_eq!(avif_accepted(Some(accept)), expected, "{accept}: {why}");
+            assert_eq!(next_chooses_avif(Some(accept), false), expected, "next: {accept}: {why}");
+        }
+        assert!(!next_chooses_avif(Some("image/avif,image/webp"), true), "the first format listed wins a tie");
+        assert!(next_chooses_avif(Some("image/avif,image/webp;q=0.9"), true));
+        assert!(!avif_accepted(None) && !next_chooses_avif(None, false));
+    }
+
     proptest! {
         #[test]
         fn any_text_is_judged_without_panic(accept in "\\PC*|([a-z*/;=,. q0-9]){0,200}") {
             let _ = (webp_accepted(Some(&accept)), next_chooses_webp(Some(&accept)));
+            let _ = (avif_accepted(Some(&accept)), next_chooses_avif(Some(&accept), true));
         }
 
         #[test]

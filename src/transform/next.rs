@@ -107,8 +107,9 @@ pub fn parse(query: &str, accept: Option<&str>, rules: &NextRules) -> Result<Ima
         return Err(NextRefusal::QualityNotListed(raw_quality.to_owned()));
     }
     let webp = rules.writes_webp() && negotiate::next_chooses_webp(accept);
+    let avif = rules.writes_avif() && negotiate::next_chooses_avif(accept, webp && rules.prefers_webp());
     let transform = Transform { width: Some(width), quality, ..Transform::NATURAL };
-    let format = FormatRequest::Negotiated { webp, otherwise: Otherwise::SourceType };
+    let format = FormatRequest::Negotiated { avif, webp, otherwise: Otherwise::SourceType };
     Ok(ImageRequest {
         dialect: Dialect::Next,
         target: target?,

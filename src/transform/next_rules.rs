@@ -9,9 +9,11 @@ use super::own::{OwnOrigins, after_segments, segments};
 use super::patterns::{LocalMatcher, LocalPattern, RemoteMatcher, RemotePattern};
 use crate::object::BucketName;
 
-/// Formats that the Next dialect may choose by `Accept`.
+/// A format that the Next dialect may choose by `Accept`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum NextFormat {
+    #[serde(rename = "image/avif")]
+    Avif,
     #[serde(rename = "image/webp")]
     WebP,
 }
@@ -72,7 +74,8 @@ pub struct NextSettingError {
 pub struct NextRules {
     widths: Vec<u32>,
     qualities: Vec<u8>,
-    webp: bool,
+    /// In the order of preference, which decides between those that a client takes as gladly.
+    formats: Vec<NextFormat>,
     remote: Vec<RemoteMatcher>,
     local: Option<Vec<LocalMatcher>>,
     /// Decoded segments of each prefix; more of them come first.
@@ -103,8 +106,8 @@ impl NextRules {
         }
         targets.sort_by_key(|(segments, _)| std::cmp::Reverse(segments.len()));
         let widths = settings.device_sizes.iter().chain(&settings.image_sizes).copied().collect();
-        let webp = settings.formats.contains(&NextFormat::WebP);
-        let rules = Self { widths, qualities: settings.qualities.clone(), webp, remote, local, targets, own };
+        let (qualities, formats) = (settings.qualities.clone(), settings.formats.clone());
+        let rules = Self { widths, qualities, formats, remote, local, targets, own };
         if mistakes.0.is_empty() { Ok(rules) } else { Err(mistakes.0) }
     }
 
@@ -117,7 +120,16 @@ impl NextRules {
     }
 
     pub(super) fn writes_webp(&self) -> bool {
-        self.webp
+        self.formats.contains(&NextFormat::WebP)
+    }
+
+    pub(super) fn writes_avif(&self) -> bool {
+        self.formats.contains(&NextFormat::Avif)
+    }
+
+    /// Whether WebP goes before AVIF where both are taken as gladly.
+    pub(super) fn prefers_webp(&self) -> bool {
+        self.formats.first() == Some(&NextFormat::WebP)
     }
 
     pub(super) fn allows_remote(&self, url: &Url) -> bool {

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::transform::{LocalPattern, NextSettings, OwnOrigins, RemotePattern};
+use crate::transform::{LocalPattern, NextFormat, NextSettings, OwnOrigins, RemotePattern};
 
 fn bucket(name: &str) -> BucketName {
     BucketName::parse(name).unwrap()
@@ -220,11 +220,30 @@ fn webp_is_chosen_if_named_and_listed() {
         let Want::Variant { transform, format } = request.want else { panic!() };
         assert_eq!(
             format,
-            FormatRequest::Negotiated { webp: expected, otherwise: Otherwise::SourceType },
+            FormatRequest::Negotiated { avif: false, webp: expected, otherwise: Otherwise::SourceType },
             "{accept:?}"
         );
         assert_eq!((transform.width, transform.height, transform.quality.get()), (Some(640), None, 75));
         assert!(request.varies_by_accept);
+    }
+}
+
+#[test]
+fn avif_is_chosen_if_listed_and_by_the_order_of_the_list() {
+    use NextFormat::{Avif, WebP};
+    let accept = Some("image/avif,image/webp,*/*");
+    for (formats, avif, webp) in [
+        (vec![WebP], false, true),
+        (vec![Avif, WebP], true, true),
+        (vec![WebP, Avif], false, true),
+        (vec![Avif], true, false),
+    ] {
+        let settings = NextSettings { formats: formats.clone(), ..NextSettings::default() };
+        let rules = NextRules::compile(&settings, own()).unwrap();
+        let Want::Variant { format, .. } = parse(&with_url("/photos/a.jpg"), accept, &rules).unwrap().want else {
+            panic!()
+        };
+        assert_eq!(format, FormatRequest::Negotiated { avif, webp, otherwise: Otherwise::SourceType }, "{formats:?}");
     }
 }
 

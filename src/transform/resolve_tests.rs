@@ -85,7 +85,7 @@ fn equal_pixels_share_a_name() {
 fn formats_follow_the_request_and_the_source() {
     use Format::{Jpeg, Png, WebP};
     let picture = |format, alpha| Natural { alpha, ..still(10, 10, format) };
-    let plain = |webp| FormatRequest::Negotiated { webp, otherwise: Otherwise::Plain };
+    let plain = |webp| FormatRequest::Negotiated { avif: false, webp, otherwise: Otherwise::Plain };
     let by_type = FormatRequest::ORIGIN;
     for (request, source, alpha, background, expected, why) in [
         (plain(true), SourceFormat::Jpeg, false, None, WebP, "accepted"),

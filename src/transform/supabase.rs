@@ -110,6 +110,7 @@ fn original(path_tail: &str, given: &Given<'_>) -> Result<ImageRequest, Supabase
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum FormatOption {
     Origin,
+    Avif,
     WebP,
 }
 
@@ -136,6 +137,7 @@ impl Options {
             resize: given.one_of("resize", resize)?.unwrap_or_default(),
             format: given.one_of("format", |value| match value {
                 "origin" => Some(FormatOption::Origin),
+                "avif" => Some(FormatOption::Avif),
                 "webp" => Some(FormatOption::WebP),
                 _ => None,
             })?,
@@ -158,10 +160,12 @@ impl Options {
 
     fn format_request(&self, accept: Option<&str>) -> FormatRequest {
         match self.format {
+            Some(FormatOption::Avif) => FormatRequest::Named(Format::Avif),
             Some(FormatOption::WebP) => FormatRequest::Named(Format::WebP),
             Some(FormatOption::Origin) => FormatRequest::ORIGIN,
             None => {
-                FormatRequest::Negotiated { webp: negotiate::webp_accepted(accept), otherwise: Otherwise::SourceType }
+                let (avif, webp) = (negotiate::avif_accepted(accept), negotiate::webp_accepted(accept));
+                FormatRequest::Negotiated { avif, webp, otherwise: Otherwise::SourceType }
             }
         }
     }
@@ -180,8 +184,10 @@ impl Options {
         if let Some(quality) = self.quality {
             let _ = write!(text, ",quality:{}", quality.get());
         }
-        if self.format == Some(FormatOption::WebP) {
-            text.push_str(",format:webp");
+        match self.format {
+            Some(FormatOption::Avif) => text.push_str(",format:avif"),
+            Some(FormatOption::WebP) => text.push_str(",format:webp"),
+            Some(FormatOption::Origin) | None => {}
         }
         if let Some((name, gravity)) = self.gravity {
             let _ = write!(text, ",gravity:{name}");

@@ -53,7 +53,7 @@ fn refusals_are_the_validators_sentences() {
         ("quality=101", "querystring/quality must be <= 100"),
         ("resize=inside", "querystring/resize must be equal to one of the allowed values"),
         ("resize=cover&resize=cover", "querystring/resize must be string"),
-        ("format=avif", "querystring/format must be equal to one of the allowed values"),
+        ("format=heic", "querystring/format must be equal to one of the allowed values"),
         ("format=jpeg", "querystring/format must be equal to one of the allowed values"),
         ("gravity=north", "querystring/gravity must be equal to one of the allowed values"),
         ("gravity=fp&y_offset=1", "querystring must have required property 'x_offset'"),
@@ -80,15 +80,16 @@ fn numbers_are_coerced_as_the_validator_does() {
 fn a_request_without_parameters_is_a_natural_variant_of_quality_80() {
     let (transform, format) = variant("");
     assert_eq!(transform, Transform { quality: Quality::SUPABASE, ..Transform::NATURAL });
-    assert_eq!(format, FormatRequest::Negotiated { webp: false, otherwise: Otherwise::SourceType });
+    assert_eq!(format, FormatRequest::Negotiated { avif: false, webp: false, otherwise: Otherwise::SourceType });
 }
 
 #[test]
 fn only_an_open_format_varies() {
     for (query, varies, format) in [
-        ("", true, FormatRequest::Negotiated { webp: true, otherwise: Otherwise::SourceType }),
+        ("", true, FormatRequest::Negotiated { avif: false, webp: true, otherwise: Otherwise::SourceType }),
         ("format=origin", false, FormatRequest::ORIGIN),
         ("format=webp", false, FormatRequest::Named(Format::WebP)),
+        ("format=avif", false, FormatRequest::Named(Format::Avif)),
     ] {
         let request = parse_render("photos/a.jpg", query, Some("image/webp"), 8192).unwrap();
         assert_eq!(request.varies_by_accept, varies, "{query}");

@@ -3,11 +3,12 @@
 use super::{Blur, Fit, Format, FormatRequest, Gravity, Otherwise, Placeholder, Quality, Rgb, SourceFormat, Transform};
 
 impl Format {
-    pub const ALL: [Self; 3] = [Self::WebP, Self::Jpeg, Self::Png];
+    pub const ALL: [Self; 4] = [Self::Avif, Self::WebP, Self::Jpeg, Self::Png];
 
-    /// The name in URLs and variant names, and the file extension: `webp`, `jpeg`, `png`.
+    /// The name in URLs and variant names, and the file extension: `avif`, `webp`, `jpeg`, `png`.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Avif => "avif",
             Self::WebP => "webp",
             Self::Jpeg => "jpeg",
             Self::Png => "png",
@@ -17,6 +18,7 @@ impl Format {
     /// The `Content-Type`.
     pub const fn media_type(self) -> &'static str {
         match self {
+            Self::Avif => "image/avif",
             Self::WebP => "image/webp",
             Self::Jpeg => "image/jpeg",
             Self::Png => "image/png",
@@ -26,6 +28,7 @@ impl Format {
     /// The inverse of [`Format::as_str`]; `jpg` is read too.
     pub fn parse(text: &str) -> Option<Self> {
         match text {
+            "avif" => Some(Self::Avif),
             "webp" => Some(Self::WebP),
             "jpeg" | "jpg" => Some(Self::Jpeg),
             "png" => Some(Self::Png),
@@ -90,7 +93,15 @@ impl SourceFormat {
 
 impl FormatRequest {
     /// `f=origin`, `format=origin`: by the source's type, whatever the client accepts.
-    pub const ORIGIN: Self = Self::Negotiated { webp: false, otherwise: Otherwise::SourceType };
+    pub const ORIGIN: Self = Self::Negotiated { avif: false, webp: false, otherwise: Otherwise::SourceType };
+
+    /// The format that goes before the one which is chosen, where it is there without being waited for.
+    pub const fn better(self) -> Option<Self> {
+        match self {
+            Self::Negotiated { avif: true, .. } => Some(Self::Named(Format::Avif)),
+            Self::Negotiated { .. } | Self::Named(_) => None,
+        }
+    }
 }
 
 impl Quality {

@@ -11,9 +11,9 @@ fn failed(reason: &str) -> ImagingError {
     ImagingError::internal(format!("WebP: {reason}"))
 }
 
-fn config(quality: u8, effort: Effort) -> Result<sys::WebPConfig, ImagingError> {
+fn config(quality: f32, effort: Effort) -> Result<sys::WebPConfig, ImagingError> {
     let mut config = sys::WebPConfig::new().map_err(|()| failed("the library's version differs"))?;
-    config.quality = f32::from(quality);
+    config.quality = quality;
     config.method = match effort {
         Effort::Fast => 2,
         Effort::Small => 6,
@@ -84,7 +84,7 @@ impl Writer {
     }
 }
 
-pub(super) fn encode(raster: &Raster, quality: u8, effort: Effort) -> Result<Vec<u8>, ImagingError> {
+pub(super) fn encode(raster: &Raster, quality: f32, effort: Effort) -> Result<Vec<u8>, ImagingError> {
     let config = config(quality, effort)?;
     let mut picture = Picture::import(raster, false)?;
     let mut writer = Writer::new();
@@ -159,7 +159,7 @@ impl AnimationEncoder {
     }
 }
 
-pub(super) fn encode_animation(animation: &Animation, quality: u8, effort: Effort) -> Result<Vec<u8>, ImagingError> {
+pub(super) fn encode_animation(animation: &Animation, quality: f32, effort: Effort) -> Result<Vec<u8>, ImagingError> {
     let config = config(quality, effort)?;
     let mut encoder = AnimationEncoder::new(animation)?;
     let mut begins = 0_i32;

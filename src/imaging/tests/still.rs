@@ -226,7 +226,7 @@ fn gray_of(pixel: [u8; 3]) -> Raster {
 #[test]
 fn every_format_comes_back_as_it_went_in() {
     let (plain, clear) = (gradient(64, 48), see_through(64, 48));
-    for format in [Format::Png, Format::WebP, Format::Jpeg] {
+    for format in [Format::Png, Format::WebP, Format::Jpeg, Format::Avif] {
         for effort in [Effort::Fast, Effort::Small] {
             let bytes = encode(&Picture::Still(plain.clone()), &rendering(64, 48, format), effort).unwrap();
             let again = encode(&Picture::Still(plain.clone()), &rendering(64, 48, format), effort).unwrap();
@@ -239,13 +239,18 @@ fn every_format_comes_back_as_it_went_in() {
     let webp = open(&webp(&clear, 90)).unwrap();
     let alpha = |raster: &Raster| raster.data().iter().skip(3).step_by(4).copied().collect::<Vec<_>>();
     assert_eq!(alpha(webp.first()), alpha(&clear), "alpha is lossless");
+    let avif = encode(&Picture::Still(clear.clone()), &rendering(64, 48, Format::Avif), Effort::Fast).unwrap();
+    assert!(probe(&avif).unwrap().natural.alpha);
+    let differences = alpha(open(&avif).unwrap().first()).into_iter().zip(alpha(&clear)).map(|(a, b)| a.abs_diff(b));
+    assert!(differences.max() <= Some(24), "alpha is near");
     assert_eq!(open(&png(&clear)).unwrap().first(), &clear);
 }
 
 #[test]
 fn an_opaque_alpha_channel_is_not_written() {
     let opaque = Raster::new(4, 4, Channels::Rgba, [9, 9, 9, 255].repeat(16)).unwrap();
-    for bytes in [webp(&opaque, 80), png(&opaque)] {
+    let avif = encode(&Picture::Still(opaque.clone()), &rendering(4, 4, Format::Avif), Effort::Fast).unwrap();
+    for bytes in [webp(&opaque, 80), png(&opaque), avif] {
         assert!(!probe(&bytes).unwrap().natural.alpha);
     }
 }
