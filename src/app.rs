@@ -41,6 +41,7 @@ use crate::imaging;
 use crate::jwks::{self, Provider};
 use crate::object::BucketName;
 use crate::realtime::Realtime;
+use crate::refine::{self, Refining};
 use crate::render::Gate;
 use crate::retention::Retention;
 use crate::server::{ConnectionLimits, Service, TlsError, TlsFiles};
@@ -50,6 +51,7 @@ use crate::source::{
     store_from_url,
 };
 use crate::telemetry::Metrics;
+use crate::transform::Dialect;
 use crate::transform::policy::PolicyRules;
 use crate::variants::{StoreError, VariantStore};
 use crate::versions::{Clocks, Versions};
@@ -277,8 +279,22 @@ fn build_deliver(config: &Config, store: &Store, tasks: &TaskTracker) -> Result<
         gate: Arc::new(gate.map_err(AppError::Threads)?),
         clients: Clients::new(limits.client_per_second, limits.client_burst, limits.client_waiting),
         listed: events::warm_lists(config)?,
+        refining: refining(config),
         tasks: tasks.clone(),
     }))
+}
+
+fn refining(config: &Config) -> (Refining, Option<refine::Jobs>) {
+    let render = &config.render;
+    let allows = |dialect| render.avif.allows(dialect);
+    let [native, next, supabase] = [Dialect::Native, Dialect::Next, Dialect::Supabase].map(allows);
+    let avif = refine::Avif { native, next, supabase };
+    if render.refine {
+        let (refining, jobs) = Refining::new(avif, render.refine_entries, render.refine_percent);
+        (refining, Some(jobs))
+    } else {
+        (Refining::off(avif), None)
+    }
 }
 
 fn variant_store(config: &Config) -> Result<Arc<VariantStore>, AppError> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use http::HeaderValue;
 use moka::sync::Cache;
 
+use crate::imaging::Effort;
 use crate::object::{BucketName, ObjectId};
 use crate::variants::{Held, Variant, VariantKey};
 
@@ -52,6 +53,21 @@ impl CacheStatus {
             Self::Stored => HeaderValue::from_static("tintype; fwd=miss; stored"),
             Self::Unstored => HeaderValue::from_static("tintype; fwd=miss"),
             Self::Collapsed => HeaderValue::from_static("tintype; fwd=miss; collapsed"),
+        }
+    }
+}
+
+impl CacheStatus {
+    /// `Cache-Status`, with the effort by which the variant was made where that is not the hurried one.
+    pub fn header_of(self, effort: Effort) -> HeaderValue {
+        match (effort, self) {
+            (Effort::Fast, _) => self.header(),
+            (Effort::Small, Self::Hit) => HeaderValue::from_static("tintype; hit; detail=small"),
+            (Effort::Small, _) => {
+                let header = self.header();
+                let text = header.to_str().map(|text| format!("{text}; detail=small")).unwrap_or_default();
+                HeaderValue::from_str(&text).unwrap_or(header)
+            }
         }
     }
 }

@@ -6,6 +6,7 @@ mod fill;
 mod inspect;
 mod listed;
 mod purge;
+mod refined;
 mod shown;
 
 use std::collections::HashMap;
@@ -27,6 +28,7 @@ use crate::object::{BucketName, ObjectId};
 use crate::pictures::{OpenPicture, Pictures};
 use crate::popularity::Popularity;
 use crate::purge::PurgeLog;
+use crate::refine::{Jobs, Refining};
 use crate::render::{Gate, Priority, Timings};
 use crate::source::Source;
 use crate::transform::{Dialect, Rendering, Resolved, Want, policy};
@@ -63,6 +65,10 @@ impl OriginKind {
     /// Whether the original's bytes are on this machine's disk already.
     const fn is_local(self) -> bool {
         matches!(self, Self::Folder | Self::OwnDisk)
+    }
+
+    pub(crate) const fn is_foreign(self) -> bool {
+        matches!(self, Self::Foreign)
     }
 
     const fn is_own(self) -> bool {
@@ -167,6 +173,7 @@ pub struct Deliver {
     /// What pages will ask of every object, by bucket.
     pub(crate) listed: WarmLists,
     pub(crate) popularity: Popularity,
+    pub(crate) refining: Refining,
     purges: PurgeLog,
     confirming: Confirming,
     filling: Filling,
@@ -194,6 +201,8 @@ pub struct Parts {
     pub clients: Clients,
     /// What pages will ask of every object, by bucket.
     pub listed: WarmLists,
+    /// And the other end of its queue, if it is on.
+    pub refining: (Refining, Option<Jobs>),
     /// Owned tasks, waited for at shutdown.
     pub tasks: TaskTracker,
 }
@@ -201,10 +210,11 @@ pub struct Parts {
 impl Deliver {
     /// Must run inside the tokio runtime on which the owned tasks are to run.
     pub fn new(parts: Parts) -> Arc<Self> {
-        let Parts { origins, bounds, versions, memory, variants, gate, clients, listed, tasks } = parts;
+        let Parts { origins, bounds, versions, memory, variants, gate, clients, listed, refining, tasks } = parts;
+        let (refining, jobs) = refining;
         let asked_once =
             moka::sync::Cache::builder().max_capacity(ASKED_ONCE).time_to_live(Duration::from_secs(86_400)).build();
-        Arc::new(Self {
+        let deliver = Arc::new(Self {
             confirming: Fills::new(tasks.clone()),
             filling: Fills::new(tasks.clone()),
             purges: PurgeLog::default(),
@@ -218,10 +228,16 @@ impl Deliver {
             clients,
             listed,
             popularity: Popularity::default(),
+            refining,
             asked_once,
             tasks,
             runtime: tokio::runtime::Handle::current(),
-        })
+        });
+        if let Some(jobs) = jobs {
+            // Not a task that shutdown waits for: what it leaves is offered again.
+            tokio::spawn(Self::refine_all(Arc::downgrade(&deliver), jobs));
+        }
+        deliver
     }
 
     /// Serves what is asked: from memory, from the store, or made now, once for all who ask.
@@ -245,6 +261,7 @@ impl Deliver {
         if ask.purpose == Purpose::Request {
             self.popularity.count(&ask.object, delivered.status);
         }
+        self.offer_refining(ask, delivered);
     }
 
     /// The variant, if its version is fresh and it is in memory.
@@ -253,9 +270,10 @@ impl Deliver {
         let fresh = |record: &Arc<Record>| judge(record, origin.clocks, SystemTime::now()) == Standing::Fresh;
         let Some(record) = self.versions.get(&ask.object).filter(fresh) else { return Ok(None) };
         let key = self.key(ask, origin, &record)?;
-        let Some(variant) = self.memory.get(&key) else { return Ok(None) };
+        let better = self.better(ask, &key, &record);
+        let Some((made, variant)) = self.in_memory(&key, better.as_ref()) else { return Ok(None) };
         self.keep_on_second_request(&key, &variant);
-        Ok(Some(delivered(origin, record, key.made, variant, CacheStatus::Hit, None)))
+        Ok(Some(delivered(origin, record, made, variant, CacheStatus::Hit, None)))
     }
 
     async fn walk(self: &Arc<Self>, ask: &Ask) -> Result<Delivered, DeliverError> {
@@ -276,9 +294,10 @@ impl Deliver {
     ) -> Result<Delivered, DeliverError> {
         for _ in 0..ATTEMPTS {
             let key = self.key(ask, origin, &confirmed.record)?;
-            if let Some(variant) = self.memory.get(&key) {
+            let better = self.better(ask, &key, &confirmed.record);
+            if let Some((made, variant)) = self.at_hand(&key, better.as_ref(), confirmed.began).await {
                 self.keep_on_second_request(&key, &variant);
-                return Ok(delivered(origin, confirmed.record, key.made, variant, met(CacheStatus::Hit, stale), None));
+                return Ok(delivered(origin, confirmed.record, made, variant, met(CacheStatus::Hit, stale), None));
             }
             if turn.is_none() && !self.variants.knows(&key) {
                 turn = Some(self.clients.enter(ask.client)?);

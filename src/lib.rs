@@ -20,6 +20,8 @@
 //! 5. respond: 200, 206, 304 with every header of the contract, or an error in the dialect's envelope
 //!    ([`http::Problem`]).
 //!
+//! What was made in a hurry and is asked for again is made smaller in idle time, and as AVIF ([`refine::Refining`]).
+//!
 //! Warming ([`warm::Warmer`]) is the same walk begun by the command line or the API instead of a request.
 //!
 //! In front of a Supabase ([`http::Upstream`]) the source is the upstream's public route, and a reader who needs permission
@@ -98,6 +100,7 @@ pub mod clients;
 pub mod fills;
 pub mod pictures;
 pub mod popularity;
+pub mod refine;
 pub mod render;
 pub mod versions;
 

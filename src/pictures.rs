@@ -78,6 +78,18 @@ impl OpenPicture {
         cell.get_or_try_init(decoding).await.cloned()
     }
 
+    /// The pixels for work that nobody waits for, where it runs: those that are there, or decoded for it alone.
+    pub fn decoded_apart(&self, frames: Frames, shrink: Shrink, limits: &Limits) -> Result<Arc<Picture>, ImagingError> {
+        let probe = self.probe.ok_or(ImagingError::NotAPicture)?;
+        let still = frames == Frames::First || probe.natural.frames <= 1;
+        let (cell, frames) =
+            if still { (&self.stills[shrink as usize], Frames::First) } else { (&self.moving, Frames::All) };
+        match cell.get() {
+            Some(picture) => Ok(Arc::clone(picture)),
+            None => decode(&self.bytes, &probe, frames, shrink, limits).map(|(picture, _)| Arc::new(picture)),
+        }
+    }
+
     /// Bytes this picture holds, or will hold once decoded.
     fn weight(&self) -> u32 {
         let pixels = self.probe.map_or(0, |probe| probe.pixels().saturating_mul(4));

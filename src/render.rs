@@ -1,7 +1,7 @@
 //! The gate: all processor work of pictures runs here, on a fixed number of threads, behind a bounded queue.
 //!
 //! What was begun goes first, so that pixels do not pile up between two steps; then requests, fairly among callers
-//! (`queue`); then background work. A request is refused when it could expect to wait longer than the budget, by the cost
+//! (`queue`); then background work; and, while there is nothing of all this, idle work on a thread of the lowest priority. A request is refused when it could expect to wait longer than the budget, by the cost
 //! of what is queued before it and the pace at which such costs were met lately; background work waits as long as it takes
 //! and is bounded by those who send it.
 
@@ -41,6 +41,8 @@ pub enum Priority {
     /// Somebody; `None` are all who are not limited.
     Request(Option<Client>),
     Background,
+    /// Nobody: it begins while nothing else waits or runs, and gives way to whatever comes then.
+    Idle,
 }
 
 /// Expected processor time of a piece of work, from what a header tells.
@@ -91,6 +93,9 @@ struct Queues {
     begun: VecDeque<Piece>,
     requests: FairQueue<Piece>,
     background: VecDeque<Work>,
+    idle: VecDeque<Work>,
+    /// Pieces that run, idle ones aside.
+    running: usize,
     /// Sum of the costs of begun work, and of the steps of requests that run.
     under_way: Duration,
     pace: Pace,
@@ -100,6 +105,8 @@ struct Queues {
 struct Shared {
     queues: Mutex<Queues>,
     wake: Condvar,
+    /// Wakes the idle thread.
+    quiet: Condvar,
     shed: AtomicU64,
 }
 
@@ -127,11 +134,14 @@ impl Gate {
     /// # Errors
     /// The operating system refuses a thread.
     pub fn start(threads: usize, budget: Duration, entries: usize) -> std::io::Result<Self> {
-        let shared = Arc::new(Shared { queues: Mutex::default(), wake: Condvar::new(), shed: AtomicU64::new(0) });
+        let (wake, quiet) = (Condvar::new(), Condvar::new());
+        let shared = Arc::new(Shared { queues: Mutex::default(), wake, quiet, shed: AtomicU64::new(0) });
         for number in 0..threads.max(1) {
             let shared = Arc::clone(&shared);
             std::thread::Builder::new().name(format!("render-{number}")).spawn(move || work_until_closed(&shared))?;
         }
+        let idle = Arc::clone(&shared);
+        std::thread::Builder::new().name("render-idle".to_owned()).spawn(move || idle_until_closed(&idle))?;
         Ok(Self { shared, threads: threads.max(1) as u32, budget, entries })
     }
 
@@ -164,6 +174,12 @@ impl Gate {
                 queues.begun.push_back(piece);
             }
             Priority::Background => queues.background.push_back(piece.work),
+            Priority::Idle => {
+                queues.idle.push_back(piece.work);
+                drop(queues);
+                self.shared.quiet.notify_one();
+                return Ok(());
+            }
             Priority::Request(caller) => {
                 let outlook = queues.requests.outlook(caller, cost.total);
                 let wait = queues.pace.of(queues.under_way + outlook.before) / self.threads;
@@ -202,6 +218,7 @@ impl Drop for Gate {
     fn drop(&mut self) {
         self.shared.queues.lock().closed = true;
         self.shared.wake.notify_all();
+        self.shared.quiet.notify_all();
     }
 }
 
@@ -209,10 +226,16 @@ fn work_until_closed(shared: &Shared) {
     while let Some((work, cost)) = next_piece(shared) {
         let began = Instant::now();
         let hand_over = work();
+        let mut queues = shared.queues.lock();
         if let Some(cost) = cost {
-            let mut queues = shared.queues.lock();
             queues.under_way = queues.under_way.saturating_sub(cost);
             queues.pace.learn(cost, began.elapsed());
+        }
+        queues.running -= 1;
+        let is_quiet = queues.is_quiet() && !queues.idle.is_empty();
+        drop(queues);
+        if is_quiet {
+            shared.quiet.notify_one();
         }
         // Last, so that who has the result finds its cost paid.
         hand_over();
@@ -224,19 +247,57 @@ fn next_piece(shared: &Shared) -> Option<(Work, Option<Duration>)> {
     let mut queues = shared.queues.lock();
     loop {
         if let Some(Piece { cost, work }) = queues.begun.pop_front() {
+            queues.running += 1;
             return Some((work, Some(cost)));
         }
         if let Some(Piece { cost, work }) = queues.requests.pop() {
             queues.under_way += cost;
+            queues.running += 1;
             return Some((work, Some(cost)));
         }
         if let Some(work) = queues.background.pop_front() {
+            queues.running += 1;
             return Some((work, None));
         }
         if queues.closed {
             return None;
         }
         shared.wake.wait(&mut queues);
+    }
+}
+
+impl Queues {
+    /// Whether nothing waits or runs but idle work.
+    fn is_quiet(&self) -> bool {
+        self.running == 0 && self.begun.is_empty() && self.requests.len() == 0 && self.background.is_empty()
+    }
+}
+
+/// Idle work on a thread of its own: a piece that runs when a request comes is left behind by the system's scheduler instead of
+/// keeping one of the others' threads. What still waits when the gate is closed is dropped.
+fn idle_until_closed(shared: &Shared) {
+    lower_priority();
+    loop {
+        let mut queues = shared.queues.lock();
+        let work = loop {
+            if queues.closed {
+                return;
+            }
+            match queues.is_quiet().then(|| queues.idle.pop_front()).flatten() {
+                Some(work) => break work,
+                None => shared.quiet.wait(&mut queues),
+            }
+        };
+        drop(queues);
+        work()();
+    }
+}
+
+/// Of this thread alone, which only Linux can do.
+fn lower_priority() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::nice(19) {
+        tracing::debug!(%error, "the idle thread keeps its priority");
     }
 }
 
@@ -340,5 +401,52 @@ mod tests {
         let (_, background, request, begun, _) = tokio::join!(first, background, request, begun, free);
         assert_eq!((background, request, begun), (Ok(()), Ok(()), Ok(())));
         assert_eq!(*order.lock(), ["begun", "request", "background"]);
+    }
+
+    #[tokio::test]
+    async fn idle_work_begins_when_nothing_else_waits_or_runs_and_keeps_no_thread() {
+        let gate = Arc::new(Gate::start(2, Duration::from_secs(10), 8).unwrap());
+        let cost = Cost::of_decoding(1);
+        let release = occupied(&gate, cost, caller(1)).await;
+        let (began, mut begun) = oneshot::channel();
+        let (free, held) = std::sync::mpsc::channel::<()>();
+        let idle = Arc::clone(&gate);
+        let idle = tokio::spawn(async move {
+            let work = move || (began.send(()).is_ok(), held.recv().is_ok());
+            idle.run(cost, Priority::Idle, work).await
+        });
+        // The other thread is free, and still.
+        assert_eq!(gate.run(cost, caller(2), || 2).await, Ok(2));
+        assert!(begun.try_recv().is_err(), "something else runs");
+        release.send(()).unwrap();
+        begun.await.unwrap();
+        // While it runs, both threads are there for requests.
+        let release = occupied(&gate, cost, caller(1)).await;
+        assert_eq!(gate.run(cost, caller(2), || 2).await, Ok(2));
+        release.send(()).unwrap();
+        free.send(()).unwrap();
+        assert_eq!(idle.await.unwrap(), Ok((true, true)));
+    }
+
+    #[tokio::test]
+    async fn idle_work_that_waits_ends_with_the_gate() {
+        let gate = Gate::start(1, Duration::from_secs(10), 8).unwrap();
+        let (release, held) = std::sync::mpsc::channel::<()>();
+        let (began, begun) = oneshot::channel();
+        let (sender, dropped) = oneshot::channel::<()>();
+        let shared = Arc::clone(&gate.shared);
+        shared.queues.lock().background.push_back(Box::new(move || {
+            let _ = (began.send(()), held.recv());
+            Box::new(|| ())
+        }));
+        shared.wake.notify_one();
+        begun.await.unwrap();
+        shared.queues.lock().idle.push_back(Box::new(move || {
+            drop(sender);
+            Box::new(|| ())
+        }));
+        drop((gate, shared));
+        release.send(()).unwrap();
+        assert!(dropped.await.is_err());
     }
 }

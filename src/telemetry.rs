@@ -14,7 +14,9 @@ use tracing_subscriber::EnvFilter;
 use crate::config::{Log, LogFormat};
 use crate::deliver::Deliver;
 use crate::events::EventMetrics;
+use crate::imaging::Effort;
 use crate::realtime::hub::HubUsage;
+use crate::refine::Outcome;
 use crate::render::Timings;
 use crate::retention::RetentionMetrics;
 use crate::sidecar::jobs::JobMetrics;
@@ -53,6 +55,16 @@ pub struct RequestLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct EffortLabels {
+    effort: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OutcomeLabels {
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct StageLabels {
     stage: &'static str,
 }
@@ -67,6 +79,16 @@ pub struct Metrics {
     stages: Family<StageLabels, Histogram, fn() -> Histogram>,
     /// Bytes of pictures sent.
     sent: Counter,
+    /// Pictures sent, by the effort with which they were made.
+    efforts: Family<EffortLabels, Counter>,
+    /// Those counters themselves: fast, small.
+    by_effort: [Counter; 2],
+    /// Variants that wait to be refined.
+    refine_queue: Gauge,
+    /// Variants that were to be refined, by how that ended.
+    refined: Family<OutcomeLabels, Gauge<u64, AtomicU64>>,
+    /// Bytes by which refined variants became smaller.
+    refine_saved: Gauge<u64, AtomicU64>,
     /// Bytes of variants in memory.
     memory_bytes: Gauge,
     /// Variants in memory.
@@ -103,11 +125,19 @@ pub struct Metrics {
 
 impl Default for Metrics {
     fn default() -> Self {
+        let efforts: Family<EffortLabels, Counter> = Family::default();
+        let counter = |effort| efforts.get_or_create(&EffortLabels { effort }).clone();
+        let by_effort = [counter("fast"), counter("small")];
         let mut metrics = Self {
             registry: Registry::with_prefix("tintype"),
             requests: Family::default(),
             stages: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.0005, 2.0, 16))),
             sent: Counter::default(),
+            efforts,
+            by_effort,
+            refine_queue: Gauge::default(),
+            refined: Family::default(),
+            refine_saved: Gauge::default(),
             memory_bytes: Gauge::default(),
             memory_entries: Gauge::default(),
             store_bytes: Gauge::default(),
@@ -161,8 +191,22 @@ impl Metrics {
         registry.register("connections", "Open connections", self.connections.clone());
         self.jobs.register(registry);
         self.retention.register(registry);
+        self.register_refining();
         self.register_events();
         self.register_live();
+    }
+
+    fn register_refining(&mut self) {
+        let registry = &mut self.registry;
+        registry.register("served", "Pictures sent, by the effort with which they were made", self.efforts.clone());
+        registry.register("refine_queue", "Variants that wait to be refined", self.refine_queue.clone());
+        registry.register("refined", "Variants that were to be refined, by how that ended", self.refined.clone());
+        registry.register_with_unit(
+            "refine_saved",
+            "Bytes by which refined variants became smaller",
+            Unit::Bytes,
+            self.refine_saved.clone(),
+        );
     }
 
     fn register_events(&mut self) {
@@ -203,6 +247,11 @@ impl Metrics {
         self.sent.inc_by(bytes);
     }
 
+    /// Counts one picture that was sent.
+    pub fn count_effort(&self, effort: Effort) {
+        self.by_effort[usize::from(effort == Effort::Small)].inc();
+    }
+
     /// Records the stages of one fill.
     pub fn record_fill(&self, timings: &Timings) {
         for (stage, spent) in stages(timings) {
@@ -223,6 +272,12 @@ impl Metrics {
         self.queue_requests.set(requests as i64);
         self.queue_background.set(background as i64);
         self.shed.set(deliver.gate.shed());
+        let refining = deliver.refining.usage();
+        self.refine_queue.set(refining.waiting as i64);
+        self.refine_saved.set(refining.saved);
+        for (outcome, count) in Outcome::ALL.into_iter().zip(refining.ended) {
+            self.refined.get_or_create(&OutcomeLabels { outcome: outcome.as_str() }).set(count);
+        }
         let (connections, hub) = live.unwrap_or_default();
         self.live_connections.set(connections as i64);
         self.live_topics.set(hub.topics as i64);

@@ -14,12 +14,12 @@ pub use inspect::{Held, StoredVariant};
 pub use store::{StoreError, VariantStore};
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use bytes::Bytes;
 use http::HeaderValue;
 
-use crate::imaging;
+use crate::imaging::{self, Effort};
 use crate::object::{ObjectId, VersionId, etag_of_hash};
 use crate::transform::{Format, Placeholder, Rendering, SourceFormat};
 
@@ -42,6 +42,30 @@ pub struct VariantKey {
     pub made: Made,
 }
 
+/// What is said of a variant beside its bytes; kept with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Note {
+    pub effort: Effort,
+    pub avif: Sibling,
+}
+
+/// The AVIF of the same picture, for clients that take it as gladly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sibling {
+    Untried,
+    /// It is there.
+    Ready,
+    /// It would save nothing.
+    Useless,
+}
+
+impl Note {
+    /// Of what was just made.
+    pub const fn made(effort: Effort) -> Self {
+        Self { effort, avif: Sibling::Untried }
+    }
+}
+
 /// A made result with its headers computed once.
 #[derive(Debug)]
 pub struct Variant {
@@ -52,6 +76,9 @@ pub struct Variant {
     pub content_length: HeaderValue,
     /// Whether the variant store has it or was asked to keep it.
     persisted: AtomicBool,
+    pub note: Note,
+    /// Requests for it since it is in memory, as long as it may be refined.
+    asked: AtomicU32,
 }
 
 impl Variant {
@@ -60,7 +87,46 @@ impl Variant {
         let etag = etag_of_hash(&blake3::hash(&body));
         let etag = HeaderValue::from_str(&etag).unwrap_or(HeaderValue::from_static("\"\""));
         let content_length = HeaderValue::from(body.len());
-        Self { body, etag, content_type, content_length, persisted: AtomicBool::new(persisted) }
+        Self {
+            body,
+            etag,
+            content_type,
+            content_length,
+            persisted: AtomicBool::new(persisted),
+            note: Note::made(Effort::Fast),
+            asked: AtomicU32::new(0),
+        }
+    }
+
+    /// The same variant, of which something else is said.
+    pub fn noted(&self, note: Note) -> Self {
+        Self {
+            body: self.body.clone(),
+            etag: self.etag.clone(),
+            content_type: self.content_type.clone(),
+            content_length: self.content_length.clone(),
+            persisted: AtomicBool::new(self.is_persisted()),
+            note,
+            asked: AtomicU32::new(self.asked.load(Ordering::Relaxed)),
+        }
+    }
+
+    /// Another file of the same picture in its place.
+    pub fn with_body(&self, body: Bytes, note: Note) -> Self {
+        if body == self.body {
+            return self.noted(note);
+        }
+        Self { note, ..Self::new(body, self.content_type.clone(), self.is_persisted()) }
+    }
+
+    /// Whether the variant store has it or was asked to keep it.
+    pub fn is_persisted(&self) -> bool {
+        self.persisted.load(Ordering::Acquire)
+    }
+
+    /// Counts a request, and says how many there were.
+    pub fn ask(&self) -> u32 {
+        self.asked.fetch_add(1, Ordering::Relaxed).saturating_add(1)
     }
 
     /// True once, for the caller that has to write this variant to the store.

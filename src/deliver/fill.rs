@@ -16,7 +16,7 @@ use crate::purge::Moment;
 use crate::render::{Cost, Priority, Timings, timed};
 use crate::transform::{Blur, Frames, Placeholder, Rendering, Size};
 use crate::variants::{
-    Made, Variant, VariantKey, content_type_of, content_type_of_output, content_type_of_placeholder,
+    Made, Note, Variant, VariantKey, content_type_of, content_type_of_output, content_type_of_placeholder,
 };
 use crate::versions::Record;
 
@@ -94,7 +94,8 @@ impl Deliver {
         let storable = record.keep && !(key.made == Made::Original && self.is_local(&key));
         let usual = is_usual(key.made, purpose) || self.listed.names(&key, record, self.bounds.output_side);
         let persist = storable && (usual || self.asked_once.contains_key(&key));
-        let variant = Arc::new(Variant::new(body, content_type, persist || !storable));
+        let note = Note::made(purpose.effort());
+        let variant = Arc::new(Variant::new(body, content_type, persist || !storable).noted(note));
         let kept = record.keep && self.remember_variant(&key, &variant, began);
         if kept && persist {
             self.store(&key, &variant, began).await;
@@ -115,7 +116,7 @@ impl Deliver {
         }
     }
 
-    fn remember_variant(&self, key: &VariantKey, variant: &Arc<Variant>, began: Moment) -> bool {
+    pub(super) fn remember_variant(&self, key: &VariantKey, variant: &Arc<Variant>, began: Moment) -> bool {
         let insert = || self.memory.insert(key.clone(), Arc::clone(variant));
         self.purges.unless_purged(began, &key.object, insert).is_some()
     }
@@ -215,7 +216,7 @@ impl Deliver {
 }
 
 /// Decoded pixels to a variant's bytes.
-fn render(
+pub(super) fn render(
     picture: &Picture,
     rendering: &Rendering,
     effort: Effort,

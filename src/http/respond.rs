@@ -125,7 +125,7 @@ fn validators(response: &mut Response<Body>, delivered: &Delivered, asked: &Aske
     {
         headers.insert(EXPIRES, date);
     }
-    headers.insert(CACHE_STATUS, delivered.status.header());
+    headers.insert(CACHE_STATUS, delivered.status.header_of(delivered.variant.note.effort));
     if asked.request.varies_by_accept || asked.request.dialect == Dialect::Next {
         headers.insert(VARY, HeaderValue::from_static("Accept"));
     }

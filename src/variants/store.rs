@@ -105,7 +105,7 @@ impl VariantStore {
     pub async fn get(&self, key: &VariantKey) -> Option<Arc<Variant>> {
         let path = path_of(key);
         let bytes = self.read(&path).await?;
-        let Some((content_type, body)) = file::read(&bytes) else {
+        let Some((content_type, note, body)) = file::read(&bytes) else {
             tracing::warn!(file = %path, "a stored variant is damaged; removing it");
             self.forget(&path).await;
             return None;
@@ -113,12 +113,12 @@ impl VariantStore {
         self.index.insert(path, bytes_of(bytes.len() as u64));
         // The record is as recently used as its variants.
         self.index.get(&record_path(&key.object));
-        Some(Arc::new(Variant::new(body, content_type, true)))
+        Some(Arc::new(Variant { note, ..Variant::new(body, content_type, true) }))
     }
 
     /// Keeps the variant. A failure is logged once per pause, and the picture is served without being kept.
     pub async fn put(&self, key: &VariantKey, variant: &Variant) {
-        let bytes = file::write(&variant.content_type, &variant.body);
+        let bytes = file::write(&variant.content_type, variant.note, &variant.body);
         self.write(path_of(key), bytes).await;
     }
 

@@ -32,6 +32,7 @@ mod purge;
 mod readme;
 mod realtime;
 mod receiver;
+mod refine;
 mod responses;
 mod retention;
 mod storage;

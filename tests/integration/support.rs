@@ -51,7 +51,8 @@ pub struct Setup {
 impl Setup {
     pub fn new() -> Self {
         let data = Arc::new(tempfile::tempdir().unwrap());
-        Self { data, variables: Vec::new() }.with("JWT_SECRET", SECRET)
+        // What is made again by itself, and when, only the tests of that want to see.
+        Self { data, variables: Vec::new() }.with("JWT_SECRET", SECRET).with("RENDER__REFINE", "false")
     }
 
     /// The variables, for a process of its own.
