@@ -272,7 +272,7 @@ impl Deliver {
         let key = self.key(ask, origin, &record)?;
         let better = self.better(ask, &key, &record);
         let Some((made, variant)) = self.in_memory(&key, better.as_ref()) else { return Ok(None) };
-        self.keep_on_second_request(&key, &variant);
+        self.keep_on_second_request(&VariantKey { made, ..key }, &variant);
         Ok(Some(delivered(origin, record, made, variant, CacheStatus::Hit, None)))
     }
 
@@ -296,7 +296,7 @@ impl Deliver {
             let key = self.key(ask, origin, &confirmed.record)?;
             let better = self.better(ask, &key, &confirmed.record);
             if let Some((made, variant)) = self.at_hand(&key, better.as_ref(), confirmed.began).await {
-                self.keep_on_second_request(&key, &variant);
+                self.keep_on_second_request(&VariantKey { made, ..key }, &variant);
                 return Ok(delivered(origin, confirmed.record, made, variant, met(CacheStatus::Hit, stale), None));
             }
             if turn.is_none() && !self.variants.knows(&key) {

@@ -58,6 +58,9 @@ const DECODE_NANOSECONDS: u64 = 9;
 /// Nanoseconds an encoded pixel costs (WebP method 2 with its resize: 35 to 60).
 const ENCODE_NANOSECONDS: u64 = 50;
 
+/// Nanoseconds that a pixel of AVIF costs at the same effort.
+const AVIF_NANOSECONDS: u64 = 420;
+
 impl Cost {
     /// Cost of decoding this many pixels (all frames summed).
     pub const fn of_decoding(pixels: u64) -> Self {
@@ -67,6 +70,11 @@ impl Cost {
     /// Cost of resizing to and encoding this many pixels (all frames summed).
     pub const fn of_encoding(pixels: u64) -> Self {
         Self::of(Duration::from_nanos(pixels.saturating_mul(ENCODE_NANOSECONDS)))
+    }
+
+    /// The same for AVIF.
+    pub const fn of_encoding_avif(pixels: u64) -> Self {
+        Self::of(Duration::from_nanos(pixels.saturating_mul(AVIF_NANOSECONDS)))
     }
 
     const fn of(own: Duration) -> Self {

@@ -34,7 +34,7 @@ use crate::transform::policy::{Policy, PolicyRefusal};
 use crate::variants::{Made, VariantKey};
 
 /// What lists are warmed for: a browser of today.
-const ACCEPT: &str = "image/webp,*/*";
+const ACCEPT: &str = "image/avif,image/webp,*/*";
 /// Most objects of one prefix.
 const MOST_OBJECTS: usize = 1_000_000;
 /// Most pictures worked on at once.

@@ -14,7 +14,7 @@ use crate::imaging::{self, Effort, ImagingError, Picture, Sample, Shrink};
 use crate::pictures::{OpenPicture, Wanted};
 use crate::purge::Moment;
 use crate::render::{Cost, Priority, Timings, timed};
-use crate::transform::{Blur, Frames, Placeholder, Rendering, Size};
+use crate::transform::{Blur, Format, Frames, Placeholder, Rendering, Size};
 use crate::variants::{
     Made, Note, Variant, VariantKey, content_type_of, content_type_of_output, content_type_of_placeholder,
 };
@@ -163,7 +163,10 @@ impl Deliver {
             (Shrink::of(&probe, rendering.output), if rendering.animated { probe.natural.frames } else { 1 })
         });
         let output = u64::from(rendering.output.width) * u64::from(rendering.output.height);
-        let next = Cost::of_encoding(output * u64::from(shown));
+        let next = match rendering.format {
+            Format::Avif => Cost::of_encoding_avif(output),
+            Format::WebP | Format::Jpeg | Format::Png => Cost::of_encoding(output * u64::from(shown)),
+        };
         let (decoded, priority) = self.pixels(picture, frames, shrink, (waiter, next), timings).await?;
         let (rendering, effort, mut spent) = (*rendering, waiter.0.effort(), *timings);
         let work = move || render(&decoded, &rendering, effort, &mut spent).map(|bytes| (bytes, spent));

@@ -32,13 +32,19 @@ impl Deliver {
     pub(super) fn better(&self, ask: &Ask, key: &VariantKey, record: &Record) -> Option<VariantKey> {
         let Want::Variant { transform, format } = ask.want else { return None };
         let Made::Rendered(base) = key.made else { return None };
-        let better = format.better().filter(|_| self.refining.sends_avif(ask.dialect) && !base.animated)?;
+        let better = format.better().filter(|_| self.takes_avif(ask) && !base.animated)?;
         match transform.resolve(&record.seen?, better, ask.dialect) {
             Resolved::Render(avif) => {
                 Some(VariantKey { made: Made::Rendered(avif.bounded(self.bounds.output_side)), ..key.clone() })
             }
             Resolved::Passthrough => None,
         }
+    }
+
+    /// Whether an AVIF may be sent that is not named.
+    fn takes_avif(&self, ask: &Ask) -> bool {
+        let Want::Variant { format, .. } = ask.want else { return false };
+        format.better().is_some() && self.refining.sends_avif(ask.dialect)
     }
 
     /// What is in memory for who asks for `key` and would rather have `better`. `None` too where that is in the store.
@@ -82,8 +88,8 @@ impl Deliver {
         if !self.refining.is_on() || !record.keep || !(is_again || ask.purpose != Purpose::Request) {
             return;
         }
-        let key = || VariantKey { object: ask.object.clone(), version: record.version, made: delivered.made };
-        let wants_avif = variant.note.avif == Sibling::Untried && base.format != Format::Avif;
+        let is_plain = base.format != Format::Avif && !base.animated;
+        let wants_avif = variant.note.avif == Sibling::Untried && is_plain && self.takes_avif(ask);
         if variant.note.effort == Effort::Small && !wants_avif {
             return;
         }
@@ -91,7 +97,7 @@ impl Deliver {
         if !asked.is_power_of_two() || pixels(&base, record) > MOST_PIXELS {
             return;
         }
-        let key = key();
+        let key = VariantKey { object: ask.object.clone(), version: record.version, made: delivered.made };
         let avif = if wants_avif { self.better(ask, &key, record) } else { None };
         let avif = avif.and_then(|key| match key.made {
             Made::Rendered(avif) if pixels(&avif, record) <= MOST_AVIF_PIXELS => Some(avif),

@@ -29,7 +29,7 @@ mod tests;
 pub use blur::blur;
 pub use colour::{Coloured, colour};
 pub use decode::{Decoded, decode};
-pub use encode::{Effort, Setting, encode, encode_at};
+pub use encode::{Effort, Measure, Setting, brightness, encode, encode_at, guessed};
 pub use error::{ImagingError, RefusedKind};
 pub use geometry::{Window, window};
 pub use orient::{Orientation, orient};
@@ -41,7 +41,7 @@ pub use resize::resize;
 pub use shrink::Shrink;
 
 /// Part of every variant's key; raised whenever the pixels or bytes of a rendering would change.
-pub const REVISION: u32 = 2;
+pub const REVISION: u32 = 3;
 
 /// What a source may be. Both are read from the header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -27,7 +27,7 @@ impl fmt::Display for Rendering {
             write!(formatter, "-bg{background}")?;
         }
         if let Some(quality) = self.quality {
-            write!(formatter, "-q{}", quality.get())?;
+            write!(formatter, "-q{quality}")?;
         }
         if self.animated {
             formatter.write_str("-animated")?;
@@ -65,7 +65,7 @@ fn read(text: &str) -> Option<Rendering> {
         } else if let Some(colour) = part.strip_prefix("bg") {
             rendering.background = Some(Rgb::parse(colour)?);
         } else if let Some(quality) = part.strip_prefix('q') {
-            rendering.quality = Some(Quality::new(quality.parse().ok()?)?);
+            rendering.quality = Some(Quality::parse(quality)?);
         } else if part == "animated" {
             rendering.animated = true;
         } else {
@@ -99,7 +99,7 @@ impl Transform {
         } else if let Some(word) = self.gravity.word().filter(|_| self.gravity != Gravity::default()) {
             let _ = write!(query, "g={word}&");
         }
-        let _ = write!(query, "q={}", self.quality.get());
+        let _ = write!(query, "q={}", self.quality);
         if self.blur != Blur::NONE {
             let _ = write!(query, "&blur={}", self.blur);
         }

@@ -76,9 +76,18 @@ pub enum SourceFormat {
     Ico,
 }
 
-/// Encoder quality, 1..=100 on WebP's scale.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Quality(u8);
+/// What quality a picture is encoded with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Quality(Aim);
+
+/// What a [`Quality`] aims at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Aim {
+    /// 1..=100 on WebP's scale, whatever the format.
+    Level(u8),
+    /// As little as each picture needs for this SSIMULACRA2, 40..=90.
+    Score(u8),
+}
 
 /// How a picture meets a box of two sides.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

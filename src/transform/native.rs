@@ -5,7 +5,8 @@
 //! - `fit`: `cover` (default), `contain` = `inside`, `fill`, `outside`.
 //! - `g`: `center`, `north`, `northeast`, … `northwest`, `smart`; short `c n ne e se s sw w nw sm`; or `fp:x,y`, the
 //!   focal point from the top left in 0..1, rounded to hundredths.
-//! - `q`/`quality`: 1 to 100, default 75. `f`/`format`: `auto` (default), `avif`, `webp`, `jpeg` = `jpg`, `png`,
+//! - `q`/`quality`: 1 to 100, default 75; `auto`, or `auto40` to `auto90`: what it takes to look so well (SSIMULACRA2).
+//! - `f`/`format`: `auto` (default), `avif`, `webp`, `jpeg` = `jpg`, `png`,
 //!   `origin`.
 //! - `f=blurhash`, `thumbhash`, `lqip`, `json`: a placeholder of the whole picture, with no other of these parameters.
 //! - `blur`: sigma in output pixels, 0 to 100, in half steps. `bg`: `rgb` or `rrggbb`, `#` optional.
@@ -133,9 +134,9 @@ impl Preset {
         Given::read(query)?.shape().map(Self)
     }
 
-    /// What it wants of a picture, for a browser that takes WebP.
+    /// What it wants of a picture, for a browser of today.
     pub fn want(&self) -> Want {
-        self.0.want(Some("image/webp"))
+        self.0.want(Some("image/avif,image/webp"))
     }
 
     /// Puts what the preset makes into a request that was parsed with its name.
@@ -249,7 +250,7 @@ impl<'query> Given<'query> {
             height: self.side(Name::Height, half_steps)?,
             fit: self.parsed(Name::Fit, "must be cover, contain, inside, fill or outside", fit)?.unwrap_or_default(),
             gravity: self.parsed(Name::Gravity, GRAVITIES, gravity)?.unwrap_or_default(),
-            quality: self.parsed(Name::Quality, "must be an integer from 1 to 100", quality)?.unwrap_or_default(),
+            quality: self.parsed(Name::Quality, QUALITIES, Quality::parse)?.unwrap_or_default(),
             blur: self.parsed(Name::Blur, "must be a number from 0 to 100, in half steps", blur)?.unwrap_or_default(),
             background: self.parsed(Name::Background, "must be a colour: rgb or rrggbb in hexadecimal", Rgb::parse)?,
             frames: self.parsed(Name::Frame, "must be 0, the first frame", frame)?.unwrap_or_default(),
@@ -285,6 +286,8 @@ impl<'query> Given<'query> {
     }
 }
 
+const QUALITIES: &str = "must be an integer from 1 to 100, or auto, or auto40 to auto90";
+
 const FORMATS: &str =
     "must be auto, avif, webp, jpeg, jpg, png, origin, or a placeholder: blurhash, thumbhash, lqip or json";
 
@@ -319,10 +322,6 @@ fn fit(value: &str) -> Option<Fit> {
         "outside" => Some(Fit::Outside),
         _ => None,
     }
-}
-
-fn quality(value: &str) -> Option<Quality> {
-    Quality::new(u8::try_from(digits(value)?).ok()?)
 }
 
 fn blur(value: &str) -> Option<Blur> {

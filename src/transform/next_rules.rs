@@ -4,9 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::Quality;
 use super::own::{OwnOrigins, after_segments, segments};
 use super::patterns::{LocalMatcher, LocalPattern, RemoteMatcher, RemotePattern};
+use super::{Aim, Quality};
 use crate::object::BucketName;
 
 /// A format that the Next dialect may choose by `Accept`.
@@ -116,7 +116,7 @@ impl NextRules {
     }
 
     pub(super) fn allows_quality(&self, quality: Quality) -> bool {
-        self.qualities.contains(&quality.get())
+        matches!(quality.aim(), Aim::Level(level) if self.qualities.contains(&level))
     }
 
     pub(super) fn writes_webp(&self) -> bool {

@@ -223,7 +223,7 @@ fn webp_is_chosen_if_named_and_listed() {
             FormatRequest::Negotiated { avif: false, webp: expected, otherwise: Otherwise::SourceType },
             "{accept:?}"
         );
-        assert_eq!((transform.width, transform.height, transform.quality.get()), (Some(640), None, 75));
+        assert_eq!((transform.width, transform.height, transform.quality), (Some(640), None, Quality::DEFAULT));
         assert!(request.varies_by_accept);
     }
 }

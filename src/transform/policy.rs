@@ -132,7 +132,7 @@ pub fn on_ladder(transform: &Transform) -> bool {
     rung(transform.width)
         && rung(transform.height)
         && (transform.width.is_some() || transform.height.is_none())
-        && [Quality::DEFAULT, Quality::SUPABASE].contains(&transform.quality)
+        && [Quality::DEFAULT, Quality::SUPABASE, Quality::AUTO].contains(&transform.quality)
         && transform.blur == Blur::NONE
         && transform.background.is_none()
         && !matches!(transform.gravity, Gravity::Focal { .. })
@@ -228,7 +228,7 @@ mod tests {
         admit(&mut card, &rules(Policy::Open, false)).unwrap();
         let Want::Variant { transform, format } = card.want else { panic!() };
         assert_eq!(format, FormatRequest::Named(Format::Jpeg));
-        assert_eq!(transform.quality.get(), 60);
+        assert_eq!(Some(transform.quality), Quality::new(60));
         assert!(!card.varies_by_accept, "the preset names its format");
 
         let mut hash = request("preset=hash");

@@ -182,7 +182,7 @@ impl Options {
             let _ = write!(text, ",resizing_type:{}", resizing_type(self.resize));
         }
         if let Some(quality) = self.quality {
-            let _ = write!(text, ",quality:{}", quality.get());
+            let _ = write!(text, ",quality:{quality}");
         }
         match self.format {
             Some(FormatOption::Avif) => text.push_str(",format:avif"),

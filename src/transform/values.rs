@@ -1,6 +1,8 @@
 //! Constructors and texts of the small value types.
 
-use super::{Blur, Fit, Format, FormatRequest, Gravity, Otherwise, Placeholder, Quality, Rgb, SourceFormat, Transform};
+use super::{
+    Aim, Blur, Fit, Format, FormatRequest, Gravity, Otherwise, Placeholder, Quality, Rgb, SourceFormat, Transform,
+};
 
 impl Format {
     pub const ALL: [Self; 4] = [Self::Avif, Self::WebP, Self::Jpeg, Self::Png];
@@ -106,17 +108,43 @@ impl FormatRequest {
 
 impl Quality {
     /// Native and Next, where the URL names none.
-    pub const DEFAULT: Self = Self(75);
+    pub const DEFAULT: Self = Self(Aim::Level(75));
     /// Supabase, where the URL names none.
-    pub const SUPABASE: Self = Self(80);
+    pub const SUPABASE: Self = Self(Aim::Level(80));
+    /// `q=auto`: what photographs have at [`Self::DEFAULT`], in the median.
+    pub const AUTO: Self = Self(Aim::Score(70));
 
     /// `None` outside 1..=100.
     pub const fn new(value: u8) -> Option<Self> {
-        if matches!(value, 1..=100) { Some(Self(value)) } else { None }
+        if matches!(value, 1..=100) { Some(Self(Aim::Level(value))) } else { None }
     }
 
-    pub const fn get(self) -> u8 {
+    /// `None` outside 40..=90.
+    pub const fn auto(score: u8) -> Option<Self> {
+        if matches!(score, 40..=90) { Some(Self(Aim::Score(score))) } else { None }
+    }
+
+    pub const fn aim(self) -> Aim {
         self.0
+    }
+
+    /// The inverse of its text; `auto` is read too.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.strip_prefix("auto") {
+            Some("") => Some(Self::AUTO),
+            Some(score) => Self::auto(u8::try_from(super::query::digits(score)?).ok()?),
+            None => Self::new(u8::try_from(super::query::digits(text)?).ok()?),
+        }
+    }
+}
+
+/// `75`, `auto70`.
+impl std::fmt::Display for Quality {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Aim::Level(level) => write!(formatter, "{level}"),
+            Aim::Score(score) => write!(formatter, "auto{score}"),
+        }
     }
 }
 
@@ -250,6 +278,23 @@ mod tests {
     fn quality_is_one_to_a_hundred() {
         assert_eq!(Quality::new(0), None);
         assert_eq!(Quality::new(101), None);
-        assert_eq!(Quality::new(100).map(Quality::get), Some(100));
+        assert_eq!(Quality::new(100).map(Quality::aim), Some(Aim::Level(100)));
+    }
+
+    #[test]
+    fn automatic_quality_may_name_its_target() {
+        for (text, expected) in [
+            ("auto", Some(Quality::AUTO)),
+            ("auto70", Some(Quality::AUTO)),
+            ("auto85", Quality::auto(85)),
+            ("auto39", None),
+            ("auto91", None),
+            ("auto-70", None),
+            ("Auto", None),
+            ("75", Some(Quality::DEFAULT)),
+            ("0", None),
+        ] {
+            assert_eq!(Quality::parse(text), expected, "{text}");
+        }
     }
 }

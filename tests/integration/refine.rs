@@ -184,3 +184,14 @@ async fn what_is_warmed_is_small_at_once_and_gets_its_avif() {
     assert_eq!(first.header("cache-status"), "tintype; hit; detail=small");
     until(&server, CAT, &BROWSER, |answer| answer.header("content-type") == "image/avif").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn automatic_quality_is_guessed_first_and_searched_for_in_idle_time() {
+    let server = refining().photos().start().await;
+    let path = "/image/photos/chelsea-the-cat.png?w=128&f=webp&q=auto60";
+    let first = server.get(path).await.expect(200);
+    let small = until(&server, path, &[], is_small).await;
+    assert!(small.body.len() <= first.body.len(), "{} of {}", small.body.len(), first.body.len());
+    server.get("/image/photos/chelsea-the-cat.png?w=128&q=auto99").await.expect(400);
+    server.get("/_next/image?url=%2Fphotos%2Fchelsea-the-cat.png&w=256&q=auto").await.expect(400);
+}

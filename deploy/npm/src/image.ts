@@ -18,7 +18,7 @@ export interface ImageParameters {
   /** 1 to 100; 75 where it is not given. */
   quality?: number | undefined;
   /** Default: by the browser's `Accept`. */
-  format?: 'auto' | 'webp' | 'jpeg' | 'png' | 'origin' | undefined;
+  format?: 'auto' | 'avif' | 'webp' | 'jpeg' | 'png' | 'origin' | undefined;
   /** 1 to 3 in half steps. */
   dpr?: number | undefined;
   gravity?: Gravity | undefined;

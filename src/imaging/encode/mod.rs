@@ -1,11 +1,16 @@
 //! Pixels to bytes. No metadata is written, and the same pixels give the same bytes.
 
+mod auto;
 mod avif;
 mod jpeg;
 mod png;
+mod scale;
+mod table;
 mod webp;
 
-use crate::transform::{Format, Rendering, Rgb};
+pub use auto::{Measure, brightness, guessed};
+
+use crate::transform::{Aim, Format, Rendering, Rgb};
 
 use super::{Channels, ImagingError, Picture, flatten};
 
@@ -42,14 +47,19 @@ pub enum Setting {
 /// Encodes resized, blurred and flattened pixels as `rendering` wants them; only its format, quality and `animated` count.
 /// Anything but an animated WebP gets the first frame.
 pub fn encode(picture: &Picture, rendering: &Rendering, effort: Effort) -> Result<Vec<u8>, ImagingError> {
-    let quality = rendering.quality.map_or(DEFAULT_QUALITY, crate::transform::Quality::get);
-    let setting = match rendering.format {
-        Format::Avif => Setting::Avif { quality: f32::from(quality) },
-        Format::WebP => Setting::WebP { quality: f32::from(quality) },
-        Format::Jpeg => Setting::Jpeg { quality },
-        Format::Png => Setting::Png,
+    if rendering.format == Format::Jpeg && picture.first().channels() == Channels::Rgba {
+        let opaque = flatten(Picture::Still(picture.first().clone()), Rgb::WHITE)?;
+        return encode(&opaque, rendering, effort);
+    }
+    let level = match rendering.quality.map(crate::transform::Quality::aim) {
+        None => DEFAULT_QUALITY,
+        Some(Aim::Level(level)) => level,
+        Some(Aim::Score(score)) if effort == Effort::Small && !rendering.animated => {
+            return auto::searched(picture, rendering.format, score, effort);
+        }
+        Some(Aim::Score(score)) => auto::guessed(picture.first(), score),
     };
-    encode_at(picture, setting, rendering.animated, effort)
+    encode_at(picture, scale::setting(rendering.format, level.into(), effort), rendering.animated, effort)
 }
 
 /// Encodes with a given encoder. JPEG composites alpha that is left over on white.

@@ -255,6 +255,58 @@ fn an_opaque_alpha_channel_is_not_written() {
     }
 }
 
+#[test]
+fn the_same_quality_looks_the_same_in_every_format() {
+    let picture = Picture::Still(textured(192));
+    let measure = Measure::new(picture.first()).unwrap();
+    let seen = |format, quality| {
+        let rendering = Rendering { quality: Quality::new(quality), ..rendering(192, 192, format) };
+        [Effort::Fast, Effort::Small].map(|effort| measure.of(&encode(&picture, &rendering, effort).unwrap()).unwrap())
+    };
+    for quality in [50, 75, 90] {
+        let [reference, small] = seen(Format::WebP, quality);
+        assert!((reference - small).abs() < 4.0, "WebP {quality}: {reference} and {small}");
+        for format in [Format::Jpeg, Format::Avif] {
+            let scores = seen(format, quality);
+            // One drawn texture is no photograph: the table is of the median of those.
+            assert!(scores.iter().all(|score| (score - reference).abs() < 8.0), "{format:?} {quality}: {scores:?}");
+        }
+    }
+}
+
+/// A fixture, `width` pixels wide.
+fn photograph(name: &str, width: u32) -> Picture {
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/photos").join(name);
+    let whole = open(&std::fs::read(file).expect("a fixture")).expect("opens");
+    let Size { width: full, height } = whole.size();
+    resize(&whole, Size { width, height: height * width / full }, None).expect("resizes").into_owned()
+}
+
+#[test]
+fn automatic_quality_reaches_its_target_over_the_fixtures_with_few_bytes() {
+    for name in ["coffee-cup.png", "hubble-deep-field.jpg", "nagasaki-boats.jpg", "avatar-robot.png"] {
+        let picture = photograph(name, 128);
+        let Size { width, height } = picture.size();
+        let measure = Measure::new(picture.first()).unwrap();
+        let mut last = 0;
+        for (score, format) in [(65, Format::WebP), (80, Format::WebP), (70, Format::Jpeg)] {
+            let is_flat = picture.first().is_opaque();
+            if format == Format::Jpeg && !is_flat {
+                continue;
+            }
+            let rendering = Rendering { quality: Quality::auto(score), ..rendering(width, height, format) };
+            let bytes = encode(&picture, &rendering, Effort::Small).unwrap();
+            assert_eq!(bytes, encode(&picture, &rendering, Effort::Small).unwrap(), "the same bytes");
+            let reached = measure.of(&bytes).unwrap();
+            // The lowest quality may be more than enough.
+            let is_enough = reached >= f64::from(score) && (reached < f64::from(score) + 4.0 || score == 65);
+            assert!(is_enough, "{name} {format:?}: {reached} for {score}");
+            assert!(format == Format::Jpeg || bytes.len() > last, "{name}: more takes more");
+            last = bytes.len();
+        }
+    }
+}
+
 /// SSIMULACRA2: 100 is equal, 90 cannot be told apart, 70 is high quality.
 fn score(reference: &Raster, seen: &Raster) -> f64 {
     fast_ssim2::compute_ssimulacra2(&view(reference), &view(seen)).expect("alike")
