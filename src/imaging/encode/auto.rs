@@ -1,7 +1,7 @@
 //! `q=auto`: the smallest file that still looks as asked, in SSIMULACRA2.
 //!
-//! Where somebody waits, the quality is guessed from the picture's size and brightness; in idle time it is searched for, in a bounded
-//! number of attempts around the guess. The measure gives the same number on every processor.
+//! Where somebody waits, the quality is guessed from the picture's size and brightness; in idle time it is searched for, in at most
+//! seven attempts that begin with the guess. The measure gives the same number on every processor.
 
 use fast_ssim2::{PixelDescriptor, PixelSlice, Ssimulacra2Reference};
 
@@ -13,8 +13,6 @@ use super::{Effort, encode_at, scale};
 /// On libwebp's scale: below it blocks show whatever the measure says, above it bytes buy nothing that is seen.
 const LOWEST: u8 = 30;
 const HIGHEST: u8 = 95;
-/// How far from the guess is looked.
-const REACH: u8 = 24;
 /// Pictures with more pixels are guessed only.
 const MOST_PIXELS: u64 = 4_000_000;
 
@@ -60,10 +58,8 @@ pub(super) fn searched(picture: &Picture, format: Format, score: u8, effort: Eff
         return at(guess);
     }
     let measure = Measure::new(raster)?;
-    let mut low = guess.saturating_sub(REACH).max(LOWEST);
-    let mut high = guess.saturating_add(REACH).min(HIGHEST);
+    let (mut low, mut middle, mut high) = (LOWEST, guess, HIGHEST);
     let mut best = None;
-    let mut middle = guess;
     while low <= high {
         let bytes = at(middle)?;
         if measure.of(&bytes)? >= f64::from(score) {
@@ -74,7 +70,7 @@ pub(super) fn searched(picture: &Picture, format: Format, score: u8, effort: Eff
         }
         middle = u8::midpoint(low, high);
     }
-    best.map_or_else(|| at((guess.saturating_add(REACH)).min(HIGHEST)), Ok)
+    best.map_or_else(|| at(HIGHEST), Ok)
 }
 
 /// Compares encoded files with one picture, on white and on black where there is alpha.

@@ -14,11 +14,16 @@ pub(super) fn encode(raster: &Raster, quality: f32, effort: Effort) -> Result<Ve
         }
     };
     let picture = Img::new(&pixels[..], raster.width() as usize, raster.height() as usize);
+    let (speed, depth) = match effort {
+        Effort::Fast => (9, BitDepth::Eight),
+        // Finer steps take twice the time and save a twentieth of the bytes.
+        Effort::Small => (4, BitDepth::Ten),
+    };
     let encoder = Encoder::new()
         .with_quality(quality)
         .with_alpha_quality(quality.max(ALPHA_QUALITY))
-        .with_speed(speed(effort))
-        .with_bit_depth(BitDepth::Eight)
+        .with_speed(speed)
+        .with_bit_depth(depth)
         .with_num_threads(Some(1));
     let encoded = encoder.encode_rgba(picture).map_err(|error| ImagingError::internal(format!("AVIF: {error}")))?;
     Ok(encoded.avif_file)
@@ -26,11 +31,3 @@ pub(super) fn encode(raster: &Raster, quality: f32, effort: Effort) -> Result<Ve
 
 /// Edges show more than colours do.
 const ALPHA_QUALITY: f32 = 80.0;
-
-/// rav1e's scale: 1 is slow and small, 10 quick.
-const fn speed(effort: Effort) -> u8 {
-    match effort {
-        Effort::Fast => 9,
-        Effort::Small => 6,
-    }
-}
