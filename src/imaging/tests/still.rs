@@ -298,10 +298,15 @@ fn automatic_quality_reaches_its_target_over_the_fixtures_with_few_bytes() {
             let bytes = encode(&picture, &rendering, Effort::Small).unwrap();
             assert_eq!(bytes, encode(&picture, &rendering, Effort::Small).unwrap(), "the same bytes");
             let reached = measure.of(&bytes).unwrap();
-            // The lowest quality may be more than enough.
-            let is_enough = reached >= f64::from(score) && (reached < f64::from(score) + 4.0 || score == 65);
-            assert!(is_enough, "{name} {format:?}: {reached} for {score}");
-            assert!(format == Format::Jpeg || bytes.len() > last, "{name}: more takes more");
+            let bound = |level| {
+                let rendering = Rendering { quality: Quality::new(level), ..rendering };
+                encode(&picture, &rendering, Effort::Small).unwrap() == bytes
+            };
+            // Strong colours at few pixels: WebP's chroma is out of reach. And the lowest may be more than enough.
+            let is_enough = reached >= f64::from(score) || bound(95);
+            let is_little = reached < f64::from(score) + 4.0 || bound(30);
+            assert!(is_enough && is_little, "{name} {format:?}: {reached} for {score}");
+            assert!(format == Format::Jpeg || bytes.len() >= last, "{name}: more takes more");
             last = bytes.len();
         }
     }
