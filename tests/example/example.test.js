@@ -1,0 +1,39 @@
+// The example app, set up and started by its README's two commands, and walked through in Chromium.
+//
+//   TINTYPE_BIN  the binary; deploy/test builds one and sets it
+
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { launchChromium } from '../next/browser/support/chromium.js';
+import { suiteOfHooks } from './hooks.js';
+import { commands, freePorts, setUp, startBoth, WINDOWS } from './support.js';
+import { checkOthers, walk } from './walk.js';
+
+describe('the example', () => {
+  let browser;
+  let ports;
+
+  before(async () => {
+    if (!process.env.TINTYPE_BIN) throw new Error('TINTYPE_BIN names no tintype binary. deploy/test builds one and sets it.');
+    assert.equal(commands().length, 2);
+    setUp(commands()[0]);
+    ports = await freePorts(2);
+    browser = await launchChromium();
+  });
+  after(() => browser?.close());
+
+  describe('as its README starts it', () => {
+    let both;
+
+    before(async () => { both = await startBoth(commands()[1], ports); });
+    after(() => both?.stop());
+
+    for (const [at, { name, options }] of WINDOWS.entries()) {
+      test(`is walked through: ${name}`, () => walk(browser, both.url, { name, options, user: ['Ann', 'Ben'][at % 2] }));
+    }
+
+    test('shows nobody what is another’s', () => checkOthers(browser, both.url));
+  });
+
+  describe('with a model that takes its time, over a wire that can be cut', () => suiteOfHooks(() => ({ browser, ports })));
+});
