@@ -22,7 +22,8 @@ describe('the example', () => {
   });
   after(() => browser?.close());
 
-  describe('as its README starts it', () => {
+  // Two windows at a time: they are two users'.
+  describe('as its README starts it', { concurrency: 2 }, () => {
     let both;
 
     before(async () => { both = await startBoth(commands()[1], ports); });

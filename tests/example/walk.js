@@ -1,6 +1,7 @@
 // The whole walk: sign in, describe somebody, generate, see it at three sizes, replace it, delete it, a proof and its link.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { addCharacter, finished, fixture, forgetStates, inspect, portrait, press, reach, states, visit, whatWentWrong } from './support.js';
 
 const STATES = ['asking', 'generating', 'downloading', 'uploading', 'completed'];
@@ -39,6 +40,7 @@ async function describeSomebody(page, name) {
 
 async function generate(page) {
   await press(page, 'Generate');
+  await page.waitForFunction(() => document.querySelector('.frame').getBoundingClientRect().top < innerHeight);
   const url = await finished(page);
   assert.deepEqual((await states(page)).filter((state) => state !== 'empty'), STATES);
   assert.match(url, OBJECT);
@@ -47,7 +49,7 @@ async function generate(page) {
 
 /** The picture at three sizes, each as wide as the display wants it. */
 async function seeSizes(page, density) {
-  for (const side of [192, 96, 48]) {
+  for (const side of [144, 72, 36]) {
     const image = page.locator(`.sizes img[width="${side}"]`);
     await image.evaluate((image) => image.decode());
     const { url, pixels } = await image.evaluate(async ({ currentSrc }) => {
@@ -58,7 +60,7 @@ async function seeSizes(page, density) {
     });
     assert.match(url, OBJECT);
     // The next step of the ladder.
-    const expected = { 1: { 192: 256, 96: 96, 48: 48 }, 2: { 192: 384, 96: 256, 48: 96 } }[density][side];
+    const expected = { 1: { 144: 256, 72: 96, 36: 48 }, 2: { 144: 384, 72: 256, 36: 96 } }[density][side];
     assert.equal(Number(new URL(url).searchParams.get('width')), expected);
     assert.equal(pixels, expected);
   }
@@ -100,16 +102,17 @@ async function proof(page, name) {
   const field = page.getByLabel('Add a proof');
   await field.setInputFiles({ name: 'empty.png', mimeType: 'image/png', buffer: Buffer.alloc(0) });
   await page.getByText('This file is empty.').waitFor();
-  await field.setInputFiles(fixture('photos/coffee-cup.png'));
+  const file = `cup-${name}.png`;
+  await field.setInputFiles({ name: file, mimeType: 'image/png', buffer: readFileSync(fixture('photos/coffee-cup.png')) });
   const proofs = page.getByRole('region', { name: 'Proofs' });
   await proofs.getByRole('button', { name: 'Upload' }).click();
-  await press(page, 'View coffee-cup.png');
+  await press(page, `View ${file}`);
   const image = page.locator('dialog img.proof');
   await image.evaluate((image) => image.decode());
   const shown = await image.getAttribute('src');
   const original = await page.getByRole('link', { name: 'Open the original' }).getAttribute('href');
   for (const [url, route] of [[shown, 'render/image'], [original, 'object']]) {
-    assert.match(url, new RegExp(`/storage/v1/${route}/sign/task-proofs/[0-9a-f-]{36}/\\d+_coffee-cup\\.png\\?token=`));
+    assert.match(url, new RegExp(`/storage/v1/${route}/sign/task-proofs/[0-9a-f-]{36}/\\d+_${file}\\?token=`));
     assert.equal((await page.request.get(url)).status(), 200);
     for (const other of [url.replace('/sign/', '/public/'), url.slice(0, -3), url.split('?')[0]]) {
       assert.notEqual((await page.request.get(other)).status(), 200, `private: ${other}`);
@@ -117,8 +120,9 @@ async function proof(page, name) {
   }
   await inspect(page, `${name}-5-proof`);
   await press(page, 'Close');
-  await press(page, 'Delete coffee-cup.png');
-  await proofs.getByText('None yet.').waitFor();
+  await press(page, `Delete ${file}`);
+  await press(page, 'Delete');
+  await page.getByRole('button', { name: `View ${file}` }).waitFor({ state: 'detached' });
 }
 
 /** All of it, in one window. */

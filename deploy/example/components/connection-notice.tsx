@@ -26,7 +26,7 @@ export function ConnectionNotice() {
   }, [healed]);
   return (
     <div role="status" className="connection" data-state={isLost ? 'lost' : isGlad ? 'healed' : 'whole'}>
-      {isLost && 'The connection is lost. Trying again by itself; nothing that was begun is lost.'}
+      {isLost && 'The connection is lost. Trying again; nothing you began is lost.'}
       {!isLost && isGlad && 'Connected again.'}
     </div>
   );

@@ -12,6 +12,7 @@ import { PictureField } from './picture-field';
 export function Proofs({ supabase, user }: { supabase: SupabaseClient; user: User }) {
   const { data: proofs, fault, reload } = useLoaded(useCallback(() => listProofs(supabase, user.id), [supabase, user.id]));
   const [viewed, setViewed] = useState<{ proof: Proof; link: Link } | null>(null);
+  const [doomed, setDoomed] = useState<Proof | null>(null);
   const [wrong, setWrong] = useState<string | null>(null);
 
   const act = async (doing: () => Promise<void>) => {
@@ -19,7 +20,11 @@ export function Proofs({ supabase, user }: { supabase: SupabaseClient; user: Use
     await doing().catch((reason: unknown) => setWrong(wordsOf(reason)));
   };
   const view = (proof: Proof) => act(async () => setViewed({ proof, link: await linkTo(supabase, proof) }));
-  const remove = (proof: Proof) => act(async () => { await removeProof(supabase, proof); await reload(); });
+  const remove = (proof: Proof) => act(async () => {
+    setDoomed(null);
+    await removeProof(supabase, proof);
+    await reload();
+  });
 
   return (
     <section className="proofs" aria-label="Proofs">
@@ -37,10 +42,19 @@ export function Proofs({ supabase, user }: { supabase: SupabaseClient; user: Use
             <span className="name">{proof.name}</span>
             <span className="quiet">{bytesInWords(proof.bytes)}</span>
             <button aria-label={`View ${proof.name}`} onClick={() => { void view(proof); }}>View</button>
-            <button aria-label={`Delete ${proof.name}`} className="danger" onClick={() => { void remove(proof); }}>Delete</button>
+            <button aria-label={`Delete ${proof.name}`} className="danger" onClick={() => setDoomed(proof)}>Delete</button>
           </li>
         ))}
       </ul>
+      {doomed && (
+        <Modal title={`Delete ${doomed.name}?`} onClose={() => setDoomed(null)}>
+          <p>There is no way back.</p>
+          <div className="row">
+            <button className="danger" onClick={() => { void remove(doomed); }}>Delete</button>
+            <button onClick={() => setDoomed(null)}>Keep it</button>
+          </div>
+        </Modal>
+      )}
       {viewed && <Viewer {...viewed} onClose={() => setViewed(null)} onRenew={() => { void view(viewed.proof); }} />}
     </section>
   );

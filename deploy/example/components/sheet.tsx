@@ -44,6 +44,7 @@ export function CharacterSheet({ supabase, character, onChanged }: CharacterShee
   const [fault, setFault] = useState<string | null>(null);
   const [isAsking, setAsking] = useState(false);
   const form = useRef<HTMLFormElement>(null);
+  const portrait = useRef<HTMLDivElement>(null);
   const avatar = useAvatarGeneration({
     userId: character.user_id,
     kinksterId: character.id,
@@ -57,6 +58,10 @@ export function CharacterSheet({ supabase, character, onChanged }: CharacterShee
     if (isGenerating && wasConnected.current && !isConnected) void suspect();
     wasConnected.current = isConnected;
   }, [isGenerating, isConnected]);
+
+  useEffect(() => {
+    if (isGenerating) portrait.current?.querySelector('.frame')?.scrollIntoView({ block: 'nearest' });
+  }, [isGenerating]);
 
   const write = (name: keyof Sheet) => (text: string) => {
     const next = { ...sheet, [name]: text };
@@ -118,14 +123,14 @@ export function CharacterSheet({ supabase, character, onChanged }: CharacterShee
         <div className="row">
           <button type="submit" className="primary" disabled={isGenerating}>{url ? 'Generate anew' : 'Generate'}</button>
           {isGenerating && <button type="button" onClick={() => { void avatar.cancel(); }}>Cancel</button>}
-          {!isGenerating && avatar.progress && (
+          {!isGenerating && url && avatar.progress && (
             <button type="button" onClick={() => { void avatar.regenerate(sheet.prompt.trim() || undefined); }}>Another like it</button>
           )}
         </div>
         <Fault text={fault} />
       </form>
 
-      <div className="portrait">
+      <div className="portrait" ref={portrait}>
         <h2>Portrait</h2>
         <Plate avatar={avatar} url={url} name={character.name ?? 'your character'} />
         {url && (

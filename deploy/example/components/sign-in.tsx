@@ -22,6 +22,7 @@ export function SignIn() {
   const { fault, isBusy, enter } = useSignIn();
   return (
     <main className="welcome">
+      <img className="mark" src="/icon.svg" alt="" />
       <h1>Character sheets</h1>
       <p>Describe somebody, have a portrait painted, and keep proofs that only you can see.</p>
       <div className="users">

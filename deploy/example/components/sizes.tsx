@@ -1,7 +1,7 @@
 import Image from 'next/image';
 import { useState } from 'react';
 
-const SIZES: [number, string][] = [[192, 'Profile'], [96, 'List'], [48, 'Comment']];
+const SIZES: [number, string][] = [[144, 'Profile'], [72, 'List'], [36, 'Comment']];
 
 /** One object at three sizes: next/image chooses a width for the display, and tintype makes it. */
 export function Sizes({ url, name }: { url: string; name: string }) {
@@ -20,7 +20,7 @@ function Size({ side, use, url, name }: { side: number; use: string; url: string
         src={url} width={side} height={side} alt={`${name}, ${side} pixels wide`} loading="eager"
         onLoad={({ currentTarget }) => setWidth(new URL(currentTarget.currentSrc).searchParams.get('width'))}
       />
-      <figcaption>{use}<br /><span className="quiet">{width ? `${width} px asked` : '…'}</span></figcaption>
+      <figcaption>{use}<br /><span className="quiet">{width ? `${width} px` : '…'}</span></figcaption>
     </figure>
   );
 }

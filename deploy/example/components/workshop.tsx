@@ -28,7 +28,7 @@ export function Workshop({ user }: { user: User }) {
     <AvatarProvider {...connected}>
       <header className="top">
         <p className="brand">Character sheets</p>
-        <p>Signed in as <strong>{user.name}</strong></p>
+        <p><span className="as">Signed in as </span><strong>{user.name}</strong></p>
         <button onClick={signOut}>Sign out</button>
       </header>
       <main>
