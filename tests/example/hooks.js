@@ -16,14 +16,16 @@ const MINUTES_OF_HOOK = '05:10';
 /** As the app's route handler has them. */
 const SESSION_MINUTES = 15;
 
+/** Seconds. */
+const HOUR = 3600;
+
 const encoded = (part) => Buffer.from(JSON.stringify(part)).toString('base64url');
 
-/** A token of Ann's, good for so many seconds, by whoever's secret. */
-function tokenFor(seconds, signer = secret()) {
-  const now = Math.floor(Date.now() / 1000);
-  const claims = { role: 'authenticated', aud: 'authenticated', sub: '7a1f6c1e-0d5b-4a53-9c57-1f0a7c1d5a01', iat: now, exp: now + seconds };
+/** A token for Ann by a secret that is not the server's. */
+function strangersToken() {
+  const claims = { role: 'authenticated', sub: '7a1f6c1e-0d5b-4a53-9c57-1f0a7c1d5a01', exp: Math.floor(Date.now() / 1000) + HOUR };
   const signed = `${encoded({ alg: 'HS256', typ: 'JWT' })}.${encoded(claims)}`;
-  return `${signed}.${createHmac('sha256', signer).update(signed).digest('base64url')}`;
+  return `${signed}.${createHmac('sha256', 'another secret that nobody here believes').update(signed).digest('base64url')}`;
 }
 
 export function suiteOfHooks(given) {
@@ -170,15 +172,6 @@ export function suiteOfHooks(given) {
     await page.getByLabel('New character').waitFor();
   });
 
-  /** Signs Ann in with a token of another kind, the first time. */
-  async function withToken(token, lifetime) {
-    const visited = await visit(browser, app.url);
-    open.add(visited.close);
-    await visited.page.route('**/api/session', (route) => route.fulfill({ json: { token: token(), expires_in: lifetime } }), { times: 1 });
-    await press(visited.page, 'Sign in as Ann');
-    return visited;
-  }
-
   async function signInAgain(page, name) {
     await page.getByRole('dialog', { name: 'Sign in again' }).waitFor();
     await inspect(page, name);
@@ -200,17 +193,25 @@ export function suiteOfHooks(given) {
   });
 
   test('a token that ends while a picture is painted does not lose it', async () => {
-    Object.assign(provider, { delay: 14_000, answer: painted() });
-    const { page } = await withToken(() => tokenFor(8), 8);
-    await addCharacter(page, 'Ended meanwhile');
+    Object.assign(provider, { delay: 3_000, answer: painted() });
+    const { page } = await begin('Ended meanwhile', { way: 'Server-Sent Events' });
+    await page.clock.install();
     await press(page, 'Generate');
     await painting(page);
+    // Later by the clock, without any timer's being up. A stream that is opened again wants a token.
+    await page.clock.setSystemTime(Date.now() + (SESSION_MINUTES + 1) * 60_000);
+    wire.cut();
+    wire.mend();
     await signInAgain(page, 'sign-in-again-meanwhile');
     await finished(page);
   });
 
   test('a token that the server refuses before its end asks to sign in again, too', async () => {
-    const { page } = await withToken(() => tokenFor(900, 'another secret that nobody here believes'), 900);
+    const { page, close } = await visit(browser, app.url);
+    open.add(close);
+    const json = { token: strangersToken(), expires_in: SESSION_MINUTES * 60 };
+    await page.route('**/api/session', (route) => route.fulfill({ json }), { times: 1 });
+    await press(page, 'Sign in as Ann');
     await signInAgain(page, 'sign-in-refused');
     await addCharacter(page, 'After all');
     const proofs = page.getByRole('region', { name: 'Proofs' });
