@@ -1,4 +1,2 @@
-'use client';
-
 // Every next/image of the app asks tintype at NEXT_PUBLIC_SUPABASE_URL.
 export { default } from 'tintype/loader';

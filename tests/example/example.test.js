@@ -1,4 +1,4 @@
-// The example app, set up and started by its README's two commands, and walked through in Chromium.
+// The example app, set up and started by its README's commands, and walked through in Chromium.
 //
 //   TINTYPE_BIN  the binary; deploy/test builds one and sets it
 
@@ -7,6 +7,7 @@ import { after, before, describe, test } from 'node:test';
 import { launchChromium } from '../next/browser/support/chromium.js';
 import { suiteOfHooks } from './hooks.js';
 import { commands, freePorts, setUp, startBoth, WINDOWS } from './support.js';
+import { addCharacter, finished, press, visit, whatWentWrong } from './support.js';
 import { checkOthers, walk } from './walk.js';
 
 describe('the example', () => {
@@ -15,7 +16,7 @@ describe('the example', () => {
 
   before(async () => {
     if (!process.env.TINTYPE_BIN) throw new Error('TINTYPE_BIN names no tintype binary. deploy/test builds one and sets it.');
-    assert.equal(commands().length, 2);
+    assert.equal(commands().length, 3);
     setUp(commands()[0]);
     ports = await freePorts(2);
     browser = await launchChromium();
@@ -34,6 +35,17 @@ describe('the example', () => {
     }
 
     test('shows nobody what is another’s', () => checkOthers(browser, both.url));
+  });
+
+  test('runs as it is edited, too', async () => {
+    const both = await startBoth(commands()[2], ports);
+    const { page, problems, close } = await visit(browser, both.url, { user: 'Ann' });
+    await addCharacter(page, 'Draft');
+    await press(page, 'Generate');
+    await finished(page);
+    assert.deepEqual(whatWentWrong(problems), []);
+    await close();
+    await both.stop();
   });
 
   describe('with a model that takes its time, over a wire that can be cut', () => suiteOfHooks(() => ({ browser, ports })));

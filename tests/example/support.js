@@ -31,10 +31,10 @@ export async function freePorts(count) {
   return ports;
 }
 
-/** The commands of the README: one that ends, and one that serves. */
+/** The commands of the README: one that ends, and two that serve. */
 export function commands() {
-  const [, block] = /^```sh\n([^]*?)^```/m.exec(readFileSync(join(example, 'README.md'), 'utf8'));
-  return block.trim().split('\n').map((line) => line.replace(/\s+#.*/, ''));
+  const blocks = readFileSync(join(example, 'README.md'), 'utf8').matchAll(/^```sh\n([^]*?)^```/gm);
+  return [...blocks].flatMap(([, block]) => block.trim().split('\n')).map((line) => line.replace(/\s+#.*/, ''));
 }
 
 export function setUp(command) {
