@@ -6,8 +6,9 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { launchChromium } from '../next/browser/support/chromium.js';
 import { suiteOfHooks } from './hooks.js';
-import { commands, freePorts, setUp, startBoth, WINDOWS } from './support.js';
-import { addCharacter, finished, press, visit, whatWentWrong } from './support.js';
+import {
+  addCharacter, commands, finished, freePorts, press, setUp, startBoth, visit, whatWentWrong, WINDOWS,
+} from './support.js';
 import { checkOthers, walk } from './walk.js';
 
 describe('the example', () => {

@@ -134,6 +134,6 @@ export async function inspect(page, name, options = {}) {
   assert.deepEqual(found.filter((violation) => /^(serious|critical)/.test(violation)), [], name);
   const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
   assert.ok(overflow <= 0, `${name}: wider than the window by ${overflow} px`);
-  // JPEG at one pixel each: to be looked at, not measured.
+  // One pixel for each of the page's, whatever the display: to be looked at, and small.
   await keepScreenshot(page, `example-${name}`, { scale: 'css', ...options });
 }

@@ -74,7 +74,7 @@ function Viewer({ proof, link, onClose, onRenew }: ViewerProps) {
       {/* Signed for one width: there is nothing for a loader to choose. */}
       <img className="proof" src={link.shown} alt={`Proof ${proof.name}`} />
       {left > 0
-        ? <p><a href={link.original} target="_blank" rel="noreferrer">Open the original</a> <span className="quiet">This link ends in {left} s.</span></p>
+        ? <p><a href={link.original} target="_blank" rel="noreferrer">Open the original</a> <span className="quiet">This link ends in {left} s.</span></p>
         : <p>The link has ended. <button onClick={onRenew}>Make a new one</button></p>}
       <div className="row"><button className="primary" onClick={onClose}>Close</button></div>
     </Modal>

@@ -136,14 +136,17 @@ export function CharacterSheet({ supabase, character, onChanged }: CharacterShee
         {url && (
           <>
             <Sizes url={url} name={character.name ?? 'your character'} />
-            <button className="danger" onClick={() => setAsking(true)}>Delete the portrait</button>
+            {!isGenerating && <button className="danger" onClick={() => setAsking(true)}>Delete the portrait</button>}
           </>
         )}
-        <PictureField
-          label={url ? 'Replace it by a picture of your own' : 'Or take a picture of your own'}
-          action={url ? 'Replace' : 'Upload'} hint="PNG, JPEG or WebP, up to 5 MB. Everybody can see portraits."
-          onSend={async (picture) => { await replaceAvatar(supabase, character, picture); await onChanged(); }}
-        />
+        {/* What is being painted would take its place. */}
+        {!isGenerating && (
+          <PictureField
+            label={url ? 'Replace it by a picture of your own' : 'Or take a picture of your own'}
+            action={url ? 'Replace' : 'Upload'} hint="PNG, JPEG or WebP, up to 5 MB. Everybody can see portraits."
+            onSend={async (picture) => { await replaceAvatar(supabase, character, picture); await onChanged(); }}
+          />
+        )}
       </div>
 
       {isAsking && (
