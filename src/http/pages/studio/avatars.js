@@ -5,7 +5,7 @@ import { call } from './api.js';
 import { deleting, removeWithUndo } from './changes.js';
 import { jobRow } from './jobs.js';
 import { paintAgain } from './painting.js';
-import { preview } from './preview.js';
+import { closePreview, preview } from './preview.js';
 import { go, to } from './routes.js';
 import { who } from './session.js';
 import { list } from './storage.js';
@@ -69,7 +69,10 @@ class History {
     this.loadNames();
   }
 
-  stop() { this.watching.stop(); }
+  stop() {
+    this.watching.stop();
+    closePreview();
+  }
 
   async load() {
     const page = await list(this.bucket.id, { prefix: `${this.user}/`, with_delimiter: false, limit: 1000, sortBy: { column: 'created_at', order: 'desc' } });
@@ -103,14 +106,14 @@ class History {
     const named = this.names.get(job?.kinkster_id)?.name ?? shows[0]?.name;
     const prompt = job?.prompt ?? shows[0]?.avatar_prompt ?? '';
     const remove = () => removeWithUndo(bucket.id, [object], () => this.draw());
-    const open = () => preview(bucket, object, { rename: () => {}, remove, reload: () => this.load() });
+    const open = () => preview(bucket, object, { remove: () => { closePreview(); remove(); } });
     return make('li', { class: 'portrait', 'data-key': object.key },
       thumbnail(bucket.id, object, bucket.public, 384),
       make('p', {}, named ? make('b', {}, named) : null, named ? ' ' : '', make('span', { class: 'quiet' }, time(object.created)), shows.length ? make('span', { class: 'badge' }, 'shown now') : null),
       make('p', { class: 'prompt-text', tabIndex: prompt ? 0 : -1 }, prompt || 'What it was painted from is not known.'),
       make('div', { class: 'buttons' },
         button('Open', open, { 'aria-label': `Open ${object.name}` }),
-        button('Paint again', () => this.paint(prompt, job?.kinkster_id ?? shows[0]?.id), { 'aria-label': `Paint ${object.name} again` }),
+        button('Paint again', () => this.paint(prompt, job?.kinkster_id ?? shows[0]?.id), { 'aria-label': `Paint again: ${object.name}` }),
         button('Delete', remove, { class: 'danger', 'aria-label': `Delete ${object.name}` })));
   }
 

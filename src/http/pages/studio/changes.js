@@ -101,6 +101,7 @@ export function lifetime() {
   const unit = make('select', { 'aria-label': 'Unit' }, choices(UNITS, 3600));
   const element = field('Opens for', count);
   count.after(unit);
+  element.classList.add('lifetime');
   const seconds = () => {
     const number = Number(count.value);
     const whole = Number.isInteger(number) && number >= 1;

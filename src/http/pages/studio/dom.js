@@ -14,7 +14,7 @@ export function make(name, attributes = {}, ...children) {
     else if (PROPERTIES.has(attribute)) made[attribute] = value;
     else made.setAttribute(attribute, value === true ? '' : value);
   }
-  made.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  made.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
   return made;
 }
 

@@ -12,7 +12,7 @@ const WORDS = { generating: 'Being painted', downloading: 'Being fetched', uploa
 /** A job in a list. `acts`: what follows a change. */
 export function jobRow(job, take) {
   const state = stateOf(job);
-  const picture = job.storage_path ? { key: job.storage_path, name: job.storage_path, type: 'image/png', updated: job.finished_at ?? '', size: 0 } : { key: '', name: '', type: '', updated: '', size: 0 };
+  const picture = job.storage_path && { key: job.storage_path, name: job.storage_path, type: 'image/png', updated: job.finished_at ?? '' };
   const acting = (act) => async () => { const row = await act(job); if (row) take(row); };
   const buttons = isOver(job)
     ? [state !== 'completed' && button('Try again', acting(retry)), job.prompt && button('Paint again', async () => { const row = await paintAgain({ user: job.user_id, kinkster: job.kinkster_id, prompt: job.prompt }); if (row) take(row); })]
@@ -20,7 +20,7 @@ export function jobRow(job, take) {
   const { model, size, quality } = job.generation_config ?? {};
   const figures = [model, size, quality, job.cost_usd ? `$${job.cost_usd.toFixed(3)}` : null, job.attempts > 1 ? `${job.attempts} attempts` : null].filter(Boolean).join(', ');
   return make('li', { class: 'job', 'data-state': state, 'data-id': job.job_id },
-    thumbnail('kinkster-avatars', picture, true, 128),
+    picture ? thumbnail('kinkster-avatars', picture, true, 128) : make('span', { class: 'thumb' }),
     make('div', {},
       make('p', {}, make('span', { class: 'job-state' }, WORDS[state] ?? state), ' ', make('span', { class: 'quiet' }, time(job.created_at ?? job.timestamp), who.role === 'service' && job.user_id ? ` for ${job.user_id}` : '')),
       isOver(job) ? null : make('progress', { max: 1, value: job.progress ?? 0, 'aria-label': 'How far it is' }),

@@ -4,7 +4,7 @@ import { button, byId, make } from './dom.js';
 import { call, verify } from './api.js';
 import { complain } from './notices.js';
 import { here, go, to } from './routes.js';
-import { OtherPerson, forget, signIn, who } from './session.js';
+import { forget, signIn, who } from './session.js';
 
 /** What is to be seen, beside the buckets. Asked for when it is opened. */
 const VIEWS = {
@@ -67,6 +67,7 @@ function places(at) {
     who.operates ? null : make('p', { class: 'hint' }, 'The server keeps the audit log, variants, purge and warm for service keys: not for what you signed in with.'),
   ];
   byId('places').replaceChildren(...items.filter(Boolean));
+  byId('places').querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' });
 }
 
 async function openAnother() {
@@ -104,7 +105,6 @@ async function show() {
     document.title = `${made.title ?? 'studio'} - tintype studio`;
   } catch (fault) {
     main.replaceChildren(make('div', { class: 'empty' }, make('p', { role: 'alert' }, fault.message), button('Try again', show)));
-    if (fault instanceof OtherPerson) restart();
   }
 }
 
@@ -143,10 +143,10 @@ function restart() {
 }
 
 byId('sign-out').addEventListener('click', restart);
+window.addEventListener('other-person', restart);
 window.addEventListener('hashchange', () => { show().then(() => byId('main').focus({ preventScroll: true })); });
 window.addEventListener('unhandledrejection', (event) => {
   event.preventDefault();
-  if (event.reason instanceof OtherPerson) restart();
-  else complain(event.reason);
+  complain(event.reason);
 });
 begin();

@@ -17,10 +17,15 @@ export function notice(text, { actions = [], stays = STAYS, kind = '' } = {}) {
   const close = () => {
     clearTimeout(timer);
     shown.remove();
+    if (!byId('notices').firstChild && byId('notices').matches(':popover-open')) byId('notices').hidePopover();
   };
   const buttons = actions.map(([words, act]) => button(words, () => { close(); return act(); }));
   const shown = make('div', { class: `told ${kind}` }, make('p', {}, text), ...buttons, button('×', close, { 'aria-label': 'Close this notice', class: 'plain' }));
-  byId('notices').append(shown);
+  const place = byId('notices');
+  place.append(shown);
+  // Above whichever dialog was opened last.
+  if (place.matches(':popover-open')) place.hidePopover();
+  place.showPopover();
   const timer = Number.isFinite(stays) ? setTimeout(close, stays) : 0;
   say(text);
   return { close, element: shown };

@@ -36,13 +36,14 @@ export class Objects {
     this.port.addEventListener('click', (event) => this.clicked(event));
     this.port.addEventListener('keydown', (event) => this.pressed(event));
     dropZone(this.element, (files) => chooseFiles(bucket, folder, files));
-    this.forget = onStored((id, key) => { if (id === bucket.id && key.startsWith(folder)) this.load(); });
+    this.forget = onStored((id, key) => { if (id === bucket.id && key.startsWith(folder)) this.loadSoon(); });
     this.rows = [];
     this.load();
   }
 
   stop() {
     this.forget();
+    clearTimeout(this.later);
     this.listing?.stop();
     this.virtual.stop();
     closePreview();
@@ -73,6 +74,12 @@ export class Objects {
     const warm = who.operates && button('Warm', complaining(() => warmFolder(this.bucket, this.folder)));
     return make('div', { class: 'tools' }, filterForm(looking, () => this.load()),
       make('div', { class: 'buttons' }, look, warm || null, button('Upload', () => picker.click(), { class: 'primary' }), picker));
+  }
+
+  /** After the last of several changes. */
+  loadSoon() {
+    clearTimeout(this.later);
+    this.later = setTimeout(() => this.load(), 300);
   }
 
   /** Begins anew, with what is looked for now. */
@@ -138,6 +145,8 @@ export class Objects {
     if (!option) return;
     const index = Number(option.dataset.index);
     const row = this.rows[index];
+    // What is drawn while other rows are being fetched.
+    if (!row) return;
     const ticks = event.target.closest('[data-tick]') || event.ctrlKey || event.metaKey;
     this.stand(index);
     if (event.shiftKey) this.selection.extend(this.rows, index);
@@ -179,13 +188,14 @@ export class Objects {
       preview(this.bucket, row, {
         rename: () => this.rename(row),
         remove: () => this.remove([row]),
-        reload: () => this.load(),
       });
     }
   }
 
   async rename(row) {
-    if (await rename(this.bucket, row).catch(complain)) this.load();
+    if (!await rename(this.bucket, row).catch(complain)) return;
+    closePreview();
+    this.load();
   }
 
   remove(rows) {

@@ -15,7 +15,7 @@ let shown = null;
 
 export function closePreview() { shown?.close(); }
 
-/** Opens the panel: beside the objects where there is room, else over them. `acts`: {rename, remove, reload}. */
+/** Opens the panel: beside the objects where there is room, else over them. `acts`: {rename?, remove}. */
 export function preview(bucket, row, acts) {
   const before = document.activeElement;
   if (shown) closePreview();
@@ -64,7 +64,7 @@ function picture({ bucket, row }) {
     word(`${row.type || 'This type'} cannot be shown here.`);
     return stage;
   }
-  const image = make('img', { alt: `Picture ${row.name}` });
+  const image = make('img', { alt: `Picture ${row.name}`, fetchpriority: 'high' });
   image.addEventListener('error', () => word('The picture cannot be shown: it may be broken, or rendering is not allowed in this bucket.'));
   stage.append(image);
   if (bucket.public) image.src = publicPicture(bucket.id, row, 640);
@@ -113,11 +113,11 @@ function variantTable(variants) {
   const sum = variants.reduce((bytes, variant) => bytes + variant.bytes, 0);
   const head = ['Made', 'Type', 'Bytes', 'Hits', 'Where'].map((words) => make('th', { scope: 'col' }, words));
   return make('div', { class: 'table', tabIndex: 0, role: 'region', 'aria-label': 'Variants' },
-    make('table', {}, make('caption', {}, `${variants.length} variants, ${bytesText(sum)}`), make('thead', {}, make('tr', {}, head)), make('tbody', {}, variants.map(row))));
+    make('table', {}, make('caption', {}, `${variants.length === 1 ? 'One variant' : `${variants.length} variants`}, ${bytesText(sum)}`), make('thead', {}, make('tr', {}, head)), make('tbody', {}, variants.map(row))));
 }
 
 function actions(view, known, variants, addresses) {
-  const { bucket, row, acts, panel } = view;
+  const { bucket, row, acts } = view;
   const picker = make('input', { type: 'file', class: 'unseen', tabIndex: -1, 'aria-hidden': 'true', accept: row.type || undefined });
   picker.addEventListener('change', () => { if (picker.files[0]) replaceFile(bucket, row.key, picker.files[0]); });
   const download = complaining(async () => {
@@ -134,7 +134,7 @@ function actions(view, known, variants, addresses) {
   const warm = async () => { if (await warmFolder(bucket, row.key)) look(view, known, variants, addresses); };
   return make('div', { class: 'buttons part', role: 'toolbar', 'aria-label': 'What can be done' },
     button('Download', download), button('Replace', () => picker.click()), picker,
-    button('Rename', async () => { await acts.rename(); if (!panel.isConnected) return; }),
+    acts.rename ? button('Rename', () => acts.rename()) : null,
     who.operates ? button('Purge', purge) : null, who.operates ? button('Warm', warm) : null,
     button('Delete', () => acts.remove(), { class: 'danger' }));
 }

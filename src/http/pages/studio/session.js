@@ -27,7 +27,7 @@ export function forget() {
   Object.assign(who, { role: null, user: null, name: '', operates: false });
 }
 
-/** Waits until somebody is signed in. `try_`: asks the server whether it believes this; answers what is wrong. */
+/** Waits until somebody is signed in. `verify`: asks the server whether it believes what is held; answers what is wrong. */
 export function signIn(why, verify) {
   asking ??= ask(why, verify).finally(() => { asking = null; });
   return asking;
@@ -53,11 +53,18 @@ function ask(why, verify) {
       if (!(await take(verify))) return;
       const same = !before || (before.role === who.role && before.user === who.user);
       if (same) end(resolve)();
-      else end(reject)(new OtherPerson('Somebody else is signed in now.'));
+      else other(end(reject), 'Somebody else is signed in now.');
     };
     byId('sign-in').addEventListener('submit', given, { signal: over.signal });
-    byId('sign-in-never').addEventListener('click', () => { forget(); end(reject)(new OtherPerson('Signed out.')); }, { signal: over.signal });
+    byId('sign-in-never').addEventListener('click', () => other(end(reject), 'Signed out.'), { signal: over.signal });
   });
+}
+
+/** What was seen and held is not for whoever is here now: the page is told to begin anew. */
+function other(end, words) {
+  forget();
+  end(new OtherPerson(words));
+  window.dispatchEvent(new Event('other-person'));
 }
 
 /** Takes what is in the form; answers whether it is good. */

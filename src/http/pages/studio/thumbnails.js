@@ -1,6 +1,6 @@
 // Little pictures of objects: from public URLs where there are, else fetched with the key and shown from memory.
 
-import { draw, make } from './dom.js';
+import { draw, make, pause } from './dom.js';
 import { at, bytes } from './storage.js';
 
 /** What can be rendered. */
@@ -9,10 +9,13 @@ export const isPicture = (row) => PICTURES.has(row.type.split(';')[0]);
 
 /** Fetched pictures that are kept in memory. */
 const KEPT = 240;
-/** Fetched at once. */
-const AT_ONCE = 4;
+/** Thumbnails on their way at once: browsers have six connections to a server, and what people ask for must not wait. */
+const AT_ONCE = 3;
 /** Milliseconds that a cell has to be there before its picture is asked for: nothing is fetched while somebody flies by. */
 const RESTS = 90;
+
+/** Milliseconds after which the others need not wait for one any more. */
+const PATIENCE = 4000;
 
 const fetched = new Map();
 const waiting = [];
@@ -24,7 +27,7 @@ const renderQuery = (width, square) => new URLSearchParams({ width, ...(square ?
 export const publicPicture = (bucket, row, width, square = false) => `/storage/v1/render/image/public/${at(bucket, row.key)}?${renderQuery(width, square)}&cacheNonce=${encodeURIComponent(row.updated)}`;
 
 /** A `blob:` URL of a private object's rendering. */
-export async function privatePicture(bucket, row, width, square, isWanted = () => true) {
+export async function privatePicture(bucket, row, width, square) {
   const name = `${bucket}/${row.key}@${width}${square ? 's' : ''}:${row.updated}`;
   const known = fetched.get(name);
   if (known) {
@@ -32,18 +35,11 @@ export async function privatePicture(bucket, row, width, square, isWanted = () =
     fetched.set(name, known);
     return known;
   }
-  await turn();
-  try {
-    if (!isWanted()) return null;
-    const answer = await bytes(bucket, row.key, renderQuery(width, square));
-    const url = URL.createObjectURL(await answer.blob());
-    fetched.set(name, url);
-    if (fetched.size > KEPT) forgetOldest();
-    return url;
-  } finally {
-    running -= 1;
-    waiting.shift()?.();
-  }
+  const answer = await bytes(bucket, row.key, renderQuery(width, square));
+  const url = URL.createObjectURL(await answer.blob());
+  fetched.set(name, url);
+  if (fetched.size > KEPT) forgetOldest();
+  return url;
 }
 
 function forgetOldest() {
@@ -52,13 +48,16 @@ function forgetOldest() {
   URL.revokeObjectURL(url);
 }
 
-export function forgetPictures() {
-  while (fetched.size) forgetOldest();
-}
-
-async function turn() {
+/** Does it as soon as there is room. Who came last is first: they are what is looked at now. */
+async function inTurn(act) {
   if (running >= AT_ONCE) await new Promise((resolve) => { waiting.push(resolve); });
   running += 1;
+  try {
+    await act();
+  } finally {
+    running -= 1;
+    waiting.pop()?.();
+  }
 }
 
 /** What stands for the object where there is no picture: its ending. */
@@ -77,17 +76,18 @@ export function thumbnail(bucket, row, isPublic, width = 256) {
     return box;
   }
   const image = make('img', { alt: '', decoding: 'async', draggable: 'false' });
-  image.addEventListener('error', word);
-  image.addEventListener('load', () => box.classList.add('loaded'));
-  setTimeout(async () => {
+  const come = async () => {
     if (!box.isConnected) return;
-    try {
-      const url = isPublic ? publicPicture(bucket, row, width, true) : await privatePicture(bucket, row, width, true, () => box.isConnected);
-      if (url) image.src = url;
-    } catch {
-      word();
-    }
-  }, RESTS);
+    const over = new Promise((resolve, reject) => {
+      image.addEventListener('load', resolve);
+      image.addEventListener('error', reject);
+    });
+    // Waited for below: it may fail before.
+    over.catch(() => {});
+    image.src = isPublic ? publicPicture(bucket, row, width, true) : await privatePicture(bucket, row, width, true);
+    await Promise.race([over, pause(PATIENCE)]);
+  };
+  setTimeout(() => { if (box.isConnected) inTurn(come).catch(word); }, RESTS);
   box.append(image);
   return box;
 }

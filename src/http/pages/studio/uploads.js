@@ -31,7 +31,7 @@ export function check(bucket, file) {
 }
 
 export function chooseFiles(bucket, folder, files) {
-  for (const file of files) add(bucket, folder + (file.relative ?? file.name), file, false);
+  for (const file of files) add(bucket, folder + file.name, file, false);
   if (files.length) say(`${files.length} files to upload`);
   next();
 }
@@ -142,9 +142,9 @@ function draw(item) {
     sending: [named('Pause', () => pauseItem(item)), named('Cancel', () => drop(item))],
     paused: [named('Resume', again(item)), named('Cancel', () => drop(item))],
     waiting: [named('Cancel', () => drop(item))],
-    failed: [item.exists ? named('Replace it', again(item, { upsert: true, place: null })) : named('Try again', again(item)), named('Remove', () => drop(item))],
+    failed: [item.exists ? named('Replace it', again(item, { upsert: true, place: null })) : named('Try again', again(item)), named('Dismiss', () => drop(item))],
   };
-  item.buttons.replaceChildren(...(buttons[item.state] ?? [named('Remove', () => drop(item))]));
+  item.buttons.replaceChildren(...(buttons[item.state] ?? [named('Dismiss', () => drop(item))]));
   drawAll();
 }
 
