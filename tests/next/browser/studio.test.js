@@ -7,7 +7,7 @@ import { after, before, describe, test } from 'node:test';
 import { keepScreenshot, launchChromium } from './support/chromium.js';
 import { painted, startProvider } from './support/provider.js';
 import {
-  KEY, PATIENCE, VARIABLES, drop, goTo, makeBucket, newUser, objectKey, option, press, put, seed, serious, signIn, token, unexpected, visit,
+  KEY, PATIENCE, VARIABLES, drop, goTo, makeBucket, newUser, objectKey, option, pictured, press, put, seed, serious, signIn, token, unexpected, visit,
 } from './support/studio.js';
 import { startTintypeWith } from './support/tintype.js';
 import { startWire } from './support/wire.js';
@@ -191,6 +191,7 @@ describe('the studio', () => {
     await variant.waitFor();
     assert.deepEqual(await variant.locator('td').allTextContents().then((cells) => [cells[0], cells[2]]), ['WebP', '2']);
     assert.match(await variant.textContent(), /kB/);
+    await pictured(page);
     await keepScreenshot(page, 'studio-preview');
     const shown = panel.getByLabel('Address', { exact: true });
     for (const dialect of ['native', 'supabase', 'next', 'original']) {
@@ -303,7 +304,8 @@ describe('the studio', () => {
     await page.getByText('Nothing is here yet').waitFor();
     await drop(page, [{ name: 'proof.png', type: 'image/png', bytes: photo('coffee-cup.png') }]);
     await option(page, 'proof.png').waitFor({ timeout: PATIENCE });
-    await option(page, 'proof.png').locator('img').evaluate((image) => new Promise((resolve) => { if (image.complete && image.src) resolve(); else image.onload = resolve; }));
+    await pictured(page);
+    assert.equal(await option(page, 'proof.png').locator('.loaded').count(), 1);
     await option(page, 'proof.png').click();
     await preview(page).getByText('only signed links open its objects').waitFor();
     await press(preview(page), 'Make a link');
@@ -339,6 +341,7 @@ describe('the studio', () => {
     await page.waitForFunction(() => document.querySelectorAll('.portrait').length === 2, null, { timeout: PATIENCE });
     assert.deepEqual(await page.locator('.prompt-text').allTextContents(), ['A fox with a blue scarf', 'A fox with a red scarf']);
     assert.deepEqual(provider.asked.slice(-2).map(({ prompt }) => prompt), ['A fox with a red scarf', 'A fox with a blue scarf']);
+    await pictured(page);
     await keepScreenshot(page, 'studio-avatars');
     Object.assign(provider, { delay: 60_000 });
     await paint(() => press(page, 'Paint something new'), () => 'A heron');
@@ -348,6 +351,7 @@ describe('the studio', () => {
     provider.delay = 0;
     await page.locator('.job[data-state=cancelled]').getByRole('button', { name: 'Try again' }).click();
     await page.waitForFunction(() => document.querySelectorAll('.job[data-state=completed]').length === 3, null, { timeout: PATIENCE });
+    await pictured(page);
     await keepScreenshot(page, 'studio-jobs');
     await goTo(page, '#/usage');
     await page.locator('.chart rect[class^=band]').first().waitFor();
@@ -421,6 +425,7 @@ describe('the studio', () => {
     test(`axe finds nothing serious, nothing overflows: ${name}`, async () => {
       const { page, problems, close } = await visit(browser, tintype.url, options);
       const look = async (view) => {
+        await pictured(page);
         await keepScreenshot(page, `studio-${name}-${view}`);
         assert.deepEqual(await serious(page), [], view);
         const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
@@ -432,7 +437,6 @@ describe('the studio', () => {
       await goTo(page, '#/objects/photos');
       await option(page, 'coffee-cup.png').waitFor();
       await page.getByText('Filters', { exact: true }).click();
-      await page.waitForFunction(() => [...document.images].every((image) => image.complete && image.naturalWidth));
       await look('objects');
       await option(page, 'coffee-cup.png').click();
       await preview(page).locator('.stage img').evaluate((image) => image.decode());

@@ -85,6 +85,7 @@ export function thumbnail(bucket, row, isPublic, width = 256) {
     // Waited for below: it may fail before.
     over.catch(() => {});
     image.src = isPublic ? publicPicture(bucket, row, width, true) : await privatePicture(bucket, row, width, true);
+    over.then(() => box.classList.add('loaded'), word);
     await Promise.race([over, pause(PATIENCE)]);
   };
   setTimeout(() => { if (box.isConnected) inTurn(come).catch(word); }, RESTS);

@@ -81,6 +81,13 @@ export async function drop(page, files) {
   for (const event of ['dragenter', 'dragover', 'drop']) await zone.dispatchEvent(event, { dataTransfer: transfer });
 }
 
+/** Waits until every picture that is to be seen is there. */
+export const pictured = (page) => page.waitForFunction(
+  () => [...document.images].every((image) => !image.closest('.thumb') || image.closest('.thumb').classList.contains('loaded')),
+  null,
+  { timeout: PATIENCE },
+);
+
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 /** What axe finds that is serious, as texts. */
