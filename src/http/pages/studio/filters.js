@@ -26,13 +26,13 @@ export function filterForm(state, changed) {
   };
   search.addEventListener('input', () => { clearTimeout(timer); timer = setTimeout(read, 250); });
   for (const input of [kind, size, since, until, sort]) input.addEventListener('change', read);
-  const named = (words, input) => make('label', { class: 'tight' }, make('span', {}, words), input);
+  const named = (words, input, kind = 'tight') => make('div', { class: kind }, make('label', { for: input.id }, words), input);
   return make('form', { class: 'filters', role: 'search', on: { submit: (event) => { event.preventDefault(); read(); } } },
-    make('label', { class: 'tight grow' }, make('span', {}, 'Search'), search),
+    named('Search', search, 'tight grow'),
     named('Sort', sort),
     make('details', { class: 'more-filters', open: Boolean(state.kind || state.size || state.since || state.until) },
       make('summary', {}, 'Filters'),
-      make('div', { class: 'filter-row' }, named('Type', kind), named('Size', size), named('Changed from', since), named('to', until), wrong)));
+      make('div', { class: 'filter-row' }, named('Type', kind), named('Size', size), named('Changed from', since), named('Changed until', until), wrong)));
 }
 
 export const nothingLookedFor = () => ({ words: '', kind: '', size: '', since: '', until: '', sort: 'name', order: 'asc' });
