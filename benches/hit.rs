@@ -13,6 +13,7 @@ use tintype::config::{Overrides, load};
 use tintype::http::Door;
 use tintype::object::{BucketName, ObjectId, ObjectKey};
 use tintype::popularity::Popularity;
+use tintype::variants::Made;
 
 /// As in the shipped binary.
 #[global_allocator]
@@ -125,15 +126,17 @@ fn counts(criterion: &mut Criterion) {
     let object = |key: &str| ObjectId::new(bucket.clone(), ObjectKey::parse(key).expect("a key"));
     let many: Vec<ObjectId> = (0..50_000).map(|number| object(&format!("folder/picture-{number}.png"))).collect();
     let mut group = criterion.benchmark_group("count");
-    group.bench_function("one object", |bencher| bencher.iter(|| popularity.count(&many[0], CacheStatus::Hit)));
+    group.bench_function("one object", |bencher| {
+        bencher.iter(|| popularity.count(&many[0], Made::Original, CacheStatus::Hit));
+    });
     let mut next = many.iter().cycle();
     group.bench_function("50,000 objects", |bencher| {
-        bencher.iter(|| next.next().map(|object| popularity.count(object, CacheStatus::Hit)));
+        bencher.iter(|| next.next().map(|object| popularity.count(object, Made::Original, CacheStatus::Hit)));
     });
     let strangers: Vec<ObjectId> = (0..500_000).map(|number| object(&format!("stranger-{number}.png"))).collect();
     let mut next = strangers.iter().cycle();
     group.bench_function("500,000 objects, most of them forgotten", |bencher| {
-        bencher.iter(|| next.next().map(|object| popularity.count(object, CacheStatus::Stored)));
+        bencher.iter(|| next.next().map(|object| popularity.count(object, Made::Original, CacheStatus::Stored)));
     });
 }
 

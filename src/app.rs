@@ -177,6 +177,7 @@ impl App {
             avatars: jobs::door(config, &jobs),
             studio,
             page: page(config, front),
+            public_url: config.public_url.0.first().cloned(),
             demo: demo(config, front),
             loopback_only: config.is_loopback_only(),
             draining: AtomicBool::new(false),

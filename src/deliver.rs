@@ -243,7 +243,7 @@ impl Deliver {
 
     fn count(&self, ask: &Ask, delivered: &Delivered) {
         if ask.purpose == Purpose::Request {
-            self.popularity.count(&ask.object, delivered.status);
+            self.popularity.count(&ask.object, delivered.made, delivered.status);
         }
     }
 

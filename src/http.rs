@@ -18,6 +18,7 @@ mod problem;
 mod realtime;
 mod respond;
 mod storage;
+mod studio;
 mod unread;
 mod upstream;
 mod warm;

@@ -84,6 +84,8 @@ pub struct Api {
     /// Unset: realtime is not served, or by somebody else alone.
     pub live: Option<Arc<Live>>,
     pub page: Page,
+    /// The canonical URL of this server as it is configured, for links that are to be given away.
+    pub public_url: Option<String>,
     /// Set in `tintype demo` alone.
     pub demo: Option<Demo>,
     /// Whether only this machine can reach the public door.
@@ -110,9 +112,11 @@ const BODY_BYTES: usize = 4_000_000;
 pub(super) type Row = (Method, &'static str, fn() -> MethodRouter<Arc<Api>>);
 
 /// Routes that see to their callers themselves.
-const OPEN: [Row; 10] = [
+const OPEN: [Row; 12] = [
     (Method::GET, "/", || get(super::pages::index)),
     (Method::GET, "/assets/{name}", || get(super::pages::asset)),
+    (Method::GET, "/studio", || get(super::studio::studio)),
+    (Method::GET, "/assets/studio/{name}", || get(super::studio::asset)),
     (Method::GET, "/readyz", || get(ready)),
     (Method::GET, "/metrics", || get(metrics)),
     (Method::GET, "/openapi.json", || get(super::openapi::document)),

@@ -8,6 +8,7 @@ mod rest;
 mod rpc;
 mod session;
 mod store;
+mod usage;
 
 use std::sync::Arc;
 
@@ -70,10 +71,11 @@ impl AvatarRoutes {
     }
 }
 
-const JOBS: [Row; 9] = [
+const JOBS: [Row; 10] = [
     (Method::POST, "/functions/v1/generate-kinkster-avatar", || post(generate::at_once)),
     (Method::POST, "/api/kinksters/avatar/generate", || post(generate::awaited)),
     (Method::POST, "/api/kinksters/avatar/store", || post(store::store)),
+    (Method::GET, "/api/avatars/usage", || get(usage::usage)),
     (Method::GET, "/api/avatars/jobs", || get(jobs::list)),
     (Method::POST, "/api/avatars/jobs", || post(jobs::create)),
     (Method::GET, "/api/avatars/jobs/{id}", || get(jobs::show)),
