@@ -9,6 +9,7 @@ mod client;
 mod conditional;
 mod cors;
 mod demo;
+mod docs;
 mod errors;
 mod events;
 mod images;
