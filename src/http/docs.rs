@@ -14,7 +14,8 @@ const SHELL: &str = include_str!("docs/page.html");
 const API: &str = include_str!("docs/api.html");
 
 /// Anchors of a page, for those who lead to them.
-pub fn anchors(name: &str) -> Vec<&'static str> {
+#[cfg(test)]
+pub(super) fn anchors(name: &str) -> Vec<&'static str> {
     let page = book().iter().find(|page| page.name == name);
     page.into_iter().flat_map(|page| &page.rendered.sections).map(|section| section.anchor.as_str()).collect()
 }
