@@ -28,8 +28,8 @@ use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use http::header::{CONNECTION, ORIGIN};
-use http::{Method, Request, Response, StatusCode};
+use http::header::{CONNECTION, CONTENT_TYPE, ORIGIN};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body::Body as HttpBody;
 use ipnet::IpNet;
 use tower::ServiceExt;
@@ -125,7 +125,7 @@ impl Site {
             };
         }
         if parts.uri.path() == HEALTH {
-            return Response::new(Body::Bytes(bytes::Bytes::from_static(b"ok\n")));
+            return healthy();
         }
         // The admin door asks for no key: whoever reaches it must not be a page in somebody's browser.
         let is_shared = door == Door::Public && cors::is_shared(parts.uri.path());
@@ -185,6 +185,12 @@ impl Site {
         }
         response
     }
+}
+
+fn healthy() -> Response<Body> {
+    let mut response = Response::new(Body::Bytes(bytes::Bytes::from_static(b"ok\n")));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
 }
 
 /// A request of our own came back to us: an origin or a redirect points here.
