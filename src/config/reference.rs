@@ -54,14 +54,13 @@ pub fn commented_default() -> String {
     text
 }
 
-/// Keys in the order of the types: plain keys first, then one table after the other.
+/// Plain keys first, then one table after the other by name, so that each is begun once.
 fn entries() -> Vec<Entry> {
     let schema = schemars::schema_for!(Config).to_value();
     let defaults = serde_json::to_value(Config::default()).unwrap_or_default();
     let mut found = Vec::new();
     walk(&schema, &schema, &defaults, "", &mut found);
-    let depth = |entry: &Entry| usize::from(entry.key.contains('.'));
-    found.sort_by_key(depth);
+    found.sort_by_cached_key(|entry| entry.key.rsplit_once('.').map(|(table, _)| table.to_owned()));
     found
 }
 

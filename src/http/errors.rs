@@ -1,4 +1,4 @@
-//! The one place where faults become HTTP: one table, three envelopes (`Errors` in the README).
+//! The one place where faults become HTTP: one table, three envelopes (`Errors` in `deploy/docs/urls.md`).
 
 use std::time::Duration;
 

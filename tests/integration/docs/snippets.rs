@@ -146,3 +146,15 @@ async fn pictures_of_pages_are_served() {
     }
     assert!(count >= 3, "{count}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_url_that_is_signed_as_shown_is_answered() {
+    let signed = Setup::new().photos().with("BUCKETS__PHOTOS__TRANSFORMS", "signed");
+    let server = signed.with("SIGNING__KEYS__K1", "a-long-secret-for-signing-of-32-bytes").start().await;
+    let script = blocks("js").into_iter().find(|block| block.starts_with("// sign.js")).unwrap();
+    let run = move || Command::new("node").args(["--input-type=module", "-e", &script]).output();
+    let output = tokio::task::spawn_blocking(run).await.unwrap().unwrap();
+    let url = String::from_utf8(output.stdout).unwrap();
+    server.get(url.trim()).await.expect(200);
+    server.get(&url.trim().replace("w=640", "w=641")).await.expect(403);
+}
