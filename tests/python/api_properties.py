@@ -4,7 +4,8 @@
 
 A server starts with photographs, an own bucket and the built-in painter; every operation is then called with examples,
 with values at the bounds of its description, and with values beyond them. Each answer has to be one that is described,
-and none may be a 5XX. TINTYPE_FULL=1 asks twenty times as much; TINTYPE_SEED chooses another run.
+and none may be a 5XX. TINTYPE_FULL=1 asks twenty times as much; TINTYPE_SEED chooses another run, TINTYPE_BUDGET another
+length in seconds.
 """
 
 import os
@@ -43,6 +44,8 @@ def environment(folder):
         "TINTYPE_DATA": str(folder / "data"),
         "TINTYPE_LISTEN": "127.0.0.1:0",
         "TINTYPE_BUCKETS__PHOTOS__URL": str(REPOSITORY / "fixtures/photos"),
+        # What the description's examples name. The bucket of the avatars has to stay as it is: they are stored there.
+        "TINTYPE_BUCKETS__ALBUM__ACCESS": "public",
         "TINTYPE_AVATARS__PROVIDER": "painter",
         "TINTYPE_LOG__LEVEL": "error",
     }
@@ -61,7 +64,7 @@ def put_object(url, key):
     """An object that the description's examples name."""
     picture = (REPOSITORY / "fixtures/photos/avatar-fox.png").read_bytes()
     headers = {"authorization": f"Bearer {key}", "content-type": "image/png", "x-upsert": "true"}
-    path = "/storage/v1/object/kinkster-avatars/avatar.png"
+    path = "/storage/v1/object/album/avatar.png"
     urllib.request.urlopen(urllib.request.Request(url + path, picture, headers, method="POST")).close()
 
 

@@ -65,8 +65,14 @@ fn source(name: &str) -> Option<String> {
     String::from_utf8(file.data.into_owned()).ok()
 }
 
+static INDEX: LazyLock<String> = LazyLock::new(index);
+
 /// What the search looks through: every section with its page.
-pub fn search_index() -> String {
+pub fn search_index() -> &'static str {
+    &INDEX
+}
+
+fn index() -> String {
     let entry = |page: &Page, section: &Section| {
         let words = section.text.split_whitespace().collect::<Vec<_>>().join(" ");
         let url = if section.level == 1 { page.path() } else { format!("{}#{}", page.path(), section.anchor) };

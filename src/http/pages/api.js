@@ -247,7 +247,7 @@ function row(method, path, operation, shared) {
   const made = element('details', { className: 'operation', id: operation.operationId },
     element('summary', {},
       element('b', { className: `method method-${method}` }, method.toUpperCase()), ' ',
-      element('code', {}, path), ' ', element('span', {}, operation.summary)));
+      element('code', {}, path), ' ', element('span', {}, prose(operation.summary))));
   made.addEventListener('toggle', () => {
     if (made.open && made.childElementCount === 1) made.append(...details(method, path, operation, shared).filter(Boolean));
   });
