@@ -9,6 +9,7 @@ mod keys;
 mod meter;
 mod migrate;
 mod purge;
+mod reference;
 mod remote;
 mod serve;
 mod warm;
@@ -17,6 +18,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+
+pub use reference::markdown;
 
 use crate::config::{Config, Log, Mistakes, Overrides, is_neighbour, load};
 

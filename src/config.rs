@@ -279,7 +279,9 @@ impl Default for CacheConfig {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct NextConfig {
+    /// Allowed values of `w`, as `deviceSizes` of next.config lists them.
     pub device_sizes: Vec<u32>,
+    /// Further allowed values of `w`, as `imageSizes` does.
     pub image_sizes: Vec<u32>,
     /// Allowed values of `q`.
     pub qualities: Vec<u8>,

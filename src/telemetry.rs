@@ -1,5 +1,6 @@
 //! Logs and metrics. Every metric is a field whose comment is its help text.
 
+use std::fmt::Write;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
@@ -197,6 +198,14 @@ impl Metrics {
         registry.register("dropped", "Clients let go because too much waited for them", self.live_dropped.clone());
     }
 
+    /// Begins a series of everything that has labels: without one it is not described.
+    fn begin_series(&self) {
+        drop(self.requests.get_or_create(&RequestLabels { dialect: "", status: 200, cache: "" }));
+        drop(self.stages.get_or_create(&StageLabels { stage: "" }));
+        self.jobs.begin_series();
+        self.events.begin_series();
+    }
+
     /// Counts one answered picture request.
     pub fn count_request(&self, labels: &RequestLabels, bytes: u64) {
         self.requests.get_or_create(labels).inc();
@@ -236,6 +245,32 @@ impl Metrics {
         }
         out
     }
+}
+
+/// Every metric as a Markdown table: name, kind, labels, meaning. `deploy/docs` holds exactly this text.
+pub fn markdown_table() -> String {
+    let metrics = Metrics::default();
+    metrics.begin_series();
+    let mut told = String::new();
+    // Writing into a String fails only where a metric itself does.
+    let _ = text::encode(&mut told, &metrics.registry);
+    let mut table = "| metric | kind | labels | meaning |\n|---|---|---|---|\n".to_owned();
+    for block in told.split("# HELP ").skip(1) {
+        let (name, meaning) = block.lines().next().and_then(|line| line.split_once(' ')).unwrap_or_default();
+        let kind = block.split("# TYPE ").nth(1).and_then(|line| line.lines().next()?.split(' ').nth(1));
+        let (kind, labels) = (kind.unwrap_or_default(), labels(block).join(", "));
+        let total = if kind == "counter" { "_total" } else { "" };
+        let _ = writeln!(table, "| `{name}{total}` | {kind} | {labels} | {meaning} |");
+    }
+    table
+}
+
+/// The names of the labels of a metric's series.
+fn labels(block: &str) -> Vec<String> {
+    let series = block.lines().find_map(|line| Some(line.split_once('{')?.1.split_once('}')?.0)).unwrap_or_default();
+    let names = series.split(',').filter_map(|pair| Some(pair.split_once('=')?.0));
+    // A histogram's own.
+    names.filter(|name| *name != "le").map(|name| format!("`{name}`")).collect()
 }
 
 /// The stages of a fill by name, in order.

@@ -112,13 +112,17 @@ const BODY_BYTES: usize = 4_000_000;
 pub(super) type Row = (Method, &'static str, fn() -> MethodRouter<Arc<Api>>);
 
 /// Routes that see to their callers themselves.
-const OPEN: [Row; 12] = [
+const OPEN: [Row; 16] = [
     (Method::GET, "/", || get(super::pages::index)),
     (Method::GET, "/assets/{name}", || get(super::pages::asset)),
     (Method::GET, "/studio", || get(super::studio::studio)),
     (Method::GET, "/assets/studio/{name}", || get(super::studio::asset)),
     (Method::GET, "/readyz", || get(ready)),
     (Method::GET, "/metrics", || get(metrics)),
+    (Method::GET, "/docs", || get(super::docs::index)),
+    (Method::GET, "/docs/api", || get(super::docs::api)),
+    (Method::GET, "/docs/search.json", || get(super::docs::search)),
+    (Method::GET, "/docs/{page}", || get(super::docs::named)),
     (Method::GET, "/openapi.json", || get(super::openapi::document)),
     (Method::POST, "/api/storage/store", || post(store_by_url)),
     (Method::POST, "/api/avatars/prompt", || post(super::avatars::prompt)),

@@ -22,6 +22,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::api::{Api, Row};
+use super::help::Help;
 use crate::auth::Caller;
 use crate::sidecar::avatar_url::AvatarOrigins;
 use crate::sidecar::field::{FieldError, parse};
@@ -155,6 +156,9 @@ impl IntoResponse for AvatarFault {
     fn into_response(self) -> Response {
         let mut response = (self.status(), Json(self.body())).into_response();
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if matches!(self, Self::Provider(_)) {
+            response.extensions_mut().insert(Help::Provider);
+        }
         if let Self::Provider(error) = &self
             && let Retry::After(Some(pause)) = error.retry()
         {

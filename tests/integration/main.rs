@@ -14,6 +14,7 @@ mod avatars_fleet;
 mod backfill;
 mod cache;
 mod dialects;
+mod docs;
 mod doctor;
 mod edge;
 mod events;
