@@ -1,5 +1,6 @@
 //! Logs and metrics. Every metric is a field whose comment is its help text.
 
+use std::io::IsTerminal;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
@@ -23,6 +24,8 @@ use crate::sidecar::jobs::JobMetrics;
 pub fn start_logs(log: &Log) {
     let filter = EnvFilter::try_new(&log.level).unwrap_or_else(|_| EnvFilter::new("info"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A file or a pipe is no place for colours. `NO_COLOR` is seen to by the library.
+    let builder = if std::io::stderr().is_terminal() { builder } else { builder.with_ansi(false) };
     let started = match log.format {
         LogFormat::Human => builder.try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),

@@ -1,11 +1,15 @@
 //! `tintype doctor`: what is wrong and what to do about it.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Args;
+use clap::builder::styling::Style;
 
+use super::output::{BAD, DOUBTFUL, GOOD, is_coloured, painted, written};
 use super::serve::runtime;
 use super::{Common, Done, Failure};
+use crate::doctor::Grade;
 use crate::{doctor, telemetry};
 
 #[derive(Args, Debug)]
@@ -24,8 +28,19 @@ pub(super) fn run(options: &Options) -> Done {
     let findings = runtime()?.block_on(doctor::examine(&config, &scratch));
     // What is left behind is a few kilobytes in the system's temporary folder.
     let _ = std::fs::remove_dir_all(&scratch);
+    let coloured = is_coloured(&std::io::stdout());
     for finding in &findings {
-        println!("{finding}");
+        let text = finding.to_string();
+        let (mark, rest) = text.split_once(' ').unwrap_or((&text, ""));
+        written(writeln!(std::io::stdout(), "{} {rest}", painted(mark, style(finding.grade), coloured)))?;
     }
     Ok(if doctor::has_fault(&findings) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn style(grade: Grade) -> Style {
+    match grade {
+        Grade::Ok => GOOD,
+        Grade::Warning => DOUBTFUL,
+        Grade::Fault => BAD,
+    }
 }
