@@ -5,7 +5,9 @@ mod cleanup;
 mod config;
 mod demo;
 mod doctor;
+mod init;
 mod keys;
+mod manual;
 mod meter;
 mod migrate;
 mod objects;
@@ -33,6 +35,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Write a configuration after three questions, or by flags.
+    Init(init::Options),
     /// Serve the configured buckets.
     Serve(Common),
     /// Serve a gallery of example pictures, or of your own with --bucket, and a page where avatars are painted.
@@ -67,6 +71,10 @@ enum Command {
     Config(config::Options),
     /// Print the anon key, the service key, and tokens for users.
     Keys(keys::Options),
+    /// Print what a shell completes.
+    Completions(manual::Completions),
+    /// Print a manual page: tintype man upload | man -l -
+    Man(manual::Manual),
 }
 
 /// Options that every command with a configuration has.
@@ -125,6 +133,7 @@ const USAGE: u8 = 2;
 /// Runs one command.
 pub fn run(cli: Cli) -> ExitCode {
     let done = match cli.command {
+        Command::Init(options) => init::run(&options),
         Command::Serve(common) => serve::run(&common),
         Command::Demo(options) => demo::run(options),
         Command::Warm(options) => warm::run(&options),
@@ -142,6 +151,8 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Migrate(options) => migrate::run(&options),
         Command::Config(options) => config::run(&options),
         Command::Keys(options) => keys::run(&options),
+        Command::Completions(options) => manual::completions(&options),
+        Command::Man(options) => manual::manual(&options),
     };
     match done {
         Ok(code) => code,

@@ -118,7 +118,7 @@ async fn explained(server: &Server, bucket: &str, refused: Refused) -> Failure {
         Some(_) => format!("there are {}", names.iter().map(|name| shown(name)).collect::<Vec<_>>().join(", ")),
         None => "`tintype ls` lists those that this key may see".to_owned(),
     };
-    server.failed(&format!("there is no bucket {} that is kept there; {hint}", shown(bucket)))
+    server.failed(&format!("it keeps no bucket {}; {hint}", shown(bucket)))
 }
 
 /// `1 object`, `12 objects`.

@@ -218,6 +218,9 @@ impl Server {
 
     pub(super) fn remedy(&self, refused: &Refused) -> &'static str {
         match refused {
+            Refused::Answered { code, .. } if code == "InvalidKey" => {
+                "; names have ASCII letters, digits and _/!-.*'() &$=@;:+,? unless storage.utf8_keys of the server is set"
+            }
             Refused::Unreached { is_connect: true, .. } => {
                 "; is it running? start it with `tintype serve`, or name another with --server or TINTYPE_URL"
             }

@@ -13,6 +13,7 @@ mod avatars_crash;
 mod avatars_fleet;
 mod backfill;
 mod cache;
+mod command_line;
 mod dialects;
 mod doctor;
 mod edge;

@@ -178,6 +178,28 @@ async fn the_backfills_run() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_is_walked_in_its_order() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["photos/coffee.png", "coffee.png", "latte.png", "pictures/cats/tabby.png"] {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, fixture("photos/avatar-fox.png")).unwrap();
+    }
+    let server = serve(&folder.path().join("data"), &[]);
+    let text = readme();
+    let section = text.split("## From the command line\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    let lines: Vec<&str> = section.lines().filter(|line| line.starts_with("tintype ")).collect();
+    assert_eq!(lines.len(), 12, "{lines:?}");
+    for line in lines {
+        let mut command = command();
+        command.args(line.split(" # ").next().unwrap().split_whitespace().skip(1)).current_dir(folder.path());
+        command.env("TINTYPE_URL", &server.url).env("TINTYPE_KEY", service_key()).stdin(std::process::Stdio::null());
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_curl_lines_succeed() {
     let server = Setup::new().photos().start().await;
     let folder = tempfile::tempdir().unwrap();

@@ -117,7 +117,20 @@ pub(super) async fn keys_below(server: &Server, folder: &Address) -> Result<Vec<
     while let Some(page) = pages.next().await? {
         keys.extend(page.objects.into_iter().map(|object| object.name));
     }
+    if keys.is_empty() {
+        must_be_there(server, folder).await?;
+    }
     Ok(keys)
+}
+
+/// A bucket that is not there is listed as an empty one.
+async fn must_be_there(server: &Server, address: &Address) -> Result<(), Failure> {
+    let request = server.request(Method::GET, &address.of("").path("/storage/v1/bucket"))?;
+    match server.send(request).await {
+        Err(refused) if refused.is_no_bucket() => Err(explained(server, address.bucket.as_str(), refused).await),
+        // Whoever may not see the bucket's row may see objects in it.
+        _ => Ok(()),
+    }
 }
 
 /// Names of the buckets that the key may see.
@@ -170,6 +183,9 @@ async fn list(server: &Server, address: &Address, recursive: bool, output: Outpu
         for object in page.objects {
             print(&object, output)?;
         }
+    }
+    if is_empty {
+        must_be_there(server, address).await?;
     }
     if is_empty && !address.key.is_empty() {
         return Err(server.failed(&format!("nothing begins with {}", shown(&address.to_string()))));

@@ -122,7 +122,7 @@ pub(in crate::cli) fn run(options: &Options) -> Done {
         let sent = send_all(server, options, items, &progress).await;
         progress.meter.into_inner().finish();
         let (counts, failed) = sent?;
-        counts.tell(options.reach.output())?;
+        counts.tell(options.reach.output(), failed.count())?;
         Ok(failed.code())
     })
 }
@@ -135,10 +135,11 @@ struct Counts {
 }
 
 impl Counts {
-    fn tell(&self, output: Output) -> Result<(), Failure> {
+    fn tell(&self, output: Output, failed: u64) -> Result<(), Failure> {
         let skipped = if self.skipped == 0 { String::new() } else { format!(", passed over {}", self.skipped) };
+        let failed = if failed == 0 { String::new() } else { format!(", {failed} failed") };
         let bytes = DecimalBytes(self.bytes);
-        output.line_for_people(format_args!("uploaded {}, {bytes}{skipped}", objects(self.sent)))
+        output.line_for_people(format_args!("uploaded {}, {bytes}{skipped}{failed}", objects(self.sent)))
     }
 }
 
