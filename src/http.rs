@@ -11,6 +11,7 @@ mod cors;
 mod demo;
 mod errors;
 mod events;
+mod health;
 mod images;
 mod openapi;
 mod pages;

@@ -70,6 +70,8 @@ pub struct Metrics {
     stages: Family<StageLabels, Histogram, fn() -> Histogram>,
     /// Bytes of pictures sent.
     sent: Counter,
+    /// Bytes that pictures sent whole had less than their originals.
+    saved: Counter,
     /// Bytes of variants in memory.
     memory_bytes: Gauge,
     /// Variants in memory.
@@ -111,6 +113,7 @@ impl Default for Metrics {
             requests: Family::default(),
             stages: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.0005, 2.0, 16))),
             sent: Counter::default(),
+            saved: Counter::default(),
             memory_bytes: Gauge::default(),
             memory_entries: Gauge::default(),
             store_bytes: Gauge::default(),
@@ -149,6 +152,12 @@ impl Metrics {
             self.stages.clone(),
         );
         registry.register_with_unit("sent", "Bytes of pictures sent", Unit::Bytes, self.sent.clone());
+        registry.register_with_unit(
+            "saved",
+            "Bytes that pictures sent whole had less than their originals",
+            Unit::Bytes,
+            self.saved.clone(),
+        );
         registry.register_with_unit("memory", "Bytes of variants in memory", Unit::Bytes, self.memory_bytes.clone());
         registry.register("memory_entries", "Variants in memory", self.memory_entries.clone());
         registry.register_with_unit("store", "Bytes in the variant store", Unit::Bytes, self.store_bytes.clone());
@@ -206,6 +215,11 @@ impl Metrics {
         self.sent.inc_by(bytes);
     }
 
+    /// Counts what a picture that was sent whole had less than its original, in bytes.
+    pub fn count_saved(&self, original: u64, sent: u64) {
+        self.saved.inc_by(original.saturating_sub(sent));
+    }
+
     /// Records the stages of one fill.
     pub fn record_fill(&self, timings: &Timings) {
         for (stage, spent) in stages(timings) {
@@ -232,6 +246,11 @@ impl Metrics {
         self.live_published.set(hub.published);
         self.live_delivered.set(hub.delivered);
         self.live_dropped.set(hub.dropped);
+        self.text()
+    }
+
+    /// The Prometheus text format, with the gauges as they were last read.
+    pub fn text(&self) -> String {
         let mut out = String::new();
         // Writing into a String fails only where a metric itself does.
         if text::encode(&mut out, &self.registry).is_err() {

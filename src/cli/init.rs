@@ -70,11 +70,12 @@ pub(super) fn run(options: &Options) -> Done {
 fn answers(options: &Options) -> Result<Answers, Failure> {
     let Options { pictures, listen, public_url, users, no_users, .. } = options;
     let users = (*users || *no_users).then_some(*users);
+    let pictures = pictures.clone().map(Pictures::checked).transpose().map_err(Failure::Usage)?;
     if std::io::stdin().is_terminal() && std::io::stderr().is_terminal() {
         let (input, screen) = (&mut std::io::stdin().lock(), &mut std::io::stderr());
-        return questions::ask(input, screen, pictures.clone(), (*listen, public_url.clone()), users);
+        return questions::ask(input, screen, pictures, (*listen, public_url.clone()), users);
     }
-    let Some(pictures) = pictures.clone() else {
+    let Some(pictures) = pictures else {
         return Err(Failure::Usage("there is no terminal to ask; pass --pictures FOLDER_OR_URL".to_owned()));
     };
     Ok(Answers { pictures, listen: *listen, public_url: public_url.clone(), users: users.unwrap_or_default() })

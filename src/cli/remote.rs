@@ -1,9 +1,9 @@
 //! A running server, asked by its API with a service key.
 
-use std::fmt;
+mod key;
+mod refused;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
@@ -14,10 +14,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 
+pub(super) use key::{KeyOptions, signed_key};
+pub(super) use refused::Refused;
+use refused::{answered, unreached};
+
 use super::Failure;
-use super::output::shown;
 use crate::app::AppError;
-use crate::auth;
 use crate::config::{Config, Secret};
 
 /// Options of the commands that can let a running server do the work.
@@ -30,48 +32,6 @@ pub(super) struct ServerOptions {
     pub(super) key: KeyOptions,
 }
 
-/// The key that is presented to a server. Without one a service key is signed with the secret of the configuration or of the
-/// data folder, where that can be read.
-#[derive(Args, Debug)]
-pub(super) struct KeyOptions {
-    /// File with the key for the server, or the variable TINTYPE_KEY; `tintype keys --service` prints one.
-    #[arg(long, value_name = "FILE", conflicts_with = "key")]
-    key_file: Option<PathBuf>,
-    /// The key itself: others on this machine can read it in the list of processes.
-    #[arg(long, value_name = "KEY", value_parser = |text: &str| Ok::<_, std::convert::Infallible>(Secret::new(text)))]
-    key: Option<Secret>,
-}
-
-/// Variables with the key, the first of them before the second.
-const KEY_VARIABLES: [&str; 2] = ["TINTYPE_KEY", "TINTYPE_SERVICE_KEY"];
-
-impl KeyOptions {
-    /// The key that was given, if one was.
-    pub(super) fn given(&self) -> Result<Option<Secret>, Failure> {
-        if let Some(path) = &self.key_file {
-            return key_of_file(path).map(Some);
-        }
-        if self.key.is_some() {
-            eprintln!("tintype: --key shows the key to everyone on this machine; use --key-file or TINTYPE_KEY");
-            return Ok(self.key.clone());
-        }
-        let mut set = KEY_VARIABLES.iter().filter_map(|name| std::env::var(name).ok());
-        Ok(set.find(|key| !key.trim().is_empty()).map(|key| Secret::new(key.trim())))
-    }
-}
-
-fn key_of_file(path: &Path) -> Result<Secret, Failure> {
-    let unread = |error: std::io::Error| Failure::Usage(format!("the key file {}: {error}", path.display()));
-    let text = std::fs::read_to_string(path).map_err(unread)?;
-    let mode = std::fs::metadata(path).map_err(unread)?.permissions().mode();
-    if mode & 0o077 != 0 {
-        eprintln!("tintype: {0} may be read by others; run `chmod 600 {0}`", path.display());
-    }
-    Some(text.trim()).filter(|key| !key.is_empty()).map(Secret::new).ok_or_else(|| {
-        Failure::Usage(format!("the key file {} is empty; `tintype keys --service` prints a key", path.display()))
-    })
-}
-
 /// A running server.
 #[derive(Debug)]
 pub(super) struct Server {
@@ -80,61 +40,12 @@ pub(super) struct Server {
     client: Client,
 }
 
-/// How long a key that is signed for one command is good: a request is admitted when it begins.
-const KEY_LIFETIME: Duration = Duration::from_secs(3600);
 /// Longest silence of a server that is only asked, or is sent a part of a file.
 const SILENCE: Duration = Duration::from_secs(300);
 /// How often what a busy server refused is tried again.
 const TRIES: u32 = 5;
 /// Longest wait before a further try.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
-
-/// Why a server did not do what it was asked.
-#[derive(Debug)]
-pub(super) enum Refused {
-    /// No answer came, or broke off.
-    Unreached { reason: String, is_connect: bool },
-    /// The true status, which Supabase's API hides in the body; and the server's own words.
-    Answered { status: StatusCode, code: String, message: String },
-}
-
-impl fmt::Display for Refused {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unreached { reason, .. } => formatter.write_str(reason),
-            Self::Answered { status, message, .. } => write!(formatter, "answered {status}: {}", shown(message)),
-        }
-    }
-}
-
-impl Refused {
-    pub(super) fn status(&self) -> Option<StatusCode> {
-        match self {
-            Self::Unreached { .. } => None,
-            Self::Answered { status, .. } => Some(*status),
-        }
-    }
-
-    pub(super) fn is_no_bucket(&self) -> bool {
-        matches!(self, Self::Answered { code, message, .. } if code == "NoSuchBucket" || message == "Bucket not found")
-    }
-
-    /// Whether whatever else would be asked ends the same way.
-    pub(super) fn is_final(&self) -> bool {
-        match self {
-            Self::Unreached { .. } => true,
-            Self::Answered { status, .. } => {
-                *status == StatusCode::UNAUTHORIZED || self.is_no_bucket() || self.is_bad_key()
-            }
-        }
-    }
-
-    /// Whether the key is none, and not only one that may not do this.
-    fn is_bad_key(&self) -> bool {
-        matches!(self, Self::Answered { status, message, .. }
-            if *status == StatusCode::FORBIDDEN && !message.contains("policy"))
-    }
-}
 
 impl Server {
     /// The server at `url`, with the key of the options or one signed now.
@@ -172,7 +83,10 @@ impl Server {
         let url = self.url.join(path).map_err(|error| self.failed(&error.to_string()))?;
         let request = self.client.request(method, url);
         Ok(match &self.key {
-            Some(key) => request.header(AUTHORIZATION, format!("Bearer {}", key.reveal())),
+            // A Supabase behind the server wants to see it in both.
+            Some(key) => {
+                request.header(AUTHORIZATION, format!("Bearer {}", key.reveal())).header("apikey", key.reveal())
+            }
             None => request,
         })
     }
@@ -247,36 +161,9 @@ pub(super) fn with_json(request: RequestBuilder, body: &impl Serialize) -> Resul
     Ok(request.header(CONTENT_TYPE, "application/json").body(body))
 }
 
-fn unreached(error: &reqwest::Error) -> Refused {
-    Refused::Unreached { reason: chain(error), is_connect: error.is_connect() }
-}
-
 fn retry_after(response: &Response) -> Option<Duration> {
     let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
     Some(Duration::from_secs(seconds))
-}
-
-async fn answered(response: Response) -> Result<Response, Refused> {
-    let status = response.status();
-    if status.is_success() {
-        return Ok(response);
-    }
-    let text = response.text().await.unwrap_or_default();
-    let json: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
-    let told = json["statusCode"].as_str().and_then(|told| told.parse().ok());
-    let code = json["code"].as_str().unwrap_or_default().to_owned();
-    Err(Refused::Answered { status: told.unwrap_or(status), code, message: message(&text) })
-}
-
-/// A key for this command alone; none where the secret cannot be read.
-pub(super) fn signed_key(config: &Config) -> Option<Secret> {
-    match auth::kept_secret(config.jwt_secret.as_ref(), &config.data) {
-        Ok(secret) => Some(Secret::new(auth::service_key(&secret?, KEY_LIFETIME))),
-        Err(error) => {
-            tracing::warn!(%error, "no service key could be signed");
-            None
-        }
-    }
 }
 
 /// Where a server with this configuration answers on this machine; `None` where the port is chosen at its start.
@@ -302,13 +189,6 @@ pub(super) fn locked(error: AppError, config: &Config) -> Failure {
         }
         error => error.into(),
     }
-}
-
-/// The message of a JSON error, else the beginning of the text.
-fn message(text: &str) -> String {
-    let json: Option<serde_json::Value> = serde_json::from_str(text).ok();
-    let message = json.as_ref().and_then(|json| json["message"].as_str().or_else(|| json["detail"].as_str()));
-    message.unwrap_or(text).trim().chars().take(500).collect()
 }
 
 /// An error with its causes, in one line.
@@ -341,11 +221,5 @@ mod tests {
         assert_eq!(url(&config).as_deref(), Some("http://127.0.0.1:9000/"));
         config.admin.listen = Some("127.0.0.1:0".parse().unwrap());
         assert_eq!(url(&config), None);
-    }
-
-    #[test]
-    fn a_refusal_is_told_in_the_words_of_the_server() {
-        assert_eq!(message(r#"{"message":"no such bucket"}"#), "no such bucket");
-        assert_eq!(message("<html>"), "<html>");
     }
 }

@@ -19,6 +19,7 @@ mod doctor;
 mod edge;
 mod events;
 mod fixtures;
+mod health;
 mod migrate;
 mod object_stores;
 mod observability;

@@ -19,6 +19,16 @@ pub(super) enum Pictures {
 }
 
 impl Pictures {
+    /// What can be looked at from here is there.
+    pub fn checked(self) -> Result<Self, String> {
+        match &self {
+            Self::Bucket { place, .. } if !place.contains("://") && !Path::new(place).is_dir() => {
+                Err(format!("there is no folder {place}; make it, or name another"))
+            }
+            _ => Ok(self),
+        }
+    }
+
     pub fn is_upstream(&self) -> bool {
         matches!(self, Self::Upstream(_))
     }
@@ -35,10 +45,8 @@ impl FromStr for Pictures {
             );
         }
         let Some((scheme, _)) = text.split_once("://") else {
-            if !Path::new(text).is_dir() {
-                return Err(format!("there is no folder {text}; make it, or name another"));
-            }
-            let last = Path::new(text).canonicalize().ok();
+            // What `.` is called is known to the disk alone.
+            let last = Path::new(text).canonicalize().ok().or_else(|| Some(text.into()));
             let last =
                 last.as_deref().and_then(Path::file_name).and_then(|name| name.to_str()).unwrap_or_default().to_owned();
             return Ok(Self::Bucket { name: named(&last), place: text.to_owned(), is_store: false });
@@ -162,7 +170,9 @@ mod tests {
             "https://p.supabase.co".parse(),
             Ok(Pictures::Upstream(Url::parse("https://p.supabase.co/").unwrap()))
         );
-        for wrong in ["", "/no/such/folder", "ftp://x/y", "s3://key:secret@b/c", "https://"] {
+        assert_eq!(bucket("/no/such/Folder").0, "folder");
+        assert!("/no/such/folder".parse::<Pictures>().unwrap().checked().is_err());
+        for wrong in ["", "ftp://x/y", "s3://key:secret@b/c", "https://"] {
             assert!(wrong.parse::<Pictures>().is_err(), "{wrong}");
         }
         assert_eq!((named("--").as_str(), named("Ärger 1").as_str()), ("photos", "rger-1"));

@@ -26,7 +26,7 @@ pub(super) fn ask(
 ) -> Result<Answers, Failure> {
     let pictures = match pictures {
         Some(pictures) => pictures,
-        None => answer(input, screen, WHERE, str::parse)?,
+        None => answer(input, screen, WHERE, |text| text.parse::<Pictures>()?.checked())?,
     };
     let (listen, public_url) = match address {
         (None, None) => answer(input, screen, ADDRESS, parse_address)?,

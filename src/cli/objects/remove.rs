@@ -1,7 +1,7 @@
 //! `tintype rm`: removes objects, after asking.
 
 use std::collections::HashSet;
-use std::io::{IsTerminal, Write};
+use std::io::{BufRead, IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -71,7 +71,7 @@ pub(in crate::cli) fn run(options: &Options) -> Done {
             output.line_for_people(format_args!("{} would be removed", objects(found.len() as u64)))?;
             return Ok(ExitCode::SUCCESS);
         }
-        if !options.yes && !agreed(&found)? {
+        if !options.yes && !asked_for(&found)? {
             return Err(Failure::Other("nothing was removed".to_owned()));
         }
         remove_all(server, &found, output).await
@@ -124,19 +124,23 @@ async fn remove(server: &Server, batch: &[Address]) -> Result<HashSet<String>, F
     }
 }
 
-/// Asks at the terminal; no is the answer of whoever just presses return.
-fn agreed(found: &[Address]) -> Result<bool, Failure> {
+fn asked_for(found: &[Address]) -> Result<bool, Failure> {
+    let unread = |error: std::io::Error| Failure::Other(format!("the answer cannot be read: {error}"));
+    agreed(found, &mut std::io::stdin().lock(), &mut std::io::stderr()).map_err(unread)
+}
+
+/// Asks; no is the answer of whoever just presses return.
+fn agreed(found: &[Address], input: &mut impl BufRead, screen: &mut impl Write) -> std::io::Result<bool> {
     for address in found.iter().take(SHOWN) {
-        eprintln!("  {}", shown(&address.to_string()));
+        writeln!(screen, "  {}", shown(&address.to_string()))?;
     }
     if found.len() > SHOWN {
-        eprintln!("  and {} more", found.len() - SHOWN);
+        writeln!(screen, "  and {} more", found.len() - SHOWN)?;
     }
-    eprint!("Remove {}? [y/N] ", objects(found.len() as u64));
-    let unread = |error: std::io::Error| Failure::Other(format!("the answer cannot be read: {error}"));
-    std::io::stderr().flush().map_err(unread)?;
+    write!(screen, "Remove {}? [y/N] ", objects(found.len() as u64))?;
+    screen.flush()?;
     let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer).map_err(unread)?;
+    input.read_line(&mut answer)?;
     Ok(["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str()))
 }
 
@@ -149,8 +153,18 @@ mod tests {
         let of = |bucket: &str, count: usize| {
             (0..count).map(|at| format!("{bucket}/{at}").parse().unwrap()).collect::<Vec<Address>>()
         };
-        let found = [of("a", 1500), of("b", 2)].concat();
+        let found: Vec<Address> = [of("a", 1500), of("b", 2)].concat();
         let sizes: Vec<usize> = batches(&found).map(<[_]>::len).collect();
         assert_eq!(sizes, [1000, 500, 2]);
+    }
+
+    #[test]
+    fn only_a_yes_is_one() {
+        let found: Vec<Address> = (0..12).map(|at| format!("a/{at}").parse().unwrap()).collect();
+        let mut screen = Vec::new();
+        let mut answer = |text: &str| agreed(&found, &mut text.as_bytes(), &mut screen).unwrap();
+        assert!(answer("y\n") && answer("Yes\n") && !answer("\n") && !answer("") && !answer("yep\n"));
+        let screen = String::from_utf8(screen).unwrap();
+        assert!(screen.contains("a/9\n  and 2 more\nRemove 12 objects? [y/N]"), "{screen}");
     }
 }

@@ -81,8 +81,9 @@ impl From<Failure> for Unsent {
     }
 }
 
-/// Files larger than this are sent in parts of this size; so much of each is in memory.
-pub(super) const PART: u64 = 8 << 20;
+/// Files larger than this are sent in parts of this size; so much of each is in memory. A Supabase behind the server takes no
+/// other size.
+pub(super) const PART: u64 = 6 << 20;
 
 /// Bytes sent of all files together.
 pub(super) struct Progress {
