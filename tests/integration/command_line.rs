@@ -335,7 +335,7 @@ fn init_writes_what_doctor_finds_nothing_wrong_with() {
     }
     let file = std::fs::read_to_string(folder.path().join("tintype.toml")).unwrap();
     assert!(
-        file.contains("[buckets.\"my-pictures\"]") && file.contains("own-folder") && !file.contains("secret"),
+        file.contains("[buckets.my-pictures]") && file.contains("own-folder") && !file.contains("secret"),
         "{file}"
     );
     let secret = std::fs::metadata(folder.path().join("tintype-data/jwt-secret")).unwrap();

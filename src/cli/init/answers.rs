@@ -111,7 +111,8 @@ impl Answers {
                 } else {
                     "rules = \"read-only\"      # in buckets of our own: the service key alone writes"
                 };
-                let table = format!("[buckets.{}]", text(name.as_str()));
+                // Letters, digits and dashes: a key that needs no quotes.
+                let table = format!("[buckets.{name}]");
                 lines.extend([rules.to_owned(), String::new(), table, format!("url = {}", text(place))]);
             }
             Pictures::Upstream(url) => {
@@ -127,7 +128,7 @@ impl Answers {
         // What lies beside us under its usual name is found by itself.
         let flag =
             if file == Path::new("tintype.toml") { String::new() } else { format!(" --config {}", file.display()) };
-        let mut steps = Vec::new();
+        let mut steps = vec!["next:".to_owned()];
         match &self.pictures {
             Pictures::Bucket { place, is_store: true, .. } => {
                 let variables = match place.split_once("://") {

@@ -26,7 +26,7 @@ const WAIT: Duration = Duration::from_millis(500);
 
 pub(super) async fn send(server: &Server, item: &Item, progress: &Progress) -> Result<(), Unsent> {
     let note = Note::of(server, item);
-    let (id, mut offset) = match resumed(server, item, &note).await {
+    let (id, mut offset) = match resumed(server, item, &note).await? {
         Some(found) => found,
         None => (begun(server, item, &note).await?, 0),
     };
@@ -41,7 +41,7 @@ pub(super) async fn send(server: &Server, item: &Item, progress: &Progress) -> R
             Err(refused) if tries + 1 < TRIES && is_passing(&refused) => {
                 tokio::time::sleep(wait).await;
                 wait *= 2;
-                standing(server, &id).await.unwrap_or(offset)
+                standing(server, &id).await.ok().flatten().unwrap_or(offset)
             }
             Err(refused) => return Err(given_up(refused, &note)),
         };
@@ -112,17 +112,22 @@ async fn begun(server: &Server, item: &Item, note: &Note) -> Result<String, Unse
 }
 
 /// An upload that an earlier run began, with where it stands.
-async fn resumed(server: &Server, item: &Item, note: &Note) -> Option<(String, u64)> {
-    let id = note.read()?;
-    let offset = standing(server, &id).await.filter(|offset| *offset < item.size);
-    if offset.is_none() {
-        note.remove();
+async fn resumed(server: &Server, item: &Item, note: &Note) -> Result<Option<(String, u64)>, Unsent> {
+    let Some(id) = note.read() else { return Ok(None) };
+    match standing(server, &id).await {
+        // All of it too: the last answer alone may have been lost.
+        Ok(Some(offset)) if offset <= item.size => return Ok(Some((id, offset))),
+        // The server may still have it, once it is there.
+        Err(Unsent::Refused(refused @ Refused::Unreached { .. })) => return Err(refused.into()),
+        // It is gone.
+        Ok(_) | Err(_) => note.remove(),
     }
-    Some((id, offset?))
+    Ok(None)
 }
 
-async fn standing(server: &Server, id: &str) -> Option<u64> {
-    offset_of(&server.send(tus(server, Method::HEAD, id).ok()?).await.ok()?)
+/// How far the server has it.
+async fn standing(server: &Server, id: &str) -> Result<Option<u64>, Unsent> {
+    Ok(offset_of(&server.send(tus(server, Method::HEAD, id)?).await?))
 }
 
 fn offset_of(answer: &Response) -> Option<u64> {

@@ -195,8 +195,9 @@ fn reason(server: &Server, unsent: &Unsent) -> String {
     }
 }
 
+/// TUS has a 409 of another meaning too.
 fn is_there(refused: &Refused) -> bool {
-    refused.status().is_some_and(|status| status == 409)
+    matches!(refused, Refused::Answered { status, message, .. } if *status == 409 && message.contains("already exists"))
 }
 
 async fn send(server: &Server, item: &Item, progress: &Progress) -> Result<(), Unsent> {

@@ -8,6 +8,7 @@ import { join, resolve } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { keepScreenshot, launchChromium, open } from './support/chromium.js';
 import { startTintypeWith } from './support/tintype.js';
+import { startWire } from './support/wire.js';
 
 const SECRET = 'a-secret-for-browser-tests-of-32-bytes';
 const SCREENS = {
@@ -41,6 +42,13 @@ async function signIn(page, key) {
 
 const state = (page, name) => page.locator(`#state[data-state=${name}]`).waitFor({ timeout: PATIENCE });
 
+/** How many requests the page tells of since the start. */
+async function requests(page) {
+  await page.locator('input[name=span][value=start]').check({ force: true });
+  return Number.parseInt(await page.locator('#requests-detail').textContent(), 10);
+}
+const moreThan = (count) => Number.parseInt(document.getElementById('requests-detail').textContent, 10) > count;
+
 describe('the operator’s page', () => {
   let tintype;
   let browser;
@@ -64,10 +72,10 @@ describe('the operator’s page', () => {
         assert.deepEqual(await violations(page), []);
         await signIn(page, keyOf('service_role'));
         await state(page, 'live');
-        const before = await page.locator('#requests-detail').textContent();
+        const before = await requests(page);
         await Promise.all([64, 64, 65, 66].map(picture));
         await picture(64);
-        await page.waitForFunction((text) => document.getElementById('requests-detail').textContent !== text, before);
+        await page.waitForFunction(moreThan, before + 4);
         await page.waitForFunction(() => document.querySelector('svg[data-line=requests] polyline'));
         assert.match(await page.locator('#hits').textContent(), /%$/);
         assert.match(await page.locator('#saved').textContent(), /[1-9].* [kM]?B$/);
@@ -116,14 +124,19 @@ describe('the operator’s page', () => {
   });
 
   test('a connection that is lost is told, and found again', async () => {
-    const { page, close } = await visit();
+    const wire = await startWire(tintype.url);
+    const { page, close } = await open(browser, `${wire.url}/studio/health`);
     await signIn(page, keyOf('service_role'));
     await state(page, 'live');
-    const { port } = new URL(tintype.url);
-    await tintype.stop();
+    wire.cut();
     await state(page, 'lost');
-    tintype = await startTintypeWith({ TINTYPE_JWT_SECRET: SECRET }, 'serve', '--listen', `127.0.0.1:${port}`, '--bucket', `photos=${photos}`);
+    assert.match(await page.getByRole('status').textContent(), /Trying again/);
+    wire.mend();
     await state(page, 'live');
+    const before = await requests(page);
+    await picture(64);
+    await page.waitForFunction(moreThan, before);
     await close();
+    await wire.stop();
   });
 });
