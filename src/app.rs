@@ -36,6 +36,7 @@ use crate::clients::Clients;
 use crate::config::{Access, Config, Location, Secret};
 use crate::deliver::{Bounds, Deliver, Origin, OriginKind, Origins, Parts};
 use crate::events::Events;
+use crate::health::{Capacity, Examiner, Health};
 use crate::http::{Api, Backend, Cors, Demo, Images, Lifetimes, Page, Site, Storage};
 use crate::imaging;
 use crate::jwks::{self, Provider};
@@ -168,6 +169,7 @@ impl App {
             deliver: Arc::clone(&deliver),
             warmer: Arc::clone(&warmer),
             metrics: Arc::clone(&metrics),
+            health: Arc::new(health(config)),
             events: Arc::clone(&events),
             doors: events::doors(config)?,
             buckets: Arc::clone(&buckets),
@@ -187,8 +189,13 @@ impl App {
         let cors = Cors::new(&config.cors.origins.0);
         let site = Site::new(images, Arc::clone(&api), cors, config.trusted_networks());
         let tls = Mutex::new(tls_files(config)?);
-        let service = Service { site, api, metrics, limits: connection_limits(config), tasks: tasks.clone() };
+        let service =
+            Service { site, api: Arc::clone(&api), metrics, limits: connection_limits(config), tasks: tasks.clone() };
         keep_house(&deliver, &tasks);
+        if opening == Opening::Serving {
+            // Not tracked: it never ends by itself, and nothing is lost when it is cut.
+            tokio::spawn(Api::watch(Arc::downgrade(&api)));
+        }
         let service = Arc::new(service);
         Ok(Arc::new(Self {
             service,
@@ -203,6 +210,11 @@ impl App {
             tls,
             _lock: lock,
         }))
+    }
+
+    /// Says who looks at everything when the operator's page wants to know.
+    pub fn examine_by(&self, examiner: Examiner) {
+        self.service.api.health.examine_by(examiner);
     }
 
     /// TLS of the public door, once.
@@ -441,6 +453,11 @@ fn page(config: &Config, front: Front) -> Page {
             Page::Status { buckets: config.named_buckets().map(|(name, bucket)| (name, place(&bucket.url))).collect() }
         }
     }
+}
+
+fn health(config: &Config) -> Health {
+    let capacity = Capacity { memory: config.cache.memory.0, store: config.cache.variants.0 };
+    Health::new(capacity, usize::from(config.admin.listeners))
 }
 
 /// The demo's page for avatars. An upstream has users of its own, and we cannot sign for it.

@@ -376,11 +376,19 @@ pub struct Tls {
 }
 
 /// The operator's side.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Admin {
     /// A second address on which `/metrics` and `/admin` answer without a key. Keep it internal.
     pub listen: Option<SocketAddr>,
+    /// Most pages and programs that watch `/admin/health/live` at once.
+    pub listeners: u16,
+}
+
+impl Default for Admin {
+    fn default() -> Self {
+        Self { listen: None, listeners: 16 }
+    }
 }
 
 /// Logging.

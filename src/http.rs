@@ -12,6 +12,7 @@ mod demo;
 mod docs;
 mod errors;
 mod events;
+mod health;
 mod help;
 mod images;
 mod openapi;

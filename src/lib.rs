@@ -79,6 +79,7 @@ pub mod server;
 
 pub mod http;
 
+pub mod health;
 pub mod telemetry;
 
 pub mod events;

@@ -1,6 +1,7 @@
 //! Logs and metrics. Every metric is a field whose comment is its help text.
 
 use std::fmt::Write;
+use std::io::IsTerminal;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ use crate::sidecar::jobs::JobMetrics;
 pub fn start_logs(log: &Log) {
     let filter = EnvFilter::try_new(&log.level).unwrap_or_else(|_| EnvFilter::new("info"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A file or a pipe is no place for colours. `NO_COLOR` is seen to by the library.
+    let builder = if std::io::stderr().is_terminal() { builder } else { builder.with_ansi(false) };
     let started = match log.format {
         LogFormat::Human => builder.try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
@@ -68,6 +71,8 @@ pub struct Metrics {
     stages: Family<StageLabels, Histogram, fn() -> Histogram>,
     /// Bytes of pictures sent.
     sent: Counter,
+    /// Bytes that pictures sent whole had less than their originals.
+    saved: Counter,
     /// Bytes of variants in memory.
     memory_bytes: Gauge,
     /// Variants in memory.
@@ -109,6 +114,7 @@ impl Default for Metrics {
             requests: Family::default(),
             stages: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.0005, 2.0, 16))),
             sent: Counter::default(),
+            saved: Counter::default(),
             memory_bytes: Gauge::default(),
             memory_entries: Gauge::default(),
             store_bytes: Gauge::default(),
@@ -147,6 +153,12 @@ impl Metrics {
             self.stages.clone(),
         );
         registry.register_with_unit("sent", "Bytes of pictures sent", Unit::Bytes, self.sent.clone());
+        registry.register_with_unit(
+            "saved",
+            "Bytes that pictures sent whole had less than their originals",
+            Unit::Bytes,
+            self.saved.clone(),
+        );
         registry.register_with_unit("memory", "Bytes of variants in memory", Unit::Bytes, self.memory_bytes.clone());
         registry.register("memory_entries", "Variants in memory", self.memory_entries.clone());
         registry.register_with_unit("store", "Bytes in the variant store", Unit::Bytes, self.store_bytes.clone());
@@ -212,6 +224,11 @@ impl Metrics {
         self.sent.inc_by(bytes);
     }
 
+    /// Counts what a picture that was sent whole had less than its original, in bytes.
+    pub fn count_saved(&self, original: u64, sent: u64) {
+        self.saved.inc_by(original.saturating_sub(sent));
+    }
+
     /// Records the stages of one fill.
     pub fn record_fill(&self, timings: &Timings) {
         for (stage, spent) in stages(timings) {
@@ -238,6 +255,11 @@ impl Metrics {
         self.live_published.set(hub.published);
         self.live_delivered.set(hub.delivered);
         self.live_dropped.set(hub.dropped);
+        self.text()
+    }
+
+    /// The Prometheus text format, with the gauges as they were last read.
+    pub fn text(&self) -> String {
         let mut out = String::new();
         // Writing into a String fails only where a metric itself does.
         if text::encode(&mut out, &self.registry).is_err() {

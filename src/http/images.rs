@@ -202,6 +202,12 @@ impl Images {
         let cache = ended.delivered.as_ref().map_or("none", |delivered| delivered.status.as_str());
         let dialect = name_of(route.dialect());
         self.metrics.count_request(&RequestLabels { dialect, status, cache }, bytes);
+        if let Some(delivered) = &ended.delivered
+            && status == 200
+            && *call.method == Method::GET
+        {
+            self.metrics.count_saved(delivered.record.size, bytes);
+        }
         if let Some(timings) = ended.delivered.as_ref().and_then(|delivered| delivered.timings.as_ref()) {
             self.metrics.record_fill(timings);
         }

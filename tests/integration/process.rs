@@ -280,6 +280,7 @@ async fn sigterm_ends_the_process_with_both_endings_logged() {
     for text in ["SIGTERM received", "every connection ended", "every task ended"] {
         assert!(log.contains(text), "{text} is missing from\n{log}");
     }
+    assert!(!log.contains('\u{1b}'), "colours where there is no terminal: {log:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

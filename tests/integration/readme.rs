@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::docs::blocks;
+use crate::docs::{blocks, pages};
 use crate::process::{command, serve};
 use crate::receiver::{Answer, Receiver};
 use crate::support::object_server::{Bucket, options};
@@ -144,6 +144,27 @@ async fn the_backfills_run() {
         let mut command = crate::process::command();
         command.args(line.split_whitespace().skip(1)).args(["--data", server.data().to_str().unwrap()]);
         let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+        assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_is_walked_in_its_order() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["photos/coffee.png", "coffee.png", "latte.png", "pictures/cats/tabby.png"] {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, fixture("photos/avatar-fox.png")).unwrap();
+    }
+    let server = serve(&folder.path().join("data"), &[]);
+    let page = pages().into_iter().find(|page| page.name() == "command-line").unwrap();
+    let lines: Vec<&str> = page.text.lines().filter(|line| line.starts_with("tintype ")).collect();
+    assert_eq!(lines.len(), 12, "{lines:?}");
+    for line in lines {
+        let mut command = command();
+        command.args(line.split(" # ").next().unwrap().split_whitespace().skip(1)).current_dir(folder.path());
+        command.env("TINTYPE_URL", &server.url).env("TINTYPE_KEY", service_key()).stdin(std::process::Stdio::null());
+        let output = command.output().unwrap();
         assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
     }
 }

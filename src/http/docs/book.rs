@@ -29,8 +29,8 @@ const CHAPTERS: [(&str, &[&str]); 5] = [
             "from-imgproxy",
         ],
     ),
-    ("What it does", &["urls", "buckets", "studio", "avatars", "realtime", "events", "cleanup"]),
-    ("Running it", &["security", "troubleshooting", "comparison"]),
+    ("What it does", &["urls", "buckets", "studio", "command-line", "avatars", "realtime", "events", "cleanup"]),
+    ("Running it", &["health", "security", "troubleshooting", "comparison"]),
     ("Reference", &["configuration", "commands", "metrics"]),
 ];
 
