@@ -101,8 +101,13 @@ impl Deliver {
         let variant = Arc::new(Variant::new(body, content_type, persist || !storable));
         let kept = record.keep && self.remember_variant(&key, &variant, began);
         if kept && persist {
-            let (deliver, variant) = (Arc::clone(self), Arc::clone(&variant));
-            self.behind(async move { deliver.store(&key, &variant, began).await }).await;
+            let (deliver, written) = (Arc::clone(self), Arc::clone(&variant));
+            let writing = async move { deliver.store(&key, &written, began).await };
+            match purpose {
+                Purpose::Request => self.behind(writing).await,
+                // Who warms wants to hear that it is there.
+                Purpose::Warm | Purpose::WarmFirst => writing.await,
+            }
         } else if kept && storable {
             self.asked_once.insert(key, ());
         }
