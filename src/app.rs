@@ -277,12 +277,14 @@ fn build_deliver(config: &Config, store: &Store, tasks: &TaskTracker) -> Result<
     let limits = &config.limits;
     let variants = variant_store(config)?;
     let threads = limits.render_threads.or_else(|| std::thread::available_parallelism().ok().map(Into::into));
-    let gate = Gate::start(threads.unwrap_or(1), Duration::from_millis(limits.queue_ms), limits.queue_entries);
+    let patience = Duration::from_millis(limits.queue_ms);
+    let gate = Gate::start(threads.unwrap_or(1), patience, limits.queue_entries, limits.render_bytes.0);
     Ok(Deliver::new(Parts {
         origins: origins(config, store)?,
         bounds: Bounds {
             imaging: imaging::Limits { pixels: limits.pixels, frames: limits.frames },
             output_side: limits.output_side,
+            open_bytes: limits.open_bytes.0,
         },
         versions: Versions::new(Arc::clone(&variants), Duration::from_secs(config.cache.missing_seconds)),
         memory: Memory::new(config.cache.memory.0),

@@ -190,6 +190,10 @@ pub struct Limits {
     pub queue_entries: usize,
     /// Threads that decode and encode. Default: the number of cores.
     pub render_threads: Option<usize>,
+    /// Bytes of memory for the pictures that are decoded and encoded at the same time; the next one waits.
+    pub render_bytes: ByteSize,
+    /// Bytes of memory for originals that were fetched and wait for their turn; further ones are fetched later.
+    pub open_bytes: ByteSize,
     /// Fills one client may have waiting; beyond it 429. Loopback and trusted proxies are exempt.
     pub client_waiting: u32,
     /// Fills one client may start a second.
@@ -222,6 +226,8 @@ impl Default for Limits {
             queue_ms: 1500,
             queue_entries: 1024,
             render_threads: None,
+            render_bytes: ByteSize(512_000_000),
+            open_bytes: ByteSize(256_000_000),
             client_waiting: 128,
             client_per_second: 50,
             client_burst: 300,

@@ -9,9 +9,10 @@ mod purge;
 mod shown;
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
 
+use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 pub use error::DeliverError;
@@ -24,7 +25,7 @@ use crate::clients::{Client, Clients, Turn};
 use crate::fills::{Aborted, Fills, Part};
 use crate::imaging::{self, Effort};
 use crate::object::{BucketName, ObjectId};
-use crate::pictures::{OpenPicture, Pictures};
+use crate::pictures::{OpenPicture, Pictures, Room};
 use crate::popularity::Popularity;
 use crate::purge::PurgeLog;
 use crate::render::{Gate, Priority, Timings};
@@ -95,6 +96,8 @@ pub struct Bounds {
     pub imaging: imaging::Limits,
     /// Longest side of a variant in pixels.
     pub output_side: u32,
+    /// Bytes of originals in memory at the same time, those that wait for a thread among them.
+    pub open_bytes: u64,
 }
 
 /// What is asked for, by whom.
@@ -168,6 +171,10 @@ pub struct Deliver {
     pub(crate) listed: WarmLists,
     pub(crate) popularity: Popularity,
     purges: PurgeLog,
+    /// Room for the bytes of originals in memory.
+    originals: Arc<Room>,
+    /// Turns of writes that nobody waits for.
+    writes: Arc<Semaphore>,
     confirming: Confirming,
     filling: Filling,
     /// Variants off the ladder that were asked for once.
@@ -179,6 +186,8 @@ pub struct Deliver {
 
 /// Variants off the ladder of which the first request is remembered.
 const ASKED_ONCE: u64 = 100_000;
+/// Writes that run at once without anybody waiting for them.
+const WRITES: usize = 64;
 /// Attempts to serve one version while its source changes.
 const ATTEMPTS: usize = 3;
 
@@ -204,11 +213,13 @@ impl Deliver {
         let Parts { origins, bounds, versions, memory, variants, gate, clients, listed, tasks } = parts;
         let asked_once =
             moka::sync::Cache::builder().max_capacity(ASKED_ONCE).time_to_live(Duration::from_secs(86_400)).build();
-        Arc::new(Self {
+        let deliver = Arc::new(Self {
             confirming: Fills::new(tasks.clone()),
             filling: Fills::new(tasks.clone()),
             purges: PurgeLog::default(),
             pictures: Pictures::default(),
+            originals: Room::of(bounds.open_bytes),
+            writes: Arc::new(Semaphore::new(WRITES)),
             origins,
             bounds,
             versions,
@@ -221,7 +232,9 @@ impl Deliver {
             asked_once,
             tasks,
             runtime: tokio::runtime::Handle::current(),
-        })
+        });
+        tokio::spawn(close_idle_pictures(Arc::downgrade(&deliver)));
+        deliver
     }
 
     /// Serves what is asked: from memory, from the store, or made now, once for all who ask.
@@ -372,6 +385,15 @@ impl Deliver {
             let storing = async move { deliver.store(&key, &variant, began).await };
             self.tasks.spawn_on(storing, &self.runtime);
         }
+    }
+}
+
+/// Gives the memory of pictures back that nobody asks for any more, also when nobody asks for any other.
+async fn close_idle_pictures(deliver: Weak<Deliver>) {
+    while let Some(deliver) = deliver.upgrade() {
+        deliver.pictures.close_idle();
+        drop(deliver);
+        tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }
 

@@ -78,19 +78,44 @@ impl Cost {
 }
 
 /// Does the work and returns what hands its result over.
-type Work = Box<dyn FnOnce() -> HandOver + Send>;
+type Work = Box<dyn FnOnce(Held) -> HandOver + Send>;
 type HandOver = Box<dyn FnOnce()>;
 
 struct Piece {
     cost: Duration,
+    /// Of memory, held from its beginning until its waiter lets it go.
+    bytes: u64,
     work: Work,
+}
+
+/// Memory that a piece of work was let in with, given back when dropped.
+pub struct Held {
+    shared: Arc<Shared>,
+    bytes: u64,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if self.bytes > 0 {
+            self.shared.queues.lock().held -= self.bytes;
+            self.shared.wake.notify_all();
+        }
+    }
+}
+
+impl fmt::Debug for Held {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Held").field("bytes", &self.bytes).finish_non_exhaustive()
+    }
 }
 
 #[derive(Default)]
 struct Queues {
     begun: VecDeque<Piece>,
     requests: FairQueue<Piece>,
-    background: VecDeque<Work>,
+    background: VecDeque<Piece>,
+    /// Bytes of memory that are held.
+    held: u64,
     /// Sum of the costs of begun work, and of the steps of requests that run.
     under_way: Duration,
     pace: Pace,
@@ -98,6 +123,8 @@ struct Queues {
 }
 
 struct Shared {
+    /// Bytes that may be held at the same time; a piece of work that needs more is done when nothing else is.
+    memory: u64,
     queues: Mutex<Queues>,
     wake: Condvar,
     shed: AtomicU64,
@@ -122,12 +149,14 @@ impl fmt::Debug for Gate {
 }
 
 impl Gate {
-    /// Starts `threads` threads. `budget` bounds the expected wait of a request, `entries` the length of its queue.
+    /// Starts `threads` threads. `budget` bounds the expected wait of a request, `entries` the length of its queue, `memory`
+    /// the bytes of what is under way.
     ///
     /// # Errors
     /// The operating system refuses a thread.
-    pub fn start(threads: usize, budget: Duration, entries: usize) -> std::io::Result<Self> {
-        let shared = Arc::new(Shared { queues: Mutex::default(), wake: Condvar::new(), shed: AtomicU64::new(0) });
+    pub fn start(threads: usize, budget: Duration, entries: usize, memory: u64) -> std::io::Result<Self> {
+        let (queues, wake, shed) = (Mutex::default(), Condvar::new(), AtomicU64::new(0));
+        let shared = Arc::new(Shared { memory, queues, wake, shed });
         for number in 0..threads.max(1) {
             let shared = Arc::clone(&shared);
             std::thread::Builder::new().name(format!("render-{number}")).spawn(move || work_until_closed(&shared))?;
@@ -142,28 +171,38 @@ impl Gate {
         priority: Priority,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, GateError> {
+        self.run_holding(0, cost, priority, work).await.map(|(result, _)| result)
+    }
+
+    /// The same, for work that leaves `bytes` in memory until the caller lets them go.
+    pub async fn run_holding<T: Send + 'static>(
+        &self,
+        bytes: u64,
+        cost: Cost,
+        priority: Priority,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<(T, Held), GateError> {
         let (sender, receiver) = oneshot::channel();
-        let work: Work = Box::new(move || {
+        let work: Work = Box::new(move |held| {
             let result = catch_unwind(AssertUnwindSafe(work));
             // A waiter that went away leaves a closed channel; the result is then nobody's.
-            Box::new(move || drop(sender.send(result)))
+            Box::new(move || drop(sender.send((result, held))))
         });
-        self.enqueue(work, cost, priority)?;
+        self.enqueue(Piece { cost: cost.own, bytes, work }, cost, priority)?;
         match receiver.await {
-            Ok(Ok(result)) => Ok(result),
-            Ok(Err(_)) | Err(_) => Err(GateError::Panicked),
+            Ok((Ok(result), held)) => Ok((result, held)),
+            Ok((Err(_), _)) | Err(_) => Err(GateError::Panicked),
         }
     }
 
-    fn enqueue(&self, work: Work, cost: Cost, priority: Priority) -> Result<(), GateError> {
+    fn enqueue(&self, piece: Piece, cost: Cost, priority: Priority) -> Result<(), GateError> {
         let mut queues = self.shared.queues.lock();
-        let piece = Piece { cost: cost.own, work };
         match priority {
             Priority::Begun => {
                 queues.under_way += cost.own;
                 queues.begun.push_back(piece);
             }
-            Priority::Background => queues.background.push_back(piece.work),
+            Priority::Background => queues.background.push_back(piece),
             Priority::Request(caller) => {
                 let outlook = queues.requests.outlook(caller, cost.total);
                 let wait = queues.pace.of(queues.under_way + outlook.before) / self.threads;
@@ -205,11 +244,11 @@ impl Drop for Gate {
     }
 }
 
-fn work_until_closed(shared: &Shared) {
-    while let Some((work, cost)) = next_piece(shared) {
+fn work_until_closed(shared: &Arc<Shared>) {
+    while let Some((Piece { cost, bytes, work }, is_counted)) = next_piece(shared) {
         let began = Instant::now();
-        let hand_over = work();
-        if let Some(cost) = cost {
+        let hand_over = work(Held { shared: Arc::clone(shared), bytes });
+        if is_counted {
             let mut queues = shared.queues.lock();
             queues.under_way = queues.under_way.saturating_sub(cost);
             queues.pace.learn(cost, began.elapsed());
@@ -219,24 +258,43 @@ fn work_until_closed(shared: &Shared) {
     }
 }
 
-/// Waits for work; requests' with its cost. `None`: the gate is closed and nothing is left.
-fn next_piece(shared: &Shared) -> Option<(Work, Option<Duration>)> {
+/// Waits for work, and takes its memory; whether it counts as somebody's. `None`: the gate is closed and nothing is left.
+fn next_piece(shared: &Shared) -> Option<(Piece, bool)> {
     let mut queues = shared.queues.lock();
     loop {
-        if let Some(Piece { cost, work }) = queues.begun.pop_front() {
-            return Some((work, Some(cost)));
+        if let Some((piece, is_counted)) = queues.next(shared.memory) {
+            queues.held += piece.bytes;
+            return Some((piece, is_counted));
         }
-        if let Some(Piece { cost, work }) = queues.requests.pop() {
-            queues.under_way += cost;
-            return Some((work, Some(cost)));
-        }
-        if let Some(work) = queues.background.pop_front() {
-            return Some((work, None));
-        }
-        if queues.closed {
+        if queues.closed && queues.is_empty() {
             return None;
         }
         shared.wake.wait(&mut queues);
+    }
+}
+
+impl Queues {
+    /// What is to be done next. Who waits for memory is not overtaken by smaller ones, or would wait for ever.
+    fn next(&mut self, memory: u64) -> Option<(Piece, bool)> {
+        if let Some(piece) = self.begun.pop_front() {
+            return Some((piece, true));
+        }
+        if let Some(piece) = self.requests.first() {
+            let piece = if self.has_room(memory, piece.bytes) { self.requests.pop() } else { None }?;
+            self.under_way += piece.cost;
+            return Some((piece, true));
+        }
+        let bytes = self.background.front()?.bytes;
+        let piece = if self.has_room(memory, bytes) { self.background.pop_front() } else { None };
+        piece.map(|piece| (piece, false))
+    }
+
+    const fn has_room(&self, memory: u64, bytes: u64) -> bool {
+        bytes == 0 || self.held == 0 || self.held.saturating_add(bytes) <= memory
+    }
+
+    fn is_empty(&self) -> bool {
+        self.begun.is_empty() && self.requests.len() == 0 && self.background.is_empty()
     }
 }
 
@@ -261,6 +319,8 @@ pub fn timed<T>(spent: &mut Duration, step: impl FnOnce() -> T) -> T {
 mod tests {
     use super::*;
 
+    const MEMORY: u64 = 1000;
+
     fn caller(number: u8) -> Priority {
         Priority::Request(Client::at([192, 0, 2, number].into()))
     }
@@ -278,7 +338,7 @@ mod tests {
 
     #[tokio::test]
     async fn work_beyond_the_expected_wait_is_refused_at_once() {
-        let gate = Arc::new(Gate::start(1, Duration::from_millis(100), 1024).unwrap());
+        let gate = Arc::new(Gate::start(1, Duration::from_millis(100), 1024, MEMORY).unwrap());
         let long = Cost::of(Duration::from_secs(1));
         let release = occupied(&gate, long, caller(1)).await;
         let alone = gate.run(long, caller(2), || 2);
@@ -296,7 +356,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_page_waits_whole_and_one_who_asks_for_more_leaves_room_to_others() {
-        let gate = Arc::new(Gate::start(1, Duration::from_millis(100), 1024).unwrap());
+        let gate = Arc::new(Gate::start(1, Duration::from_millis(100), 1024, MEMORY).unwrap());
         let cost = Cost::of(Duration::from_millis(20));
         let release = occupied(&gate, cost, caller(1)).await;
         let page: Vec<_> = (0..queue::PAGE + 10).map(|_| gate.run(cost, caller(1), || ())).collect();
@@ -313,7 +373,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_an_error_and_the_thread_lives_on() {
-        let gate = Gate::start(1, Duration::from_secs(1), 8).unwrap();
+        let gate = Gate::start(1, Duration::from_secs(1), 8, MEMORY).unwrap();
         let cost = Cost::of_decoding(1);
         assert_eq!(
             gate.run(cost, Priority::Request(None), || panic!("on purpose")).await,
@@ -324,7 +384,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_begun_goes_before_requests_and_those_before_background_work() {
-        let gate = Gate::start(1, Duration::from_secs(10), 8).unwrap();
+        let gate = Gate::start(1, Duration::from_secs(10), 8, MEMORY).unwrap();
         let order = Arc::new(Mutex::new(Vec::new()));
         let (release, held) = std::sync::mpsc::channel::<()>();
         let cost = Cost::of_decoding(1);
@@ -340,5 +400,28 @@ mod tests {
         let (_, background, request, begun, _) = tokio::join!(first, background, request, begun, free);
         assert_eq!((background, request, begun), (Ok(()), Ok(()), Ok(())));
         assert_eq!(*order.lock(), ["begun", "request", "background"]);
+    }
+
+    #[tokio::test]
+    async fn work_that_needs_more_memory_than_is_left_waits_for_it_and_is_not_overtaken() {
+        let gate = Arc::new(Gate::start(2, Duration::from_secs(10), 8, MEMORY).unwrap());
+        let cost = Cost::of_decoding(1);
+        let ((), first) = gate.run_holding(MEMORY - 1, cost, caller(1), || ()).await.unwrap();
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let run = |bytes, name| {
+            let (gate, order) = (Arc::clone(&gate), Arc::clone(&order));
+            tokio::spawn(async move { gate.run_holding(bytes, cost, caller(1), move || order.lock().push(name)).await })
+        };
+        let large = run(MEMORY + 1, "too large for any but itself");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let small = run(1, "small");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        assert!(order.lock().is_empty());
+        assert_eq!(gate.run(cost, Priority::Begun, || 1).await, Ok(1), "what was begun goes on");
+        drop(first);
+        drop(large.await.unwrap());
+        drop(small.await.unwrap());
+        assert_eq!(*order.lock(), ["too large for any but itself", "small"]);
+        assert_eq!(gate.shared.queues.lock().held, 0);
     }
 }

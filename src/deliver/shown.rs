@@ -69,9 +69,10 @@ impl Deliver {
             let version = etag.as_ref().map(|etag| VersionId::of(&[etag.as_bytes()]));
             let question = version.map(|version| (object.clone(), Question::Shown(version)));
             let work = async move {
+                let place = owner.originals.take(0).await;
                 let original = reading.await?;
                 let original = Original { keep: version.is_some(), ..original };
-                Ok(owner.admit(object, original, began, clock).await)
+                Ok(owner.admit(object, original, began, clock, place).await)
             };
             match question {
                 Some(question) => deliver.confirming.join(&question, || work).1.await.map_err(DeliverError::from)?,

@@ -53,6 +53,12 @@ async fn usage_is_told_in_true_bytes_by_bucket_and_owner() {
     server.get_webp("/image/pictures/ann/b.png?w=16").await.expect(200);
     server.get_webp("/image/photos/avatar-fox.png?w=64").await.expect(200);
     let (small, large) = (small.len() as u64, large.len() as u64);
+    // Variants and version records are written while nobody waits for them.
+    let is_written = async || {
+        let total = told(&server, "/admin/usage").await["total"]["stored"]["files"].clone();
+        total == 4
+    };
+    eventually("two variants and their version records are written", is_written).await;
     let row = told(&server, "/admin/usage/pictures").await;
     assert_eq!((&row["objects"], &row["bytes"]), (&json!(4), &json!(2 * small + 2 * large)));
     assert_eq!(
