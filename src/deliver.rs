@@ -4,6 +4,7 @@ mod confirm;
 mod error;
 mod fill;
 mod inspect;
+mod lasting;
 mod listed;
 mod purge;
 mod shown;
@@ -20,6 +21,7 @@ pub use listed::WarmLists;
 pub use shown::Shown;
 
 use crate::cache::{CacheStatus, Memory};
+use crate::changes::Changes;
 use crate::clients::{Client, Clients, Turn};
 use crate::fills::{Aborted, Fills, Part};
 use crate::imaging::{self, Effort};
@@ -167,6 +169,8 @@ pub struct Deliver {
     /// What pages will ask of every object, by bucket.
     pub(crate) listed: WarmLists,
     pub(crate) popularity: Popularity,
+    /// Whoever replaces what is served of an object counts it here, after.
+    pub(crate) changes: Changes,
     purges: PurgeLog,
     confirming: Confirming,
     filling: Filling,
@@ -218,6 +222,7 @@ impl Deliver {
             clients,
             listed,
             popularity: Popularity::default(),
+            changes: Changes::default(),
             asked_once,
             tasks,
             runtime: tokio::runtime::Handle::current(),

@@ -107,6 +107,7 @@ pub mod variants;
 pub mod jwks;
 pub mod project;
 
+pub mod changes;
 pub mod purge;
 pub mod source;
 

@@ -7,6 +7,8 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use parking_lot::Mutex;
 
@@ -33,6 +35,13 @@ impl Asked {
     }
 }
 
+/// The counts of one object, which whoever answers from what it remembers holds on to.
+#[derive(Debug, Default)]
+pub struct Counts {
+    hits: AtomicU64,
+    misses: AtomicU64,
+}
+
 /// The counts of the objects that are asked for most.
 #[derive(Debug)]
 pub struct Popularity {
@@ -43,7 +52,7 @@ pub struct Popularity {
 /// On cache lines of its own: cores that count different objects do not disturb each other.
 #[derive(Debug, Default)]
 #[repr(align(128))]
-struct Shard(Mutex<HashMap<ObjectId, Asked>>);
+struct Shard(Mutex<HashMap<ObjectId, Arc<Counts>>>);
 
 impl Default for Popularity {
     fn default() -> Self {
@@ -55,9 +64,8 @@ impl Popularity {
     /// Counts one answer.
     pub fn count(&self, object: &ObjectId, status: CacheStatus) {
         let mut shard = self.shard(object).0.lock();
-        if let Some(asked) = shard.get_mut(object) {
-            asked.add(status);
-            return;
+        if let Some(counts) = shard.get(object) {
+            return counts.add(status);
         }
         if shard.len() >= REMEMBERED {
             forget_half(&mut shard);
@@ -67,7 +75,12 @@ impl Popularity {
 
     /// The counts of one object, if it is remembered.
     pub fn of(&self, object: &ObjectId) -> Option<Asked> {
-        self.shard(object).0.lock().get(object).copied()
+        self.counts(object).map(|counts| counts.read())
+    }
+
+    /// What to count the object's further answers with, if it is remembered. Should it be forgotten, they are too.
+    pub fn counts(&self, object: &ObjectId) -> Option<Arc<Counts>> {
+        self.shard(object).0.lock().get(object).cloned()
     }
 
     /// The objects of a bucket that are asked for most, first the most; those alike by name.
@@ -76,7 +89,10 @@ impl Popularity {
         for shard in &self.shards {
             let shard = shard.0.lock();
             found.extend(
-                shard.iter().filter(|(object, _)| object.bucket == *bucket).map(|(o, asked)| (o.clone(), *asked)),
+                shard
+                    .iter()
+                    .filter(|(object, _)| object.bucket == *bucket)
+                    .map(|(o, counts)| (o.clone(), counts.read())),
             );
         }
         found.sort_by(|(one, more), (other, less)| less.total().cmp(&more.total()).then_with(|| one.cmp(other)));
@@ -89,22 +105,28 @@ impl Popularity {
     }
 }
 
-impl Asked {
-    fn add(&mut self, status: CacheStatus) {
-        match status {
-            CacheStatus::Hit | CacheStatus::Stale(_) => self.hits += 1,
-            CacheStatus::Stored | CacheStatus::Unstored | CacheStatus::Collapsed => self.misses += 1,
-        }
+impl Counts {
+    /// Counts one answer.
+    pub fn add(&self, status: CacheStatus) {
+        let count = match status {
+            CacheStatus::Hit | CacheStatus::Stale(_) => &self.hits,
+            CacheStatus::Stored | CacheStatus::Unstored | CacheStatus::Collapsed => &self.misses,
+        };
+        count.fetch_add(1, Relaxed);
+    }
+
+    fn read(&self) -> Asked {
+        Asked { hits: self.hits.load(Relaxed), misses: self.misses.load(Relaxed) }
     }
 }
 
 /// Keeps the half that is asked for most. Once in hundreds of new objects, so it may take its microseconds.
-fn forget_half(shard: &mut HashMap<ObjectId, Asked>) {
-    let mut totals: Vec<u64> = shard.values().map(|asked| asked.total()).collect();
+fn forget_half(shard: &mut HashMap<ObjectId, Arc<Counts>>) {
+    let mut totals: Vec<u64> = shard.values().map(|counts| counts.read().total()).collect();
     let (_, &mut middle, above) = totals.select_nth_unstable(REMEMBERED / 2);
     // Of those that are alike as many as have room.
     let mut room = (REMEMBERED / 2).saturating_sub(above.iter().filter(|total| **total > middle).count());
-    shard.retain(|_, asked| match asked.total().cmp(&middle) {
+    shard.retain(|_, counts| match counts.read().total().cmp(&middle) {
         Ordering::Greater => true,
         Ordering::Equal if room > 0 => {
             room -= 1;

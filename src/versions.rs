@@ -108,6 +108,13 @@ impl Record {
         })
     }
 
+    /// Whether answers made with the other are the same but for their age.
+    pub fn answers_like(&self, other: &Self) -> bool {
+        let Self { version, validators, cache_control, keep, .. } = self;
+        (version, cache_control, keep) == (&other.version, &other.cache_control, &other.keep)
+            && validators.last_modified == other.validators.last_modified
+    }
+
     /// The same version, confirmed again.
     pub fn confirmed(&self, now: SystemTime, inward: Duration, cache_control: Option<String>) -> Self {
         let cache_control = cache_control.or_else(|| self.cache_control.clone());

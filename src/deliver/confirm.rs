@@ -106,7 +106,11 @@ impl Deliver {
     }
 
     pub(super) fn remember(&self, record: &Arc<Record>, began: Moment) {
+        let known = self.versions.get(&record.object);
         self.purges.unless_purged(began, &record.object, || self.versions.insert(Arc::clone(record)));
+        if known.is_none_or(|known| !known.answers_like(record)) {
+            self.changes.bump(&record.object);
+        }
     }
 
     async fn persist_record(&self, record: &Record, began: Moment) {
@@ -126,8 +130,10 @@ impl Deliver {
         if was_known {
             let gone = object.clone();
             self.memory.remove_where(move |held| *held == gone);
+            self.changes.bump(object);
             self.remove_stored(object).await;
         }
+        self.changes.bump(object);
     }
 
     async fn remove_stored(&self, object: &ObjectId) {

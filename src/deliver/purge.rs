@@ -46,6 +46,10 @@ impl Deliver {
         let (open, held) = (scope.clone(), scope.clone());
         self.pictures.remove_where(move |object| open.matches(object));
         self.memory.remove_where(move |object| held.matches(object));
-        self.variants.purge(&scope, Versions::object_of).await
+        // Before the slow part and after it: what is looked up meanwhile may still find a file.
+        self.changes.bump_all(&scope);
+        let removed = self.variants.purge(&scope, Versions::object_of).await;
+        self.changes.bump_all(&scope);
+        removed
     }
 }
