@@ -321,7 +321,7 @@ impl Deliver {
             None if self.versions.is_missing(object) => return Err(DeliverError::Missing),
             // Written before this process began: a write that it has not seen may have come since.
             None if origin.kind.is_own() => (self.versions.read(object).await, true),
-            None => (self.versions.load(object).await, false),
+            None => (self.load(object, began).await, false),
         };
         let standing = known.as_ref().map(|record| {
             if is_hearsay {

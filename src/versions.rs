@@ -162,10 +162,10 @@ impl Versions {
         self.records.get(object)
     }
 
-    /// The record kept beside the variants, put into memory.
-    pub async fn load(&self, object: &ObjectId) -> Option<Arc<Record>> {
-        let record = self.read(object).await?;
-        Some(self.records.entry_by_ref(object).or_insert(record).into_value())
+    /// Puts a record into memory that was kept beside the variants, unless there is one by now: that is then the record.
+    pub fn insert_read(&self, record: Arc<Record>) -> Arc<Record> {
+        let object = record.object.clone();
+        self.records.entry(object).or_insert(record).into_value()
     }
 
     /// The record kept beside the variants. Damaged ones are as good as none.

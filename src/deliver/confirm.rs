@@ -105,6 +105,12 @@ impl Deliver {
         Confirmed { record, picture: Some(picture), began }
     }
 
+    /// The record kept beside the variants, unless a purge named the object since `began`: it is then being removed.
+    pub(super) async fn load(&self, object: &ObjectId, began: Moment) -> Option<Arc<Record>> {
+        let record = self.versions.read(object).await?;
+        self.purges.unless_purged(began, object, || self.versions.insert_read(record))
+    }
+
     pub(super) fn remember(&self, record: &Arc<Record>, began: Moment) {
         let known = self.versions.get(&record.object);
         self.purges.unless_purged(began, &record.object, || self.versions.insert(Arc::clone(record)));

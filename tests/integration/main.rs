@@ -18,6 +18,7 @@ mod doctor;
 mod edge;
 mod events;
 mod fixtures;
+mod hits;
 mod migrate;
 mod object_stores;
 mod observability;
