@@ -107,7 +107,10 @@ impl Deliver {
 
     /// The record kept beside the variants, unless a purge named the object since `began`: it is then being removed.
     pub(super) async fn load(&self, object: &ObjectId, began: Moment) -> Option<Arc<Record>> {
-        let record = self.versions.read(object).await?;
+        let Some(record) = self.versions.read(object).await else {
+            // The answer of somebody who asked the source may have come during the look: it is not asked twice.
+            return self.versions.get(object);
+        };
         self.purges.unless_purged(began, object, || self.versions.insert_read(record))
     }
 
