@@ -37,7 +37,7 @@ use crate::config::{Access, Config, Location, Secret};
 use crate::deliver::{Bounds, Deliver, Origin, OriginKind, Origins, Parts};
 use crate::events::Events;
 use crate::health::{Capacity, Examiner, Health};
-use crate::http::{Api, Backend, Cors, Demo, Images, Lifetimes, Page, Site, Storage};
+use crate::http::{Api, Backend, Cors, Demo, Images, Lifetimes, Memo, Page, Site, Storage};
 use crate::imaging;
 use crate::jwks::{self, Provider};
 use crate::object::BucketName;
@@ -145,6 +145,7 @@ impl App {
         let admission = Arc::new(build_admission(config, Arc::clone(&book))?);
         let buckets = write_side(config, &store, &book, &deliver, &tasks)?;
         let images = Arc::new(Images {
+            memo: Memo::default(),
             deliver: Arc::clone(&deliver),
             admission: Arc::clone(&admission),
             on_corrupt: config.next.on_corrupt,

@@ -4,6 +4,7 @@ mod confirm;
 mod error;
 mod fill;
 mod inspect;
+mod lasting;
 mod listed;
 mod purge;
 mod shown;
@@ -21,6 +22,7 @@ pub use listed::WarmLists;
 pub use shown::Shown;
 
 use crate::cache::{CacheStatus, Memory};
+use crate::changes::Changes;
 use crate::clients::{Client, Clients, Turn};
 use crate::fills::{Aborted, Fills, Part};
 use crate::imaging::{self, Effort};
@@ -170,6 +172,8 @@ pub struct Deliver {
     /// What pages will ask of every object, by bucket.
     pub(crate) listed: WarmLists,
     pub(crate) popularity: Popularity,
+    /// Whoever replaces what is served of an object counts it here, after.
+    pub(crate) changes: Changes,
     purges: PurgeLog,
     /// Room for the bytes of originals in memory.
     originals: Arc<Room>,
@@ -229,6 +233,7 @@ impl Deliver {
             clients,
             listed,
             popularity: Popularity::default(),
+            changes: Changes::default(),
             asked_once,
             tasks,
             runtime: tokio::runtime::Handle::current(),
@@ -329,7 +334,7 @@ impl Deliver {
             None if self.versions.is_missing(object) => return Err(DeliverError::Missing),
             // Written before this process began: a write that it has not seen may have come since.
             None if origin.kind.is_own() => (self.versions.read(object).await, true),
-            None => (self.versions.load(object).await, false),
+            None => (self.load(object, began).await, false),
         };
         let standing = known.as_ref().map(|record| {
             if is_hearsay {

@@ -1,5 +1,6 @@
 //! The routes. Picture URLs are dispatched by hand, before anything else; everything else is the API side.
 
+mod access;
 mod admin;
 mod api;
 mod audit;
@@ -12,6 +13,7 @@ mod demo;
 mod docs;
 mod errors;
 mod events;
+pub mod head;
 mod health;
 mod help;
 mod images;
@@ -19,6 +21,7 @@ mod openapi;
 mod pages;
 mod problem;
 mod realtime;
+mod remembered;
 mod respond;
 mod storage;
 mod studio;
@@ -29,6 +32,7 @@ mod warm;
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use http::header::{CONNECTION, CONTENT_TYPE, ORIGIN};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
@@ -47,6 +51,7 @@ pub use images::{Call, Images};
 pub use openapi::routes;
 pub use pages::Page;
 pub use realtime::{Live, LiveLimits};
+pub use remembered::{Again, Memo, Plain, Reading};
 pub use respond::Lifetimes;
 pub use storage::Storage;
 pub use upstream::{PassLimits, Upstream, UpstreamParts};
@@ -82,6 +87,21 @@ impl Site {
         Self { images, api: api::router(api), cors, trusted_proxies, upstream }
     }
 
+    /// Writes the head of the answer that the same request was given a moment ago, if nothing has changed since.
+    pub fn recall(&self, asked: &Plain<'_>, out: &mut Vec<u8>) -> Option<Again> {
+        let now = SystemTime::now();
+        self.images.recall(asked, now, |given| given.write(out, now))
+    }
+
+    /// Whether every answer of this path has its bytes at hand. An upstream's originals may be streamed.
+    pub fn answers_whole(&self, path: &str) -> bool {
+        match Route::of(path) {
+            Some(Route::Object(_)) => self.upstream.is_none(),
+            Some(Route::Native(_) | Route::Render(_) | Route::Next) => true,
+            None => path == HEALTH,
+        }
+    }
+
     /// Answers one request that arrived at `door` from `peer`.
     pub async fn handle<B>(
         &self,
@@ -108,6 +128,11 @@ impl Site {
         let (parts, body) = request.into_parts();
         if let Some(refused) = self.upstream.as_ref().and_then(|_| Upstream::refuse_form(&parts)) {
             return refused.map(Body::Api);
+        }
+        if let Some(asked) = Plain::of(&parts.method, &parts.uri, &parts.headers)
+            && let Some(again) = self.images.recall(&asked, SystemTime::now(), remembered::response)
+        {
+            return again;
         }
         if let Some(route) = Route::of(parts.uri.path()) {
             if parts.method == Method::OPTIONS {

@@ -7,6 +7,8 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use parking_lot::Mutex;
 
@@ -37,6 +39,20 @@ impl Asked {
     }
 }
 
+/// Where further hits of one variant are counted, held by whoever answers from what it remembers.
+#[derive(Clone, Debug)]
+pub struct Counter {
+    object: Arc<AtomicU64>,
+    made: Arc<AtomicU64>,
+}
+
+impl Counter {
+    pub fn hit(&self) {
+        self.object.fetch_add(1, Relaxed);
+        self.made.fetch_add(1, Relaxed);
+    }
+}
+
 /// The counts of the objects that are asked for most.
 #[derive(Debug)]
 pub struct Popularity {
@@ -46,16 +62,17 @@ pub struct Popularity {
 
 /// What is remembered of one object.
 #[derive(Debug, Default)]
-struct Counted {
-    asked: Asked,
+struct Counts {
+    hits: Arc<AtomicU64>,
+    misses: u64,
     /// Hits by what was made, of any version.
-    hits: Vec<(Made, u32)>,
+    made: Vec<(Made, Arc<AtomicU64>)>,
 }
 
 /// On cache lines of its own: cores that count different objects do not disturb each other.
 #[derive(Debug, Default)]
 #[repr(align(128))]
-struct Shard(Mutex<HashMap<ObjectId, Counted>>);
+struct Shard(Mutex<HashMap<ObjectId, Counts>>);
 
 impl Default for Popularity {
     fn default() -> Self {
@@ -67,9 +84,8 @@ impl Popularity {
     /// Counts one answer.
     pub fn count(&self, object: &ObjectId, made: Made, status: CacheStatus) {
         let mut shard = self.shard(object).0.lock();
-        if let Some(counted) = shard.get_mut(object) {
-            counted.add(made, status);
-            return;
+        if let Some(counts) = shard.get_mut(object) {
+            return counts.add(made, status);
         }
         if shard.len() >= REMEMBERED {
             forget_half(&mut shard);
@@ -79,14 +95,22 @@ impl Popularity {
 
     /// The counts of one object, if it is remembered.
     pub fn of(&self, object: &ObjectId) -> Option<Asked> {
-        self.shard(object).0.lock().get(object).map(|counted| counted.asked)
+        self.shard(object).0.lock().get(object).map(Counts::read)
     }
 
     /// Hits of an object by what was made of it, whichever version: those of the variants that are asked for most.
     pub fn hits(&self, object: &ObjectId) -> Vec<(Made, u64)> {
         let shard = self.shard(object).0.lock();
-        let hits = shard.get(object).map(|counted| counted.hits.iter());
-        hits.into_iter().flatten().map(|(made, hits)| (*made, u64::from(*hits))).collect()
+        let made = shard.get(object).map(|counts| counts.made.iter());
+        made.into_iter().flatten().map(|(made, hits)| (*made, hits.load(Relaxed))).collect()
+    }
+
+    /// What to count a variant's further hits with, once it has been hit. Should it be forgotten, they are too.
+    pub fn counter(&self, object: &ObjectId, made: Made) -> Option<Counter> {
+        let shard = self.shard(object).0.lock();
+        let counts = shard.get(object)?;
+        let (_, hits) = counts.made.iter().find(|(known, _)| *known == made)?;
+        Some(Counter { object: Arc::clone(&counts.hits), made: Arc::clone(hits) })
     }
 
     /// The objects of a bucket that are asked for most, first the most; those alike by name.
@@ -98,7 +122,7 @@ impl Popularity {
                 shard
                     .iter()
                     .filter(|(object, _)| object.bucket == *bucket)
-                    .map(|(o, counted)| (o.clone(), counted.asked)),
+                    .map(|(object, counts)| (object.clone(), counts.read())),
             );
         }
         found.sort_by(|(one, more), (other, less)| less.total().cmp(&more.total()).then_with(|| one.cmp(other)));
@@ -111,42 +135,38 @@ impl Popularity {
     }
 }
 
-impl Asked {
-    fn add(&mut self, status: CacheStatus) {
-        match status {
-            CacheStatus::Hit | CacheStatus::Stale(_) => self.hits += 1,
-            CacheStatus::Stored | CacheStatus::Unstored | CacheStatus::Collapsed => self.misses += 1,
-        }
-    }
-}
-
-impl Counted {
+impl Counts {
     fn add(&mut self, made: Made, status: CacheStatus) {
-        self.asked.add(status);
         if !matches!(status, CacheStatus::Hit | CacheStatus::Stale(_)) {
+            self.misses += 1;
             return;
         }
-        if let Some((_, hits)) = self.hits.iter_mut().find(|(known, _)| *known == made) {
-            *hits = hits.saturating_add(1);
+        self.hits.fetch_add(1, Relaxed);
+        if let Some((_, hits)) = self.made.iter().find(|(known, _)| *known == made) {
+            hits.fetch_add(1, Relaxed);
             return;
         }
         // The one that is asked for least gives way.
-        if self.hits.len() >= VARIANTS
-            && let Some(least) = (0..self.hits.len()).min_by_key(|at| self.hits[*at].1)
+        if self.made.len() >= VARIANTS
+            && let Some(least) = (0..self.made.len()).min_by_key(|at| self.made[*at].1.load(Relaxed))
         {
-            self.hits.swap_remove(least);
+            self.made.swap_remove(least);
         }
-        self.hits.push((made, 1));
+        self.made.push((made, Arc::new(AtomicU64::new(1))));
+    }
+
+    fn read(&self) -> Asked {
+        Asked { hits: self.hits.load(Relaxed), misses: self.misses }
     }
 }
 
 /// Keeps the half that is asked for most. Once in hundreds of new objects, so it may take its microseconds.
-fn forget_half(shard: &mut HashMap<ObjectId, Counted>) {
-    let mut totals: Vec<u64> = shard.values().map(|counted| counted.asked.total()).collect();
+fn forget_half(shard: &mut HashMap<ObjectId, Counts>) {
+    let mut totals: Vec<u64> = shard.values().map(|counts| counts.read().total()).collect();
     let (_, &mut middle, above) = totals.select_nth_unstable(REMEMBERED / 2);
     // Of those that are alike as many as have room.
     let mut room = (REMEMBERED / 2).saturating_sub(above.iter().filter(|total| **total > middle).count());
-    shard.retain(|_, counted| match counted.asked.total().cmp(&middle) {
+    shard.retain(|_, counts| match counts.read().total().cmp(&middle) {
         Ordering::Greater => true,
         Ordering::Equal if room > 0 => {
             room -= 1;

@@ -2,9 +2,11 @@
 
 use std::fmt::Write;
 use std::io::IsTerminal;
-use std::sync::atomic::AtomicU64;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -20,6 +22,7 @@ use crate::realtime::hub::HubUsage;
 use crate::render::Timings;
 use crate::retention::RetentionMetrics;
 use crate::sidecar::jobs::JobMetrics;
+use crate::transform::Dialect;
 
 /// Starts logging to standard error. A second call changes nothing.
 pub fn start_logs(log: &Log) {
@@ -105,6 +108,29 @@ pub struct Metrics {
     live_delivered: Gauge<u64, AtomicU64>,
     /// Clients let go because too much waited for them.
     live_dropped: Gauge<u64, AtomicU64>,
+    /// Of every thread that answers from what it remembers.
+    tallies: Mutex<Vec<Arc<Tally>>>,
+}
+
+/// Hits that one thread has answered since they were last added to everyone's.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub struct Tally {
+    /// By dialect: answers with a body, answers without.
+    answers: [[AtomicU64; 2]; 3],
+    sent: AtomicU64,
+    saved: AtomicU64,
+}
+
+impl Tally {
+    /// Counts an answer from memory, of so many bytes in place of an original's; `None`: the client's copy is still good.
+    pub fn count(&self, dialect: Dialect, bytes: Option<u64>, original: u64) {
+        self.answers[dialect as usize][usize::from(bytes.is_none())].fetch_add(1, Relaxed);
+        if let Some(bytes) = bytes {
+            self.sent.fetch_add(bytes, Relaxed);
+            self.saved.fetch_add(original.saturating_sub(bytes), Relaxed);
+        }
+    }
 }
 
 impl Default for Metrics {
@@ -132,6 +158,7 @@ impl Default for Metrics {
             live_published: Gauge::default(),
             live_delivered: Gauge::default(),
             live_dropped: Gauge::default(),
+            tallies: Mutex::default(),
         };
         metrics.register();
         metrics
@@ -229,6 +256,37 @@ impl Metrics {
         self.saved.inc_by(original.saturating_sub(sent));
     }
 
+    /// Where a thread counts hits without disturbing the others.
+    pub fn tally(&self) -> Arc<Tally> {
+        let tally = Arc::<Tally>::default();
+        self.tallies.lock().push(Arc::clone(&tally));
+        tally
+    }
+
+    /// Adds up what the threads counted, and forgets those that ended.
+    fn add_up(&self) {
+        self.tallies.lock().retain(|tally| {
+            // Before it is read: whoever held it counts no more.
+            let is_held = Arc::strong_count(tally) > 1;
+            for (dialect, answers) in
+                [Dialect::Native, Dialect::Supabase, Dialect::Next].into_iter().zip(&tally.answers)
+            {
+                for (status, count) in [200, 304].into_iter().zip(answers) {
+                    match count.swap(0, Relaxed) {
+                        0 => {}
+                        count => {
+                            let labels = RequestLabels { dialect: name_of(dialect), status, cache: "hit" };
+                            self.requests.get_or_create(&labels).inc_by(count);
+                        }
+                    }
+                }
+            }
+            self.sent.inc_by(tally.sent.swap(0, Relaxed));
+            self.saved.inc_by(tally.saved.swap(0, Relaxed));
+            is_held
+        });
+    }
+
     /// Records the stages of one fill.
     pub fn record_fill(&self, timings: &Timings) {
         for (stage, spent) in stages(timings) {
@@ -238,6 +296,7 @@ impl Metrics {
 
     /// The Prometheus text format, with the gauges read now. `live`: open connections and the hub's counts.
     pub fn render(&self, deliver: &Deliver, live: Option<(usize, HubUsage)>) -> String {
+        self.add_up();
         let (bytes, entries) = deliver.memory.usage();
         self.memory_bytes.set(bytes.cast_signed());
         self.memory_entries.set(entries.cast_signed());
@@ -293,6 +352,15 @@ fn labels(block: &str) -> Vec<String> {
     let names = series.split(',').filter_map(|pair| Some(pair.split_once('=')?.0));
     // A histogram's own.
     names.filter(|name| *name != "le").map(|name| format!("`{name}`")).collect()
+}
+
+/// A dialect in labels and logs.
+pub const fn name_of(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Native => "native",
+        Dialect::Supabase => "supabase",
+        Dialect::Next => "next",
+    }
 }
 
 /// The stages of a fill by name, in order.

@@ -63,6 +63,11 @@ impl Variant {
         Self { body, etag, content_type, content_length, persisted: AtomicBool::new(persisted) }
     }
 
+    /// Whether nobody has to write it to the store any more.
+    pub fn is_settled(&self) -> bool {
+        self.persisted.load(Ordering::Relaxed)
+    }
+
     /// True once, for the caller that has to write this variant to the store.
     pub fn claim_persisting(&self) -> bool {
         !self.persisted.load(Ordering::Relaxed) && !self.persisted.swap(true, Ordering::AcqRel)

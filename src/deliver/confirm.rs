@@ -124,8 +124,21 @@ impl Deliver {
         Confirmed { record, picture: Some(picture), began }
     }
 
+    /// The record kept beside the variants, unless a purge named the object since `began`: it is then being removed.
+    pub(super) async fn load(&self, object: &ObjectId, began: Moment) -> Option<Arc<Record>> {
+        let Some(record) = self.versions.read(object).await else {
+            // The answer of somebody who asked the source may have come during the look: it is not asked twice.
+            return self.versions.get(object);
+        };
+        self.purges.unless_purged(began, object, || self.versions.insert_read(record))
+    }
+
     pub(super) fn remember(&self, record: &Arc<Record>, began: Moment) {
+        let known = self.versions.get(&record.object);
         self.purges.unless_purged(began, &record.object, || self.versions.insert(Arc::clone(record)));
+        if known.is_none_or(|known| !known.answers_like(record)) {
+            self.changes.bump(&record.object);
+        }
     }
 
     async fn persist_record(&self, record: &Record, began: Moment) {
@@ -145,8 +158,10 @@ impl Deliver {
         if was_known {
             let gone = object.clone();
             self.memory.remove_where(move |held| *held == gone);
+            self.changes.bump(object);
             self.remove_stored(object).await;
         }
+        self.changes.bump(object);
     }
 
     async fn remove_stored(&self, object: &ObjectId) {

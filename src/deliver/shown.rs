@@ -39,7 +39,7 @@ impl Deliver {
     pub async fn known(&self, object: &ObjectId) -> Option<Arc<Record>> {
         match self.versions.get(object) {
             Some(record) => Some(record),
-            None => self.versions.load(object).await,
+            None => self.load(object, self.purges.now()).await,
         }
     }
 

@@ -21,6 +21,7 @@ mod edge;
 mod events;
 mod fixtures;
 mod health;
+mod hits;
 mod migrate;
 mod object_stores;
 mod observability;
