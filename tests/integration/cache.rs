@@ -253,11 +253,11 @@ async fn a_variant_off_the_ladder_reaches_the_disk_at_its_second_request() {
     let server = setup.start().await;
     let variants = setup.data.path().join("data/variants");
     server.get("/image/photos/coffee-cup.png?w=77&f=webp").await.expect(200);
-    assert_eq!(files_below(&variants).len(), 1, "the record alone");
+    eventually("the record alone is stored", async || files_below(&variants).len() == 1).await;
     server.get("/image/photos/coffee-cup.png?w=77&f=webp").await.expect(200);
     eventually("the variant is stored", async || files_below(&variants).len() == 2).await;
     server.get("/image/photos/coffee-cup.png?w=64&f=webp").await.expect(200);
-    assert_eq!(files_below(&variants).len(), 3, "a width of the ladder is stored at once");
+    eventually("a width of the ladder is stored at its first", async || files_below(&variants).len() == 3).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -285,7 +285,7 @@ async fn many_large_pictures_at_once_stay_within_the_memory_that_is_theirs() {
     image::RgbaImage::from_fn(4000, 3000, |x, y| image::Rgba([x as u8, y as u8, (x / 16) as u8, 255]))
         .write_to(&mut large, image::ImageFormat::Png)
         .unwrap();
-    for number in 0..24 {
+    for number in 0..12 {
         std::fs::write(photos.join(format!("{number}.png")), large.get_ref()).unwrap();
     }
     let mut command = command();
@@ -295,7 +295,7 @@ async fn many_large_pictures_at_once_stay_within_the_memory_that_is_theirs() {
     command.env("TINTYPE_LIMITS__RENDER_THREADS", "8").env("TINTYPE_LIMITS__RENDER_BYTES", "120MB");
     command.env("TINTYPE_LIMITS__QUEUE_MS", "60000");
     let server = start(command);
-    let asked = (0..24).map(|number| get_owned(format!("{}/image/photos/{number}.png?w=64&f=webp", server.url)));
+    let asked = (0..12).map(|number| get_owned(format!("{}/image/photos/{number}.png?w=64&f=webp", server.url)));
     for status in futures_util::future::join_all(asked).await {
         assert_eq!(status, 200);
     }

@@ -62,19 +62,22 @@ fn links_between_files_lead_to_files() {
 }
 
 /// Paths that are spoken of and are not ours, or are the beginning of many.
-const ELSEWHERE: [&str; 12] = [
+const ELSEWHERE: [&str; 15] = [
     "/_vercel/image",
     "/auth/v1",
     "/functions/v1",
     "/graphql/v1",
     "/media",
     "/media/ada.png",
+    "/next.svg",
     "/object/{bucket}/{path}",
+    "/photos/a.jpg",
     "/photos/cat.jpg",
     "/plain/",
     "/rest/v1",
     "/storage/v1",
     "/storage/v1/object/authenticated/*",
+    "/vercel.svg",
 ];
 
 /// Whether the path is that of a route, or the beginning of one.
@@ -102,7 +105,7 @@ fn paths_that_are_named_are_routed() {
 }
 
 /// Words that look like keys of the configuration.
-const NO_KEYS: [&str; 3] = ["storage.objects", "next.config.js", "realtime.messages"];
+const NO_KEYS: [&str; 4] = ["storage.objects", "next.config.js", "next.config.ts", "realtime.messages"];
 
 #[test]
 fn keys_that_are_named_are_keys() {
