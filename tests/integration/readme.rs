@@ -60,7 +60,8 @@ async fn the_buckets_in_s3_are_read_and_written() {
     let server = serve(&folder.path().join("data"), &["--config", path.to_str().unwrap()]);
     let answer = reqwest::get(format!("{}/image/media/cat.png?w=32", server.url)).await.unwrap();
     assert_eq!(answer.status(), 200);
-    assert!(bucket.paths().await.iter().any(|path| path.starts_with("variants/media/")), "{:?}", bucket.paths().await);
+    let is_kept = async || bucket.paths().await.iter().any(|path| path.starts_with("variants/media/"));
+    eventually("the variant is in the bucket", is_kept).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
