@@ -11,7 +11,7 @@
 //! for nginx with the same bytes in a file; of a 304: 6.8, 3.4 and 3.3 µs. Rates: 1.1 times nginx's, and 1.6 times the
 //! ordinary walk's. `perf` finds 77 % of what is left in the kernel (the socket's read and write, the poller), 4 % in
 //! the C library's part of the same calls, 17 % in everything of ours, tokio and the parser together; no allocator.
-//! So a 304 is hardly cheaper than a small 200: both are the same two calls.
+//! So a 304 is hardly cheaper than a small 200, both being the same two calls: 1.1 times its rate at 5 kB, 1.9 at 26 kB.
 
 mod bell;
 mod head;
