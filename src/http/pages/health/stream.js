@@ -1,4 +1,6 @@
-// Server-Sent Events by fetch: an EventSource can send no key.
+// The health of the server as it is told, once a second.
+
+import { eventsOf } from '/assets/events.js';
 
 /** Milliseconds before the first further try, and the longest. */
 const FIRST = 1000;
@@ -19,23 +21,6 @@ export async function ask(path, key, signal) {
   return answer;
 }
 
-/** Yields {event, data} of a body until it ends. */
-async function* events(body) {
-  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
-  let text = '';
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return;
-    text += value;
-    const blocks = text.split('\n\n');
-    text = blocks.pop();
-    for (const block of blocks) {
-      const fields = Object.fromEntries(block.split('\n').map((line) => line.split(/: ?(.*)/s)));
-      if (fields.data) yield { event: fields.event, data: JSON.parse(fields.data) };
-    }
-  }
-}
-
 const pause = (time, signal) => new Promise((resolve) => {
   const timer = setTimeout(resolve, time);
   signal.addEventListener('abort', () => { clearTimeout(timer); resolve(); }, { once: true });
@@ -52,9 +37,9 @@ export async function listen(path, key, signal, told) {
     try {
       const { body } = await ask(path, key, signal);
       await told.opened();
-      for await (const { event, data } of events(body)) {
+      for await (const { event, data } of eventsOf(body)) {
         wait = FIRST;
-        told.event(event, data);
+        told.event(event, JSON.parse(data));
       }
     } catch (fault) {
       if (fault instanceof Refused) throw fault;

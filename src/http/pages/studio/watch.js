@@ -1,5 +1,6 @@
 // Jobs as they are now: told by the server's event stream, or asked for where a key has no stream of its own.
 
+import { eventsOf } from '/assets/events.js';
 import { call, healed, verify } from './api.js';
 import { pause } from './dom.js';
 import { authorization, expire, isSignedIn, signIn } from './session.js';
@@ -7,8 +8,6 @@ import { authorization, expire, isSignedIn, signIn } from './session.js';
 /** Milliseconds between two questions: while something is under way, and else. */
 const SOON = 1500;
 const LATER = 8000;
-/** The server says at least every 15 s that it is there. */
-const SILENCE = 40_000;
 
 export const isOver = (job) => ['completed', 'error'].includes(job.status);
 export const stateOf = (job) => (job.state === 'cancelled' ? 'cancelled' : job.status);
@@ -84,7 +83,7 @@ async function listen(jobs, refresh, signal) {
   }
   await refresh();
   try {
-    for await (const data of dataOf(answer.body)) {
+    for await (const { data } of eventsOf(answer.body)) {
       const told = JSON.parse(data);
       jobs.take(told);
       // What is told of a job has neither its prompt nor its cost.
@@ -95,32 +94,4 @@ async function listen(jobs, refresh, signal) {
   }
   await pause(300);
   return true;
-}
-
-/** The next part of a stream; a connection that died without a word is silent. */
-async function nextPart(reader) {
-  let timer;
-  const silence = new Promise((_, reject) => { timer = setTimeout(() => reject(new Error('silence')), SILENCE); });
-  try {
-    return await Promise.race([reader.read(), silence]);
-  } catch (fault) {
-    reader.cancel().catch(() => {});
-    throw fault;
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-/** The data of each event of a stream. */
-async function* dataOf(body) {
-  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
-  let text = '';
-  for (let next = await nextPart(reader); !next.done; next = await nextPart(reader)) {
-    const events = (text + next.value).split('\n\n');
-    text = events.pop();
-    for (const event of events) {
-      const lines = event.split('\n').filter((line) => line.startsWith('data:')).map((line) => line.slice(5).trimStart());
-      if (lines.length) yield lines.join('\n');
-    }
-  }
 }
