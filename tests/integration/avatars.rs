@@ -717,6 +717,23 @@ async fn a_url_is_stored_from_listed_hosts_and_by_its_content() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn where_an_operator_removed_the_bucket_storing_is_refused_in_words() {
+    let host = Origin::start();
+    host.serve("/fox", Reply::ok("image/png", fox()));
+    let address = host.address().to_string();
+    let server = Setup::new()
+        .with("STORAGE__FETCH_HOSTS", &format!("http://{address}"))
+        .with("NEXT__INTERNAL_HOSTS", &address)
+        .start()
+        .await;
+    let (ann, service) = (Client::new(&server, ANN), Client::service(&server));
+    service.call_with(Method::DELETE, "/storage/v1/bucket/kinkster-avatars", &[], &Value::Null).await.expect(200);
+    let refused = ann.post("/api/kinksters/avatar/store", &json!({"image_url": host.url("/fox")})).await.expect(409);
+    let told = refused.json()["error"].as_str().unwrap().to_owned();
+    assert!(told.contains("bucket") && told.contains("create it again"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn kinksters_answer_the_calls_of_supabase_js() {
     let server = Setup::new().start().await;
     let (ann, bob) = (Client::new(&server, ANN), Client::new(&server, BOB));
