@@ -36,7 +36,8 @@ use crate::clients::Clients;
 use crate::config::{Access, Config, Location, Secret};
 use crate::deliver::{Bounds, Deliver, Origin, OriginKind, Origins, Parts};
 use crate::events::Events;
-use crate::http::{Api, Backend, Cors, Demo, Images, Lifetimes, Page, Site, Storage};
+use crate::health::{Capacity, Examiner, Health};
+use crate::http::{Api, Backend, Cors, Demo, Images, Lifetimes, Memo, Page, Site, Storage};
 use crate::imaging;
 use crate::jwks::{self, Provider};
 use crate::object::BucketName;
@@ -146,6 +147,7 @@ impl App {
         let admission = Arc::new(build_admission(config, Arc::clone(&book))?);
         let buckets = write_side(config, &store, &book, &deliver, &tasks)?;
         let images = Arc::new(Images {
+            memo: Memo::default(),
             deliver: Arc::clone(&deliver),
             admission: Arc::clone(&admission),
             on_corrupt: config.next.on_corrupt,
@@ -170,6 +172,7 @@ impl App {
             deliver: Arc::clone(&deliver),
             warmer: Arc::clone(&warmer),
             metrics: Arc::clone(&metrics),
+            health: Arc::new(health(config)),
             events: Arc::clone(&events),
             doors: events::doors(config)?,
             buckets: Arc::clone(&buckets),
@@ -179,6 +182,7 @@ impl App {
             avatars: jobs::door(config, &jobs),
             studio,
             page: page(config, front),
+            public_url: config.public_url.0.first().cloned(),
             demo: demo(config, front),
             loopback_only: config.is_loopback_only(),
             draining: AtomicBool::new(false),
@@ -188,8 +192,13 @@ impl App {
         let cors = Cors::new(&config.cors.origins.0);
         let site = Site::new(images, Arc::clone(&api), cors, config.trusted_networks());
         let tls = Mutex::new(tls_files(config)?);
-        let service = Service { site, api, metrics, limits: connection_limits(config), tasks: tasks.clone() };
+        let service =
+            Service { site, api: Arc::clone(&api), metrics, limits: connection_limits(config), tasks: tasks.clone() };
         keep_house(&deliver, &tasks);
+        if opening == Opening::Serving {
+            // Not tracked: it never ends by itself, and nothing is lost when it is cut.
+            tokio::spawn(Api::watch(Arc::downgrade(&api)));
+        }
         let service = Arc::new(service);
         Ok(Arc::new(Self {
             service,
@@ -204,6 +213,11 @@ impl App {
             tls,
             _lock: lock,
         }))
+    }
+
+    /// Says who looks at everything when the operator's page wants to know.
+    pub fn examine_by(&self, examiner: Examiner) {
+        self.service.api.health.examine_by(examiner);
     }
 
     /// TLS of the public door, once.
@@ -266,12 +280,14 @@ fn build_deliver(config: &Config, store: &Store, tasks: &TaskTracker) -> Result<
     let limits = &config.limits;
     let variants = variant_store(config)?;
     let threads = limits.render_threads.or_else(|| std::thread::available_parallelism().ok().map(Into::into));
-    let gate = Gate::start(threads.unwrap_or(1), Duration::from_millis(limits.queue_ms), limits.queue_entries);
+    let patience = Duration::from_millis(limits.queue_ms);
+    let gate = Gate::start(threads.unwrap_or(1), patience, limits.queue_entries, limits.render_bytes.0);
     Ok(Deliver::new(Parts {
         origins: origins(config, store)?,
         bounds: Bounds {
             imaging: imaging::Limits { pixels: limits.pixels, frames: limits.frames },
             output_side: limits.output_side,
+            open_bytes: limits.open_bytes.0,
         },
         versions: Versions::new(Arc::clone(&variants), Duration::from_secs(config.cache.missing_seconds)),
         memory: Memory::new(config.cache.memory.0),
@@ -456,6 +472,11 @@ fn page(config: &Config, front: Front) -> Page {
             Page::Status { buckets: config.named_buckets().map(|(name, bucket)| (name, place(&bucket.url))).collect() }
         }
     }
+}
+
+fn health(config: &Config) -> Health {
+    let capacity = Capacity { memory: config.cache.memory.0, store: config.cache.variants.0 };
+    Health::new(capacity, usize::from(config.admin.listeners))
 }
 
 /// The demo's page for avatars. An upstream has users of its own, and we cannot sign for it.

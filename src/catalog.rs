@@ -32,8 +32,8 @@ pub use cleanup::{
 pub use deliveries::{Backlog, Delivery, HandOver, NewDelivery};
 pub use jobs::{
     Answered, AvatarWrite, Begun, Budget, Claim, Crowd, Ended, Enqueued, Failure, Job, JobQuery, JobState, JobStep,
-    Kinkster, KinksterChange, KinksterMatch, Lease, NewJob, Placed, Quota, QuotaExceeded, Revival, Sitter, Spent,
-    Stored, Uploaded,
+    Kinkster, KinksterChange, KinksterMatch, Lease, NewJob, Painted, Placed, Quota, QuotaExceeded, Revival, Sitter,
+    Spent, Stored, Uploaded,
 };
 pub use notes::NOTE_BYTES;
 pub use postgres::{Notes, Postgres};

@@ -5,18 +5,26 @@ mod cleanup;
 mod config;
 mod demo;
 mod doctor;
+mod init;
 mod keys;
+mod manual;
 mod meter;
 mod migrate;
+mod objects;
+mod output;
 mod purge;
+mod reference;
 mod remote;
 mod serve;
 mod warm;
 
+use std::fmt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+
+pub use reference::markdown;
 
 use crate::config::{Config, Log, Mistakes, Overrides, is_neighbour, load};
 
@@ -30,6 +38,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Write a configuration after three questions, or by flags.
+    Init(init::Options),
     /// Serve the configured buckets.
     Serve(Common),
     /// Serve a gallery of example pictures, or of your own with --bucket, and a page where avatars are painted.
@@ -38,6 +48,20 @@ enum Command {
     Warm(Box<warm::Options>),
     /// Store avatars whose rows show a provider's temporary URL, before it is gone; first as a dry run.
     Backfill(backfill::Options),
+    /// Put files into a bucket of a running server.
+    Upload(Box<objects::UploadOptions>),
+    /// List the buckets of a running server, or what is in one.
+    Ls(Box<objects::ListOptions>),
+    /// Tell what is known of an object: its row, its version, its variants.
+    Stat(Box<objects::StatOptions>),
+    /// Copy objects within a running server.
+    Cp(Box<objects::CopyOptions>),
+    /// Give objects of a running server another name.
+    Mv(Box<objects::CopyOptions>),
+    /// Remove objects of a running server, after asking.
+    Rm(Box<objects::RemoveOptions>),
+    /// Make URLs that open private objects until they expire.
+    Sign(Box<objects::SignOptions>),
     /// Remove what was made of pictures, in a running server or straight from the variant store.
     Purge(Box<purge::Options>),
     /// Look at configuration, disk, clock and buckets, and say what to do about each fault.
@@ -50,6 +74,10 @@ enum Command {
     Config(config::Options),
     /// Print the anon key, the service key, and tokens for users.
     Keys(keys::Options),
+    /// Print what a shell completes.
+    Completions(manual::Completions),
+    /// Print a manual page: tintype man upload | man -l -
+    Man(manual::Manual),
 }
 
 /// Options that every command with a configuration has.
@@ -108,16 +136,26 @@ const USAGE: u8 = 2;
 /// Runs one command.
 pub fn run(cli: Cli) -> ExitCode {
     let done = match cli.command {
+        Command::Init(options) => init::run(&options),
         Command::Serve(common) => serve::run(&common),
         Command::Demo(options) => demo::run(options),
         Command::Warm(options) => warm::run(&options),
         Command::Backfill(options) => backfill::run(&options),
+        Command::Upload(options) => objects::upload(&options),
+        Command::Ls(options) => objects::list(&options),
+        Command::Stat(options) => objects::stat(&options),
+        Command::Cp(options) => objects::copy(&options),
+        Command::Mv(options) => objects::rename(&options),
+        Command::Rm(options) => objects::remove(&options),
+        Command::Sign(options) => objects::sign(&options),
         Command::Purge(options) => purge::run(&options),
         Command::Doctor(options) => doctor::run(&options),
         Command::Cleanup(options) => cleanup::run(&options),
         Command::Migrate(options) => migrate::run(&options),
         Command::Config(options) => config::run(&options),
         Command::Keys(options) => keys::run(&options),
+        Command::Completions(options) => manual::completions(&options),
+        Command::Man(options) => manual::manual(&options),
     };
     match done {
         Ok(code) => code,
@@ -129,21 +167,37 @@ pub fn run(cli: Cli) -> ExitCode {
 #[derive(Debug)]
 enum Failure {
     Mistakes(Mistakes),
+    /// The command was used wrongly: in one line with what to do.
+    Usage(String),
+    /// Whoever read our output has seen enough.
+    Unread,
     /// Anything else, in one line with what to do.
     Other(String),
 }
 
 impl Failure {
     fn report(self) -> ExitCode {
+        let name = output::painted("tintype:", output::BAD, output::is_coloured(&std::io::stderr()));
         match self {
-            Self::Mistakes(mistakes) => {
-                eprintln!("tintype: {mistakes}");
+            Self::Unread => ExitCode::SUCCESS,
+            Self::Mistakes(_) | Self::Usage(_) => {
+                eprintln!("{name} {self}");
                 ExitCode::from(USAGE)
             }
-            Self::Other(message) => {
-                eprintln!("tintype: {message}");
+            Self::Other(_) => {
+                eprintln!("{name} {self}");
                 ExitCode::FAILURE
             }
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Mistakes(mistakes) => mistakes.fmt(formatter),
+            Self::Usage(message) | Self::Other(message) => formatter.write_str(message),
+            Self::Unread => formatter.write_str("nobody reads the output"),
         }
     }
 }

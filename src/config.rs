@@ -193,6 +193,10 @@ pub struct Limits {
     pub queue_entries: usize,
     /// Threads that decode and encode. Default: the number of cores.
     pub render_threads: Option<usize>,
+    /// Bytes of memory for the pictures that are decoded and encoded at the same time; the next one waits.
+    pub render_bytes: ByteSize,
+    /// Bytes of memory for originals that were fetched and wait for their turn; further ones are fetched later.
+    pub open_bytes: ByteSize,
     /// Fills one client may have waiting; beyond it 429. Loopback and trusted proxies are exempt.
     pub client_waiting: u32,
     /// Fills one client may start a second.
@@ -225,6 +229,8 @@ impl Default for Limits {
             queue_ms: 1500,
             queue_entries: 1024,
             render_threads: None,
+            render_bytes: ByteSize(512_000_000),
+            open_bytes: ByteSize(256_000_000),
             client_waiting: 128,
             client_per_second: 50,
             client_burst: 300,
@@ -282,7 +288,9 @@ impl Default for CacheConfig {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct NextConfig {
+    /// Allowed values of `w`, as `deviceSizes` of next.config lists them.
     pub device_sizes: Vec<u32>,
+    /// Further allowed values of `w`, as `imageSizes` does.
     pub image_sizes: Vec<u32>,
     /// Allowed values of `q`.
     pub qualities: Vec<u8>,
@@ -380,11 +388,19 @@ pub struct Tls {
 }
 
 /// The operator's side.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Admin {
     /// A second address on which `/metrics` and `/admin` answer without a key. Keep it internal.
     pub listen: Option<SocketAddr>,
+    /// Most pages and programs that watch `/admin/health/live` at once.
+    pub listeners: u16,
+}
+
+impl Default for Admin {
+    fn default() -> Self {
+        Self { listen: None, listeners: 16 }
+    }
 }
 
 /// Logging.

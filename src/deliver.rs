@@ -4,15 +4,17 @@ mod confirm;
 mod error;
 mod fill;
 mod inspect;
+mod lasting;
 mod listed;
 mod purge;
 mod refined;
 mod shown;
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
 
+use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 pub use error::DeliverError;
@@ -21,11 +23,12 @@ pub use listed::WarmLists;
 pub use shown::Shown;
 
 use crate::cache::{CacheStatus, Memory};
+use crate::changes::Changes;
 use crate::clients::{Client, Clients, Turn};
 use crate::fills::{Aborted, Fills, Part};
 use crate::imaging::{self, Effort};
 use crate::object::{BucketName, ObjectId};
-use crate::pictures::{OpenPicture, Pictures};
+use crate::pictures::{OpenPicture, Pictures, Room};
 use crate::popularity::Popularity;
 use crate::purge::PurgeLog;
 use crate::refine::{Jobs, Refining};
@@ -101,6 +104,8 @@ pub struct Bounds {
     pub imaging: imaging::Limits,
     /// Longest side of a variant in pixels.
     pub output_side: u32,
+    /// Bytes of originals in memory at the same time, those that wait for a thread among them.
+    pub open_bytes: u64,
 }
 
 /// What is asked for, by whom.
@@ -174,7 +179,13 @@ pub struct Deliver {
     pub(crate) listed: WarmLists,
     pub(crate) popularity: Popularity,
     pub(crate) refining: Refining,
+    /// Whoever replaces what is served of an object counts it here, after.
+    pub(crate) changes: Changes,
     purges: PurgeLog,
+    /// Room for the bytes of originals in memory.
+    originals: Arc<Room>,
+    /// Turns of writes that nobody waits for.
+    writes: Arc<Semaphore>,
     confirming: Confirming,
     filling: Filling,
     /// Variants off the ladder that were asked for once.
@@ -186,6 +197,8 @@ pub struct Deliver {
 
 /// Variants off the ladder of which the first request is remembered.
 const ASKED_ONCE: u64 = 100_000;
+/// Writes that run at once without anybody waiting for them.
+const WRITES: usize = 64;
 /// Attempts to serve one version while its source changes.
 const ATTEMPTS: usize = 3;
 
@@ -219,6 +232,8 @@ impl Deliver {
             filling: Fills::new(tasks.clone()),
             purges: PurgeLog::default(),
             pictures: Pictures::default(),
+            originals: Room::of(bounds.open_bytes),
+            writes: Arc::new(Semaphore::new(WRITES)),
             origins,
             bounds,
             versions,
@@ -229,10 +244,12 @@ impl Deliver {
             listed,
             popularity: Popularity::default(),
             refining,
+            changes: Changes::default(),
             asked_once,
             tasks,
             runtime: tokio::runtime::Handle::current(),
         });
+        tokio::spawn(close_idle_pictures(Arc::downgrade(&deliver)));
         if let Some(jobs) = jobs {
             // Not a task that shutdown waits for: what it leaves is offered again.
             tokio::spawn(Self::refine_all(Arc::downgrade(&deliver), jobs));
@@ -259,7 +276,7 @@ impl Deliver {
 
     fn count(&self, ask: &Ask, delivered: &Delivered) {
         if ask.purpose == Purpose::Request {
-            self.popularity.count(&ask.object, delivered.status);
+            self.popularity.count(&ask.object, delivered.made, delivered.status);
         }
         self.offer_refining(ask, delivered);
     }
@@ -335,7 +352,7 @@ impl Deliver {
             None if self.versions.is_missing(object) => return Err(DeliverError::Missing),
             // Written before this process began: a write that it has not seen may have come since.
             None if origin.kind.is_own() => (self.versions.read(object).await, true),
-            None => (self.versions.load(object).await, false),
+            None => (self.load(object, began).await, false),
         };
         let standing = known.as_ref().map(|record| {
             if is_hearsay {
@@ -391,6 +408,15 @@ impl Deliver {
             let storing = async move { deliver.store(&key, &variant, began).await };
             self.tasks.spawn_on(storing, &self.runtime);
         }
+    }
+}
+
+/// Gives the memory of pictures back that nobody asks for any more, also when nobody asks for any other.
+async fn close_idle_pictures(deliver: Weak<Deliver>) {
+    while let Some(deliver) = deliver.upgrade() {
+        deliver.pictures.close_idle();
+        drop(deliver);
+        tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }
 

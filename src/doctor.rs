@@ -6,13 +6,13 @@ mod database;
 mod live;
 mod shelf;
 
-use std::fmt;
 use std::path::Path;
-
 use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::StreamExt;
 use time::OffsetDateTime;
+
+pub use crate::health::{Finding, Grade};
 
 use crate::app::{App, AppError, CATALOG_FILE, Opening, Store, is_data_folder_used};
 use crate::auth::{self, Caller};
@@ -23,53 +23,6 @@ use crate::error::Code;
 use crate::object::{BucketName, ObjectId, ObjectKey};
 use crate::source::SourceError;
 use crate::transform::{Dialect, Want, native};
-
-/// How bad a finding is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Grade {
-    Ok,
-    Warning,
-    Fault,
-}
-
-/// One thing that was looked at.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
-    pub grade: Grade,
-    /// What was looked at and how it is.
-    pub text: String,
-    /// What to do, where something is wrong.
-    pub remedy: Option<String>,
-}
-
-impl Finding {
-    fn ok(text: impl Into<String>) -> Self {
-        Self { grade: Grade::Ok, text: text.into(), remedy: None }
-    }
-
-    fn warning(text: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { grade: Grade::Warning, text: text.into(), remedy: Some(remedy.into()) }
-    }
-
-    fn fault(text: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { grade: Grade::Fault, text: text.into(), remedy: Some(remedy.into()) }
-    }
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mark = match self.grade {
-            Grade::Ok => "ok     ",
-            Grade::Warning => "warning",
-            Grade::Fault => "fault  ",
-        };
-        write!(formatter, "{mark}  {}", self.text)?;
-        match &self.remedy {
-            Some(remedy) => write!(formatter, "\n         → {remedy}"),
-            None => Ok(()),
-        }
-    }
-}
 
 /// Examines a configuration that [`crate::config::load`] found free of mistakes. Makes nothing but a temporary folder, and
 /// works beside a running server.

@@ -1,5 +1,6 @@
 //! The routes. Picture URLs are dispatched by hand, before anything else; everything else is the API side.
 
+mod access;
 mod admin;
 mod api;
 mod audit;
@@ -9,15 +10,21 @@ mod client;
 mod conditional;
 mod cors;
 mod demo;
+mod docs;
 mod errors;
 mod events;
+pub mod head;
+mod health;
+mod help;
 mod images;
 mod openapi;
 mod pages;
 mod problem;
 mod realtime;
+mod remembered;
 mod respond;
 mod storage;
+mod studio;
 mod unread;
 mod upstream;
 mod warm;
@@ -25,9 +32,10 @@ mod warm;
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::SystemTime;
 
-use http::header::{CONNECTION, ORIGIN};
-use http::{Method, Request, Response, StatusCode};
+use http::header::{CONNECTION, CONTENT_TYPE, ORIGIN};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body::Body as HttpBody;
 use ipnet::IpNet;
 use tower::ServiceExt;
@@ -43,6 +51,7 @@ pub use images::{Call, Images};
 pub use openapi::routes;
 pub use pages::Page;
 pub use realtime::{Live, LiveLimits};
+pub use remembered::{Again, Memo, Plain, Reading};
 pub use respond::Lifetimes;
 pub use storage::Storage;
 pub use upstream::{PassLimits, Upstream, UpstreamParts};
@@ -78,6 +87,21 @@ impl Site {
         Self { images, api: api::router(api), cors, trusted_proxies, upstream }
     }
 
+    /// Writes the head of the answer that the same request was given a moment ago, if nothing has changed since.
+    pub fn recall(&self, asked: &Plain<'_>, out: &mut Vec<u8>) -> Option<Again> {
+        let now = SystemTime::now();
+        self.images.recall(asked, now, |given| given.write(out, now))
+    }
+
+    /// Whether every answer of this path has its bytes at hand. An upstream's originals may be streamed.
+    pub fn answers_whole(&self, path: &str) -> bool {
+        match Route::of(path) {
+            Some(Route::Object(_)) => self.upstream.is_none(),
+            Some(Route::Native(_) | Route::Render(_) | Route::Next) => true,
+            None => path == HEALTH,
+        }
+    }
+
     /// Answers one request that arrived at `door` from `peer`.
     pub async fn handle<B>(
         &self,
@@ -89,29 +113,46 @@ impl Site {
         B: HttpBody<Data = bytes::Bytes> + Send + 'static,
         B::Error: Into<axum::BoxError>,
     {
+        let mut response = self.answer(request, peer, door).await;
+        if response.extensions().get::<Passed>().is_none() {
+            help::point(&mut response);
+        }
+        Ok(response)
+    }
+
+    async fn answer<B>(&self, request: Request<B>, peer: SocketAddr, door: Door) -> Response<Body>
+    where
+        B: HttpBody<Data = bytes::Bytes> + Send + 'static,
+        B::Error: Into<axum::BoxError>,
+    {
         let (parts, body) = request.into_parts();
         if let Some(refused) = self.upstream.as_ref().and_then(|_| Upstream::refuse_form(&parts)) {
-            return Ok(refused.map(Body::Api));
+            return refused.map(Body::Api);
+        }
+        if let Some(asked) = Plain::of(&parts.method, &parts.uri, &parts.headers)
+            && let Some(again) = self.images.recall(&asked, SystemTime::now(), remembered::response)
+        {
+            return again;
         }
         if let Some(route) = Route::of(parts.uri.path()) {
             if parts.method == Method::OPTIONS {
-                return Ok(cors::picture_preflight());
+                return cors::picture_preflight();
             }
             if is_own_request(&parts.headers, self.upstream.as_ref().map_or(&VIA, |upstream| &upstream.via)) {
-                return Ok(loop_detected(route));
+                return loop_detected(route);
             }
             let client = client::address(peer.ip(), &parts.headers, &self.trusted_proxies);
             let call = Call { method: &parts.method, uri: &parts.uri, headers: &parts.headers, client };
             let response = self.images.serve(route, call).await;
             return match (&self.upstream, response.extensions().get::<Unkept>()) {
                 (Some(upstream), Some(unkept)) if matches!(route, Route::Object(_)) && upstream.streams(unkept) => {
-                    Ok(self.streamed(upstream, Request::from_parts(parts, axum::body::Body::new(body)), client).await)
+                    self.streamed(upstream, Request::from_parts(parts, axum::body::Body::new(body)), client).await
                 }
-                _ => Ok(response),
+                _ => response,
             };
         }
         if parts.uri.path() == HEALTH {
-            return Ok(Response::new(Body::Bytes(bytes::Bytes::from_static(b"ok\n"))));
+            return healthy();
         }
         // The admin door asks for no key: whoever reaches it must not be a page in somebody's browser.
         let is_shared = door == Door::Public && cors::is_shared(parts.uri.path());
@@ -119,7 +160,7 @@ impl Site {
             .then(|| self.cors.preflight(&parts.headers));
         let claimed = self.upstream.as_ref().is_some_and(|upstream| upstream.claims(parts.uri.path()));
         if !claimed && let Some(preflight) = preflight {
-            return Ok(preflight);
+            return preflight;
         }
         let origin = parts.headers.get(ORIGIN).cloned();
         let client = client::address(peer.ip(), &parts.headers, &self.trusted_proxies);
@@ -128,16 +169,16 @@ impl Site {
         let mut response = self.ask_api(request, door).await;
         // The upstream's own word on which pages may read its answers stands.
         if response.extensions().get::<Passed>().is_some() {
-            return Ok(response);
+            return response;
         }
         // One of our exact routes below a prefix of the upstream's.
         if let Some(preflight) = preflight {
-            return Ok(preflight);
+            return preflight;
         }
         if is_shared {
             self.cors.permit(origin.as_ref(), response.headers_mut());
         }
-        Ok(response)
+        response
     }
 
     /// A public original that is too large to be kept here.
@@ -171,6 +212,12 @@ impl Site {
         }
         response
     }
+}
+
+fn healthy() -> Response<Body> {
+    let mut response = Response::new(Body::Bytes(bytes::Bytes::from_static(b"ok\n")));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
 }
 
 /// A request of our own came back to us: an origin or a redirect points here.

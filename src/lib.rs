@@ -6,7 +6,8 @@
 //! # The walk of a picture
 //!
 //! `GET /image/photos/cat.jpg?w=640` arrives in [`server::run`], whose connections (each lives on one core) hand it to
-//! [`http::Site::handle`].
+//! [`http::Site::handle`], unless the same was answered from memory within the last second: that answer is given again
+//! ([`http::Site::recall`]).
 //! [`admission::Route`] names the dialect, and [`http::Images::serve`] walks:
 //!
 //! 1. parse the URL into an [`transform::ImageRequest`] ([`transform::native`], [`transform::supabase`],
@@ -81,6 +82,7 @@ pub mod server;
 
 pub mod http;
 
+pub mod health;
 pub mod telemetry;
 
 pub mod events;
@@ -110,6 +112,7 @@ pub mod variants;
 pub mod jwks;
 pub mod project;
 
+pub mod changes;
 pub mod purge;
 pub mod source;
 

@@ -1,21 +1,26 @@
 //! Originals that are open: their bytes, and their pixels once someone needs them, shared by all fills of a burst.
 
-use std::sync::Arc;
-use std::time::Duration;
+mod room;
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use moka::sync::Cache;
+use parking_lot::Mutex;
 use tokio::sync::OnceCell;
+
+pub use room::{Place, Room};
 
 use crate::imaging::{self, ImagingError, Limits, Picture, Probe, Shrink};
 use crate::object::{ObjectId, VersionId};
-use crate::render::{Cost, Gate, GateError, Priority, Timings, timed};
+use crate::render::{Cost, Gate, GateError, Held, Priority, Timings, timed};
 use crate::transform::Frames;
 
-/// Bytes of originals and pixels kept for the next fill of the same picture.
-const CAPACITY: u64 = 96_000_000;
+/// Bytes of originals and pixels that nobody uses, kept for the next fill of the same picture.
+const CAPACITY: u64 = 32_000_000;
 /// How long after its last use a picture stays open.
-const IDLE: Duration = Duration::from_secs(10);
+const IDLE: Duration = Duration::from_secs(3);
 
 /// Why a picture could not be decoded or rendered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,6 +40,8 @@ pub struct Wanted {
     pub priority: Priority,
     /// Cost of what will be done with the pixels.
     pub next: Cost,
+    /// Bytes of memory that it will take.
+    pub next_bytes: u64,
 }
 
 /// An original in memory, and its pixels when they were asked for.
@@ -48,34 +55,43 @@ pub struct OpenPicture {
     /// By how much smaller than stored they are.
     stills: [OnceCell<Arc<Picture>>; 3],
     moving: OnceCell<Arc<Picture>>,
+    /// What the bytes take of the room for originals.
+    _place: Option<Place>,
 }
 
 impl OpenPicture {
-    pub fn new(bytes: Bytes, probe: Option<Probe>, fetched_in: Duration) -> Self {
-        Self { bytes, probe, fetched_in, stills: Default::default(), moving: OnceCell::new() }
+    pub fn new(bytes: Bytes, probe: Option<Probe>, fetched_in: Duration, place: Option<Place>) -> Self {
+        Self { bytes, probe, fetched_in, stills: Default::default(), moving: OnceCell::new(), _place: place }
     }
 
-    /// The pixels, decoded once for each size, upright and in sRGB; adds the time to `timings` for who did the work.
+    /// The pixels, decoded once for each size, upright and in sRGB. Adds the time to `timings` for who did the work, who
+    /// also gets the memory that it was let in with, to be held until all is done.
     pub async fn decoded(
         &self,
         wanted: Wanted,
         gate: &Gate,
         timings: &mut Timings,
-    ) -> Result<Arc<Picture>, RenderError> {
-        let Wanted { frames, shrink, limits, priority, next } = wanted;
+    ) -> Result<(Arc<Picture>, Option<Held>), RenderError> {
+        let Wanted { frames, shrink, limits, priority, next, next_bytes } = wanted;
         let probe = self.probe.ok_or(ImagingError::NotAPicture)?;
         let still = frames == Frames::First || probe.natural.frames <= 1;
         let (cell, frames) =
             if still { (&self.stills[shrink as usize], Frames::First) } else { (&self.moving, Frames::All) };
-        let bytes = self.bytes.clone();
+        let (bytes, mut held) = (self.bytes.clone(), None);
+        let memory = &mut held;
         let decoding = || async move {
             let pixels = if still { probe.pixels() / u64::from(probe.natural.frames.max(1)) } else { probe.pixels() };
             let work = move || decode(&bytes, &probe, frames, shrink, &limits);
-            let (picture, spent) = gate.run(Cost::of_decoding(pixels).and(next), priority, work).await??;
+            let needed = next_bytes.saturating_add(shrink.bytes(probe.natural.format, pixels));
+            let cost = Cost::of_decoding(pixels).and(next);
+            let (decoded, held) = gate.run_holding(needed, cost, priority, work).await?;
+            let (picture, spent) = decoded?;
             timings.decode += spent;
-            Ok(Arc::new(picture))
+            *memory = Some(held);
+            Ok::<_, RenderError>(Arc::new(picture))
         };
-        cell.get_or_try_init(decoding).await.cloned()
+        let picture = cell.get_or_try_init(decoding).await.cloned()?;
+        Ok((picture, held))
     }
 
     /// The pixels for work that nobody waits for, where it runs: those that are there, or decoded for it alone.
@@ -91,9 +107,9 @@ impl OpenPicture {
     }
 
     /// Bytes this picture holds, or will hold once decoded.
-    fn weight(&self) -> u32 {
+    fn weight(&self) -> u64 {
         let pixels = self.probe.map_or(0, |probe| probe.pixels().saturating_mul(4));
-        u32::try_from(self.bytes.len() as u64 + pixels).unwrap_or(u32::MAX)
+        pixels.saturating_add(self.bytes.len() as u64)
     }
 }
 
@@ -112,36 +128,134 @@ fn decode(
     Ok((picture, spent))
 }
 
-/// Open pictures, for a few seconds and within a bound of bytes.
-#[derive(Debug)]
-pub struct Pictures {
-    open: Cache<(ObjectId, VersionId), Arc<OpenPicture>>,
+type Name = (ObjectId, VersionId);
+
+/// Open pictures: those that somebody uses, however large, and those that somebody used, for a few seconds and within a
+/// bound of bytes.
+///
+/// What is let go is freed at once, which a concurrent cache puts off.
+#[derive(Debug, Default)]
+pub struct Pictures(Mutex<Table>);
+
+#[derive(Debug, Default)]
+struct Table {
+    open: HashMap<Name, Weak<OpenPicture>>,
+    /// The least recently used first.
+    kept: VecDeque<Kept>,
 }
 
-impl Default for Pictures {
-    fn default() -> Self {
-        let open = Cache::builder()
-            .max_capacity(CAPACITY)
-            .weigher(|_, picture: &Arc<OpenPicture>| picture.weight())
-            .time_to_idle(IDLE)
-            .support_invalidation_closures()
-            .build();
-        Self { open }
-    }
+#[derive(Debug)]
+struct Kept {
+    name: Name,
+    picture: Arc<OpenPicture>,
+    used: Instant,
 }
 
 impl Pictures {
     pub fn get(&self, object: &ObjectId, version: VersionId) -> Option<Arc<OpenPicture>> {
-        self.open.get(&(object.clone(), version))
+        let name = (object.clone(), version);
+        let mut table = self.0.lock();
+        let picture = table.open.get(&name)?.upgrade()?;
+        if let Some(kept) = table.take(&name) {
+            table.kept.push_back(Kept { used: Instant::now(), ..kept });
+        }
+        Some(picture)
     }
 
     pub fn insert(&self, object: &ObjectId, version: VersionId, picture: Arc<OpenPicture>) {
-        self.open.insert((object.clone(), version), picture);
+        let name = (object.clone(), version);
+        let mut table = self.0.lock();
+        table.open.retain(|_, picture| picture.strong_count() > 0);
+        table.open.insert(name.clone(), Arc::downgrade(&picture));
+        let replaced = table.take(&name);
+        table.kept.push_back(Kept { name, picture, used: Instant::now() });
+        let closed = table.close_beyond(CAPACITY);
+        drop(table);
+        // Megabytes are freed where nobody waits for the table.
+        drop((replaced, closed));
     }
 
-    /// Closes every picture whose object the predicate names.
-    pub fn remove_where(&self, matches: impl Fn(&ObjectId) -> bool + Send + Sync + 'static) {
-        // It fails only for a cache built without invalidation closures, which this one was not.
-        let _ = self.open.invalidate_entries_if(move |(object, _), _| matches(object));
+    /// Closes every picture whose object the predicate names. Who uses one keeps it, and nobody joins.
+    pub fn remove_where(&self, matches: impl Fn(&ObjectId) -> bool) {
+        let mut table = self.0.lock();
+        table.open.retain(|(object, _), _| !matches(object));
+        let (removed, kept) = table.kept.drain(..).partition(|kept: &Kept| matches(&kept.name.0));
+        table.kept = kept;
+        drop(table);
+        drop::<VecDeque<_>>(removed);
+    }
+
+    /// Closes what nobody used for a while; to be called every second or so.
+    pub fn close_idle(&self) {
+        let mut table = self.0.lock();
+        let used = table.kept.iter().position(|kept| kept.used.elapsed() < IDLE).unwrap_or(table.kept.len());
+        let idle: Vec<_> = table.kept.drain(..used).collect();
+        drop(table);
+        drop(idle);
+    }
+}
+
+impl Table {
+    fn take(&mut self, name: &Name) -> Option<Kept> {
+        let place = self.kept.iter().position(|kept| kept.name == *name)?;
+        self.kept.remove(place)
+    }
+
+    fn close_beyond(&mut self, capacity: u64) -> Vec<Kept> {
+        let mut bytes: u64 = self.kept.iter().map(|kept| kept.picture.weight()).sum();
+        let mut closed = Vec::new();
+        while bytes > capacity
+            && let Some(kept) = self.kept.pop_front()
+        {
+            bytes -= kept.picture.weight();
+            closed.push(kept);
+        }
+        closed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::object::{BucketName, ObjectKey};
+
+    fn object(key: &str) -> ObjectId {
+        ObjectId::new(BucketName::parse("b").unwrap(), ObjectKey::parse(key).unwrap())
+    }
+
+    fn picture(bytes: u64) -> Arc<OpenPicture> {
+        Arc::new(OpenPicture::new(vec![0; bytes as usize].into(), None, Duration::ZERO, None))
+    }
+
+    #[test]
+    fn a_picture_too_large_to_be_kept_is_shared_while_it_is_used() {
+        let (pictures, version) = (Pictures::default(), VersionId::of(&[b"1"]));
+        let large = picture(CAPACITY + 1);
+        pictures.insert(&object("large"), version, Arc::clone(&large));
+        assert!(Arc::ptr_eq(&pictures.get(&object("large"), version).unwrap(), &large));
+        drop(large);
+        assert!(pictures.get(&object("large"), version).is_none());
+    }
+
+    #[test]
+    fn the_least_recently_used_are_closed_first_and_all_of_them_in_the_end() {
+        let (pictures, version) = (Pictures::default(), VersionId::of(&[b"1"]));
+        for key in ["a", "b", "c"] {
+            pictures.insert(&object(key), version, picture(CAPACITY / 3));
+        }
+        assert!(pictures.get(&object("a"), version).is_some());
+        pictures.insert(&object("d"), version, picture(CAPACITY / 3));
+        let is_open = |key| pictures.get(&object(key), version).is_some();
+        assert_eq!(["a", "b", "c", "d"].map(is_open), [true, false, true, true]);
+        assert!(pictures.get(&object("a"), VersionId::of(&[b"2"])).is_none());
+        pictures.remove_where(|held| *held == object("a"));
+        assert!(!is_open("a") && is_open("c"));
+        pictures.close_idle();
+        assert!(is_open("c"), "it was used just now");
+        for kept in &mut pictures.0.lock().kept {
+            kept.used -= IDLE;
+        }
+        pictures.close_idle();
+        assert!(!is_open("c") && !is_open("d"));
     }
 }

@@ -20,7 +20,7 @@ use crate::variants::VariantKey;
 
 /// Requests after which an original is fetched again from somebody else's server for the sake of a variant's bytes. Before,
 /// only one that is still open is used: what a fetch costs there is saved here by many requests only.
-pub const WORTH_FETCHING: u32 = 64;
+pub const WORTH_FETCHING: u64 = 64;
 
 /// Most pixels of a variant that is refined, all frames summed.
 pub const MOST_PIXELS: u64 = 16_000_000;
@@ -34,7 +34,7 @@ pub struct Job {
     /// The same picture as AVIF, where that may be sent in place of it.
     pub avif: Option<Rendering>,
     /// Requests for it so far.
-    pub asked: u32,
+    pub asked: u64,
 }
 
 /// How a job ended.

@@ -1,12 +1,14 @@
 //! The gate: all processor work of pictures runs here, on a fixed number of threads, behind a bounded queue.
 //!
 //! What was begun goes first, so that pixels do not pile up between two steps; then requests, fairly among callers
-//! (`queue`); then background work; and, while there is nothing of all this, idle work on a thread of the lowest priority. A request is refused when it could expect to wait longer than the budget, by the cost
-//! of what is queued before it and the pace at which such costs were met lately; background work waits as long as it takes
-//! and is bounded by those who send it.
+//! (`queue`); then background work; and, while there is nothing of all this, idle work on a thread of the lowest priority
+//! (`threads`). A request is refused when it could expect to wait longer than the budget, by the cost of what is queued
+//! before it and the pace at which such costs were met lately; background and idle work waits as long as it takes and is
+//! bounded by those who send it. Work that leaves pictures in memory begins when there is room for them.
 
 mod pace;
 mod queue;
+mod threads;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -88,22 +90,48 @@ impl Cost {
 }
 
 /// Does the work and returns what hands its result over.
-type Work = Box<dyn FnOnce() -> HandOver + Send>;
+type Work = Box<dyn FnOnce(Held) -> HandOver + Send>;
 type HandOver = Box<dyn FnOnce()>;
 
 struct Piece {
     cost: Duration,
+    /// Of memory, held from its beginning until its waiter lets it go.
+    bytes: u64,
     work: Work,
+}
+
+/// Memory that a piece of work was let in with, given back when dropped.
+pub struct Held {
+    shared: Arc<Shared>,
+    bytes: u64,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if self.bytes > 0 {
+            self.shared.queues.lock().held -= self.bytes;
+            self.shared.wake.notify_all();
+            self.shared.quiet.notify_one();
+        }
+    }
+}
+
+impl fmt::Debug for Held {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Held").field("bytes", &self.bytes).finish_non_exhaustive()
+    }
 }
 
 #[derive(Default)]
 struct Queues {
     begun: VecDeque<Piece>,
     requests: FairQueue<Piece>,
-    background: VecDeque<Work>,
-    idle: VecDeque<Work>,
+    background: VecDeque<Piece>,
+    idle: VecDeque<Piece>,
     /// Pieces that run, idle ones aside.
     running: usize,
+    /// Bytes of memory that are held.
+    held: u64,
     /// Sum of the costs of begun work, and of the steps of requests that run.
     under_way: Duration,
     pace: Pace,
@@ -111,6 +139,8 @@ struct Queues {
 }
 
 struct Shared {
+    /// Bytes that may be held at the same time; a piece of work that needs more is done when nothing else is.
+    memory: u64,
     queues: Mutex<Queues>,
     wake: Condvar,
     /// Wakes the idle thread.
@@ -137,19 +167,20 @@ impl fmt::Debug for Gate {
 }
 
 impl Gate {
-    /// Starts `threads` threads. `budget` bounds the expected wait of a request, `entries` the length of its queue.
+    /// Starts `threads` threads. `budget` bounds the expected wait of a request, `entries` the length of its queue, `memory`
+    /// the bytes of what is under way.
     ///
     /// # Errors
     /// The operating system refuses a thread.
-    pub fn start(threads: usize, budget: Duration, entries: usize) -> std::io::Result<Self> {
-        let (wake, quiet) = (Condvar::new(), Condvar::new());
-        let shared = Arc::new(Shared { queues: Mutex::default(), wake, quiet, shed: AtomicU64::new(0) });
+    pub fn start(threads: usize, budget: Duration, entries: usize, memory: u64) -> std::io::Result<Self> {
+        let (queues, wake, quiet, shed) = (Mutex::default(), Condvar::new(), Condvar::new(), AtomicU64::new(0));
+        let shared = Arc::new(Shared { memory, queues, wake, quiet, shed });
         for number in 0..threads.max(1) {
             let shared = Arc::clone(&shared);
-            std::thread::Builder::new().name(format!("render-{number}")).spawn(move || work_until_closed(&shared))?;
+            std::thread::Builder::new().name(format!("render-{number}")).spawn(move || threads::work_until_closed(&shared))?;
         }
         let idle = Arc::clone(&shared);
-        std::thread::Builder::new().name("render-idle".to_owned()).spawn(move || idle_until_closed(&idle))?;
+        std::thread::Builder::new().name("render-idle".to_owned()).spawn(move || threads::idle_until_closed(&idle))?;
         Ok(Self { shared, threads: threads.max(1) as u32, budget, entries })
     }
 
@@ -160,30 +191,44 @@ impl Gate {
         priority: Priority,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, GateError> {
+        self.run_holding(0, cost, priority, work).await.map(|(result, _)| result)
+    }
+
+    /// The same, for work that leaves `bytes` in memory until the caller lets them go.
+    pub async fn run_holding<T: Send + 'static>(
+        &self,
+        bytes: u64,
+        cost: Cost,
+        priority: Priority,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<(T, Held), GateError> {
         let (sender, receiver) = oneshot::channel();
-        let work: Work = Box::new(move || {
+        let work: Work = Box::new(move |held| {
             let result = catch_unwind(AssertUnwindSafe(work));
             // A waiter that went away leaves a closed channel; the result is then nobody's.
-            Box::new(move || drop(sender.send(result)))
+            Box::new(move || drop(sender.send((result, held))))
         });
-        self.enqueue(work, cost, priority)?;
+        self.enqueue(Piece { cost: cost.own, bytes, work }, cost, priority)?;
         match receiver.await {
-            Ok(Ok(result)) => Ok(result),
-            Ok(Err(_)) | Err(_) => Err(GateError::Panicked),
+            Ok((Ok(result), held)) => Ok((result, held)),
+            Ok((Err(_), _)) | Err(_) => Err(GateError::Panicked),
         }
     }
 
-    fn enqueue(&self, work: Work, cost: Cost, priority: Priority) -> Result<(), GateError> {
+    fn enqueue(&self, piece: Piece, cost: Cost, priority: Priority) -> Result<(), GateError> {
         let mut queues = self.shared.queues.lock();
-        let piece = Piece { cost: cost.own, work };
         match priority {
             Priority::Begun => {
                 queues.under_way += cost.own;
                 queues.begun.push_back(piece);
             }
-            Priority::Background => queues.background.push_back(piece.work),
+            Priority::Background => queues.background.push_back(piece),
+            // Requests would wait for its memory.
+            Priority::Idle if piece.bytes > self.shared.memory / 2 => {
+                return Err(GateError::Busy { retry_after: self.budget });
+            }
             Priority::Idle => {
-                queues.idle.push_back(piece.work);
+                queues.idle.push_back(piece);
                 drop(queues);
                 self.shared.quiet.notify_one();
                 return Ok(());
@@ -230,82 +275,35 @@ impl Drop for Gate {
     }
 }
 
-fn work_until_closed(shared: &Shared) {
-    while let Some((work, cost)) = next_piece(shared) {
-        let began = Instant::now();
-        let hand_over = work();
-        let mut queues = shared.queues.lock();
-        if let Some(cost) = cost {
-            queues.under_way = queues.under_way.saturating_sub(cost);
-            queues.pace.learn(cost, began.elapsed());
-        }
-        queues.running -= 1;
-        let is_quiet = queues.is_quiet() && !queues.idle.is_empty();
-        drop(queues);
-        if is_quiet {
-            shared.quiet.notify_one();
-        }
-        // Last, so that who has the result finds its cost paid.
-        hand_over();
-    }
-}
-
-/// Waits for work; requests' with its cost. `None`: the gate is closed and nothing is left.
-fn next_piece(shared: &Shared) -> Option<(Work, Option<Duration>)> {
-    let mut queues = shared.queues.lock();
-    loop {
-        if let Some(Piece { cost, work }) = queues.begun.pop_front() {
-            queues.running += 1;
-            return Some((work, Some(cost)));
-        }
-        if let Some(Piece { cost, work }) = queues.requests.pop() {
-            queues.under_way += cost;
-            queues.running += 1;
-            return Some((work, Some(cost)));
-        }
-        if let Some(work) = queues.background.pop_front() {
-            queues.running += 1;
-            return Some((work, None));
-        }
-        if queues.closed {
-            return None;
-        }
-        shared.wake.wait(&mut queues);
-    }
-}
-
 impl Queues {
-    /// Whether nothing waits or runs but idle work.
-    fn is_quiet(&self) -> bool {
-        self.running == 0 && self.begun.is_empty() && self.requests.len() == 0 && self.background.is_empty()
+    /// What is to be done next, and whether it counts as somebody's. Who waits for memory is not overtaken by smaller ones, or
+    /// would wait for ever.
+    fn next(&mut self, memory: u64) -> Option<(Piece, bool)> {
+        if let Some(piece) = self.begun.pop_front() {
+            return Some((piece, true));
+        }
+        if let Some(piece) = self.requests.first() {
+            let piece = if self.has_room(memory, piece.bytes) { self.requests.pop() } else { None }?;
+            self.under_way += piece.cost;
+            return Some((piece, true));
+        }
+        let bytes = self.background.front()?.bytes;
+        let piece = if self.has_room(memory, bytes) { self.background.pop_front() } else { None };
+        piece.map(|piece| (piece, false))
     }
-}
 
-/// Idle work on a thread of its own: a piece that runs when a request comes is left behind by the system's scheduler instead of
-/// keeping one of the others' threads. What still waits when the gate is closed is dropped.
-fn idle_until_closed(shared: &Shared) {
-    lower_priority();
-    loop {
-        let mut queues = shared.queues.lock();
-        let work = loop {
-            if queues.closed {
-                return;
-            }
-            match queues.is_quiet().then(|| queues.idle.pop_front()).flatten() {
-                Some(work) => break work,
-                None => shared.quiet.wait(&mut queues),
-            }
-        };
-        drop(queues);
-        work()();
+    const fn has_room(&self, memory: u64, bytes: u64) -> bool {
+        bytes == 0 || self.held == 0 || self.held.saturating_add(bytes) <= memory
     }
-}
 
-/// Of this thread alone, which only Linux can do.
-fn lower_priority() {
-    #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::nice(19) {
-        tracing::debug!(%error, "the idle thread keeps its priority");
+    /// Whether nothing waits but idle work.
+    fn is_empty(&self) -> bool {
+        self.begun.is_empty() && self.requests.len() == 0 && self.background.is_empty()
+    }
+
+    /// What is to be done when nothing else is. It leaves room for whoever comes meanwhile.
+    fn next_idle(&mut self) -> Option<Piece> {
+        if self.running > 0 || self.held > 0 || !self.is_empty() { None } else { self.idle.pop_front() }
     }
 }
 
@@ -330,6 +328,8 @@ pub fn timed<T>(spent: &mut Duration, step: impl FnOnce() -> T) -> T {
 mod tests {
     use super::*;
 
+    const MEMORY: u64 = 1000;
+
     fn caller(number: u8) -> Priority {
         Priority::Request(Client::at([192, 0, 2, number].into()))
     }
@@ -347,7 +347,7 @@ mod tests {
 
     #[tokio::test]
     async fn work_beyond_the_expected_wait_is_refused_at_once() {
-        let gate = Arc::new(Gate::start(1, Duration::from_millis(100), 1024).unwrap());
+        let gate = Arc::new(Gate::start(1, Duration::from_millis(100), 1024, MEMORY).unwrap());
         let long = Cost::of(Duration::from_secs(1));
         let release = occupied(&gate, long, caller(1)).await;
         let alone = gate.run(long, caller(2), || 2);
@@ -365,7 +365,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_page_waits_whole_and_one_who_asks_for_more_leaves_room_to_others() {
-        let gate = Arc::new(Gate::start(1, Duration::from_millis(100), 1024).unwrap());
+        let gate = Arc::new(Gate::start(1, Duration::from_millis(100), 1024, MEMORY).unwrap());
         let cost = Cost::of(Duration::from_millis(20));
         let release = occupied(&gate, cost, caller(1)).await;
         let page: Vec<_> = (0..queue::PAGE + 10).map(|_| gate.run(cost, caller(1), || ())).collect();
@@ -382,7 +382,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_an_error_and_the_thread_lives_on() {
-        let gate = Gate::start(1, Duration::from_secs(1), 8).unwrap();
+        let gate = Gate::start(1, Duration::from_secs(1), 8, MEMORY).unwrap();
         let cost = Cost::of_decoding(1);
         assert_eq!(
             gate.run(cost, Priority::Request(None), || panic!("on purpose")).await,
@@ -393,7 +393,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_begun_goes_before_requests_and_those_before_background_work() {
-        let gate = Gate::start(1, Duration::from_secs(10), 8).unwrap();
+        let gate = Gate::start(1, Duration::from_secs(10), 8, MEMORY).unwrap();
         let order = Arc::new(Mutex::new(Vec::new()));
         let (release, held) = std::sync::mpsc::channel::<()>();
         let cost = Cost::of_decoding(1);
@@ -413,7 +413,7 @@ mod tests {
 
     #[tokio::test]
     async fn idle_work_begins_when_nothing_else_waits_or_runs_and_keeps_no_thread() {
-        let gate = Arc::new(Gate::start(2, Duration::from_secs(10), 8).unwrap());
+        let gate = Arc::new(Gate::start(2, Duration::from_secs(10), 8, MEMORY).unwrap());
         let cost = Cost::of_decoding(1);
         let release = occupied(&gate, cost, caller(1)).await;
         let (began, mut begun) = oneshot::channel();
@@ -438,23 +438,47 @@ mod tests {
 
     #[tokio::test]
     async fn idle_work_that_waits_ends_with_the_gate() {
-        let gate = Gate::start(1, Duration::from_secs(10), 8).unwrap();
+        let gate = Gate::start(1, Duration::from_secs(10), 8, MEMORY).unwrap();
         let (release, held) = std::sync::mpsc::channel::<()>();
         let (began, begun) = oneshot::channel();
         let (sender, dropped) = oneshot::channel::<()>();
         let shared = Arc::clone(&gate.shared);
-        shared.queues.lock().background.push_back(Box::new(move || {
+        let piece = |work: Work| Piece { cost: Duration::ZERO, bytes: 0, work };
+        shared.queues.lock().background.push_back(piece(Box::new(move |_| {
             let _ = (began.send(()), held.recv());
             Box::new(|| ())
-        }));
+        })));
         shared.wake.notify_one();
         begun.await.unwrap();
-        shared.queues.lock().idle.push_back(Box::new(move || {
+        shared.queues.lock().idle.push_back(piece(Box::new(move |_| {
             drop(sender);
             Box::new(|| ())
-        }));
+        })));
         drop((gate, shared));
         release.send(()).unwrap();
         assert!(dropped.await.is_err());
+    }
+
+    #[tokio::test]
+    async fn work_that_needs_more_memory_than_is_left_waits_for_it_and_is_not_overtaken() {
+        let gate = Arc::new(Gate::start(2, Duration::from_secs(10), 8, MEMORY).unwrap());
+        let cost = Cost::of_decoding(1);
+        let ((), first) = gate.run_holding(MEMORY - 1, cost, caller(1), || ()).await.unwrap();
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let run = |bytes, name| {
+            let (gate, order) = (Arc::clone(&gate), Arc::clone(&order));
+            tokio::spawn(async move { gate.run_holding(bytes, cost, caller(1), move || order.lock().push(name)).await })
+        };
+        let large = run(MEMORY + 1, "too large for any but itself");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let small = run(1, "small");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        assert!(order.lock().is_empty());
+        assert_eq!(gate.run(cost, Priority::Begun, || 1).await, Ok(1), "what was begun goes on");
+        drop(first);
+        drop(large.await.unwrap());
+        drop(small.await.unwrap());
+        assert_eq!(*order.lock(), ["too large for any but itself", "small"]);
+        assert_eq!(gate.shared.queues.lock().held, 0);
     }
 }

@@ -1,8 +1,10 @@
 //! The accept loop: HTTP/1.1 and h2c on one port, TLS where configured, limits, graceful drain.
 
+mod express;
 mod graceful;
 mod lanes;
 mod patient;
+mod rewind;
 mod tls;
 
 use std::future::Future;
@@ -21,7 +23,8 @@ use tokio_util::task::TaskTracker;
 
 pub use tls::{TlsError, TlsFiles};
 
-use graceful::{Graceful, Watcher};
+use express::Express;
+use graceful::{Cause, Graceful, Watcher};
 use lanes::Lanes;
 use patient::Patient;
 
@@ -139,14 +142,16 @@ struct Connection {
 }
 
 impl Connection {
-    async fn serve(self, stream: TcpStream, tls: Option<tls::Acceptor>, watcher: Watcher) {
+    async fn serve(self, stream: TcpStream, tls: Option<tls::Acceptor>, mut watcher: Watcher) {
         // Answers are written whole: waiting to fill a packet only adds latency.
         let _ = stream.set_nodelay(true);
         self.service.metrics.connections.inc();
         let patience = self.service.limits.header_timeout;
         match tls {
             None => {
-                if let Ok(Some(protocol)) = tokio::time::timeout(patience, spoken(&stream)).await {
+                if let Ok(Some(Some(protocol))) =
+                    tokio::time::timeout(patience, watcher.until_told(spoken(&stream))).await
+                {
                     self.speak(protocol, stream, watcher).await;
                 }
             }
@@ -163,41 +168,52 @@ impl Connection {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let limits = self.service.limits;
-        let (peer, door) = (self.peer, self.door);
-        let stream = TokioIo::new(Patient::new(stream, limits.write_timeout));
+        let stream = Patient::new(stream, self.service.limits.write_timeout);
         let ended = match protocol {
-            Protocol::Http1 => {
-                // Borrowed: a count that every core changes at every request would be fought over.
-                let service = service_fn(|request| self.service.site.handle(request, peer, door));
-                let mut builder = http1::Builder::new();
-                builder
-                    .timer(TokioTimer::new())
-                    .header_read_timeout(limits.header_timeout)
-                    .max_buf_size(limits.header_bytes);
-                watcher.watch(builder.serve_connection(stream, service).with_upgrades()).await
-            }
-            Protocol::Http2 => {
-                // Streams are tasks of their own.
-                let shared = Arc::clone(&self.service);
-                let service = service_fn(move |request| {
-                    let shared = Arc::clone(&shared);
-                    async move { shared.site.handle(request, peer, door).await }
-                });
-                let mut builder = http2::Builder::new(TokioExecutor::new());
-                builder
-                    .timer(TokioTimer::new())
-                    .max_concurrent_streams(H2_STREAMS)
-                    .max_header_list_size(limits.header_bytes as u32)
-                    .keep_alive_interval(Duration::from_secs(20))
-                    .keep_alive_timeout(limits.header_timeout);
-                let connection = builder.serve_connection(stream, service);
-                watcher.watch(connection).await
-            }
+            Protocol::Http1 => self.speak_http1(stream, watcher).await,
+            Protocol::Http2 => self.speak_http2(stream, watcher).await,
         };
         if let Err(error) = ended {
             tracing::debug!(peer = %self.peer, %error, "a connection broke off");
         }
+    }
+
+    async fn speak_http1<S>(&self, stream: Patient<S>, mut watcher: Watcher) -> Result<(), Cause>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let express = Express::new(&self.service, self.peer, self.door, stream);
+        let Some(stream) = express.run(&mut watcher).await? else { return Ok(()) };
+        let limits = self.service.limits;
+        // Borrowed: a count that every core changes at every request would be fought over.
+        let service = service_fn(|request| self.service.site.handle(request, self.peer, self.door));
+        let mut builder = http1::Builder::new();
+        builder.timer(TokioTimer::new()).header_read_timeout(limits.header_timeout).max_buf_size(limits.header_bytes);
+        let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
+        Ok(watcher.watch(connection).await?)
+    }
+
+    async fn speak_http2<S>(&self, stream: Patient<S>, watcher: Watcher) -> Result<(), Cause>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let limits = self.service.limits;
+        let (peer, door) = (self.peer, self.door);
+        // Streams are tasks of their own.
+        let shared = Arc::clone(&self.service);
+        let service = service_fn(move |request| {
+            let shared = Arc::clone(&shared);
+            async move { shared.site.handle(request, peer, door).await }
+        });
+        let mut builder = http2::Builder::new(TokioExecutor::new());
+        builder
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(H2_STREAMS)
+            .max_header_list_size(limits.header_bytes as u32)
+            .keep_alive_interval(Duration::from_secs(20))
+            .keep_alive_timeout(limits.header_timeout);
+        let connection = builder.serve_connection(TokioIo::new(stream), service);
+        Ok(watcher.watch(connection).await?)
     }
 }
 

@@ -1,8 +1,12 @@
 //! Logs and metrics. Every metric is a field whose comment is its help text.
 
-use std::sync::atomic::AtomicU64;
+use std::fmt::Write;
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -20,11 +24,14 @@ use crate::refine::Outcome;
 use crate::render::Timings;
 use crate::retention::RetentionMetrics;
 use crate::sidecar::jobs::JobMetrics;
+use crate::transform::Dialect;
 
 /// Starts logging to standard error. A second call changes nothing.
 pub fn start_logs(log: &Log) {
     let filter = EnvFilter::try_new(&log.level).unwrap_or_else(|_| EnvFilter::new("info"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A file or a pipe is no place for colours. `NO_COLOR` is seen to by the library.
+    let builder = if std::io::stderr().is_terminal() { builder } else { builder.with_ansi(false) };
     let started = match log.format {
         LogFormat::Human => builder.try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
@@ -89,6 +96,8 @@ pub struct Metrics {
     refined: Family<OutcomeLabels, Gauge<u64, AtomicU64>>,
     /// Bytes by which refined variants became smaller.
     refine_saved: Gauge<u64, AtomicU64>,
+    /// Bytes that pictures sent whole had less than their originals.
+    saved: Counter,
     /// Bytes of variants in memory.
     memory_bytes: Gauge,
     /// Variants in memory.
@@ -121,6 +130,32 @@ pub struct Metrics {
     live_delivered: Gauge<u64, AtomicU64>,
     /// Clients let go because too much waited for them.
     live_dropped: Gauge<u64, AtomicU64>,
+    /// Of every thread that answers from what it remembers.
+    tallies: Mutex<Vec<Arc<Tally>>>,
+}
+
+/// Hits that one thread has answered since they were last added to everyone's.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub struct Tally {
+    /// By dialect: answers with a body, answers without.
+    answers: [[AtomicU64; 2]; 3],
+    /// By effort: fast, small.
+    by_effort: [AtomicU64; 2],
+    sent: AtomicU64,
+    saved: AtomicU64,
+}
+
+impl Tally {
+    /// Counts an answer from memory, of so many bytes in place of an original's; `None`: the client's copy is still good.
+    pub fn count(&self, dialect: Dialect, effort: Effort, bytes: Option<u64>, original: u64) {
+        self.by_effort[usize::from(effort == Effort::Small)].fetch_add(1, Relaxed);
+        self.answers[dialect as usize][usize::from(bytes.is_none())].fetch_add(1, Relaxed);
+        if let Some(bytes) = bytes {
+            self.sent.fetch_add(bytes, Relaxed);
+            self.saved.fetch_add(original.saturating_sub(bytes), Relaxed);
+        }
+    }
 }
 
 impl Default for Metrics {
@@ -138,6 +173,7 @@ impl Default for Metrics {
             refine_queue: Gauge::default(),
             refined: Family::default(),
             refine_saved: Gauge::default(),
+            saved: Counter::default(),
             memory_bytes: Gauge::default(),
             memory_entries: Gauge::default(),
             store_bytes: Gauge::default(),
@@ -155,6 +191,7 @@ impl Default for Metrics {
             live_published: Gauge::default(),
             live_delivered: Gauge::default(),
             live_dropped: Gauge::default(),
+            tallies: Mutex::default(),
         };
         metrics.register();
         metrics
@@ -176,6 +213,12 @@ impl Metrics {
             self.stages.clone(),
         );
         registry.register_with_unit("sent", "Bytes of pictures sent", Unit::Bytes, self.sent.clone());
+        registry.register_with_unit(
+            "saved",
+            "Bytes that pictures sent whole had less than their originals",
+            Unit::Bytes,
+            self.saved.clone(),
+        );
         registry.register_with_unit("memory", "Bytes of variants in memory", Unit::Bytes, self.memory_bytes.clone());
         registry.register("memory_entries", "Variants in memory", self.memory_entries.clone());
         registry.register_with_unit("store", "Bytes in the variant store", Unit::Bytes, self.store_bytes.clone());
@@ -241,6 +284,14 @@ impl Metrics {
         registry.register("dropped", "Clients let go because too much waited for them", self.live_dropped.clone());
     }
 
+    /// Begins a series of everything that has labels: without one it is not described.
+    fn begin_series(&self) {
+        drop(self.requests.get_or_create(&RequestLabels { dialect: "", status: 200, cache: "" }));
+        drop(self.stages.get_or_create(&StageLabels { stage: "" }));
+        self.jobs.begin_series();
+        self.events.begin_series();
+    }
+
     /// Counts one answered picture request.
     pub fn count_request(&self, labels: &RequestLabels, bytes: u64) {
         self.requests.get_or_create(labels).inc();
@@ -252,6 +303,45 @@ impl Metrics {
         self.by_effort[usize::from(effort == Effort::Small)].inc();
     }
 
+    /// Counts what a picture that was sent whole had less than its original, in bytes.
+    pub fn count_saved(&self, original: u64, sent: u64) {
+        self.saved.inc_by(original.saturating_sub(sent));
+    }
+
+    /// Where a thread counts hits without disturbing the others.
+    pub fn tally(&self) -> Arc<Tally> {
+        let tally = Arc::<Tally>::default();
+        self.tallies.lock().push(Arc::clone(&tally));
+        tally
+    }
+
+    /// Adds up what the threads counted, and forgets those that ended.
+    fn add_up(&self) {
+        self.tallies.lock().retain(|tally| {
+            // Before it is read: whoever held it counts no more.
+            let is_held = Arc::strong_count(tally) > 1;
+            for (dialect, answers) in
+                [Dialect::Native, Dialect::Supabase, Dialect::Next].into_iter().zip(&tally.answers)
+            {
+                for (status, count) in [200, 304].into_iter().zip(answers) {
+                    match count.swap(0, Relaxed) {
+                        0 => {}
+                        count => {
+                            let labels = RequestLabels { dialect: name_of(dialect), status, cache: "hit" };
+                            self.requests.get_or_create(&labels).inc_by(count);
+                        }
+                    }
+                }
+            }
+            for (effort, count) in self.by_effort.iter().zip(&tally.by_effort) {
+                effort.inc_by(count.swap(0, Relaxed));
+            }
+            self.sent.inc_by(tally.sent.swap(0, Relaxed));
+            self.saved.inc_by(tally.saved.swap(0, Relaxed));
+            is_held
+        });
+    }
+
     /// Records the stages of one fill.
     pub fn record_fill(&self, timings: &Timings) {
         for (stage, spent) in stages(timings) {
@@ -261,6 +351,7 @@ impl Metrics {
 
     /// The Prometheus text format, with the gauges read now. `live`: open connections and the hub's counts.
     pub fn render(&self, deliver: &Deliver, live: Option<(usize, HubUsage)>) -> String {
+        self.add_up();
         let (bytes, entries) = deliver.memory.usage();
         self.memory_bytes.set(bytes.cast_signed());
         self.memory_entries.set(entries.cast_signed());
@@ -284,12 +375,52 @@ impl Metrics {
         self.live_published.set(hub.published);
         self.live_delivered.set(hub.delivered);
         self.live_dropped.set(hub.dropped);
+        self.text()
+    }
+
+    /// The Prometheus text format, with the gauges as they were last read.
+    pub fn text(&self) -> String {
         let mut out = String::new();
         // Writing into a String fails only where a metric itself does.
         if text::encode(&mut out, &self.registry).is_err() {
             tracing::warn!("metrics could not be written");
         }
         out
+    }
+}
+
+/// Every metric as a Markdown table: name, kind, labels, meaning. `deploy/docs` holds exactly this text.
+pub fn markdown_table() -> String {
+    let metrics = Metrics::default();
+    metrics.begin_series();
+    let mut told = String::new();
+    // Writing into a String fails only where a metric itself does.
+    let _ = text::encode(&mut told, &metrics.registry);
+    let mut table = "| metric | kind | labels | meaning |\n|---|---|---|---|\n".to_owned();
+    for block in told.split("# HELP ").skip(1) {
+        let (name, meaning) = block.lines().next().and_then(|line| line.split_once(' ')).unwrap_or_default();
+        let kind = block.split("# TYPE ").nth(1).and_then(|line| line.lines().next()?.split(' ').nth(1));
+        let (kind, labels) = (kind.unwrap_or_default(), labels(block).join(", "));
+        let total = if kind == "counter" { "_total" } else { "" };
+        let _ = writeln!(table, "| `{name}{total}` | {kind} | {labels} | {meaning} |");
+    }
+    table
+}
+
+/// The names of the labels of a metric's series.
+fn labels(block: &str) -> Vec<String> {
+    let series = block.lines().find_map(|line| Some(line.split_once('{')?.1.split_once('}')?.0)).unwrap_or_default();
+    let names = series.split(',').filter_map(|pair| Some(pair.split_once('=')?.0));
+    // A histogram's own.
+    names.filter(|name| *name != "le").map(|name| format!("`{name}`")).collect()
+}
+
+/// A dialect in labels and logs.
+pub const fn name_of(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Native => "native",
+        Dialect::Supabase => "supabase",
+        Dialect::Next => "next",
     }
 }
 

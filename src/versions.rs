@@ -108,6 +108,13 @@ impl Record {
         })
     }
 
+    /// Whether answers made with the other are the same but for their age.
+    pub fn answers_like(&self, other: &Self) -> bool {
+        let Self { version, validators, cache_control, keep, .. } = self;
+        (version, cache_control, keep) == (&other.version, &other.cache_control, &other.keep)
+            && validators.last_modified == other.validators.last_modified
+    }
+
     /// The same version, confirmed again.
     pub fn confirmed(&self, now: SystemTime, inward: Duration, cache_control: Option<String>) -> Self {
         let cache_control = cache_control.or_else(|| self.cache_control.clone());
@@ -155,10 +162,10 @@ impl Versions {
         self.records.get(object)
     }
 
-    /// The record kept beside the variants, put into memory.
-    pub async fn load(&self, object: &ObjectId) -> Option<Arc<Record>> {
-        let record = self.read(object).await?;
-        Some(self.records.entry_by_ref(object).or_insert(record).into_value())
+    /// Puts a record into memory that was kept beside the variants, unless there is one by now: that is then the record.
+    pub fn insert_read(&self, record: Arc<Record>) -> Arc<Record> {
+        let object = record.object.clone();
+        self.records.entry(object).or_insert(record).into_value()
     }
 
     /// The record kept beside the variants. Damaged ones are as good as none.

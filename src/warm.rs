@@ -190,10 +190,10 @@ impl Warmer {
         match delivered.status {
             CacheStatus::Hit | CacheStatus::Stale(_) => Ok((delivered, Outcome::Present)),
             CacheStatus::Unstored => Err(Fault::NotKept),
-            CacheStatus::Stored | CacheStatus::Collapsed if self.is_kept(&ask, &delivered) => {
-                Ok((delivered, Outcome::Made))
-            }
-            CacheStatus::Stored | CacheStatus::Collapsed => Err(Fault::NotWritten),
+            // Somebody's request makes it, and has it written while nobody waits.
+            CacheStatus::Collapsed => Ok((delivered, Outcome::Made)),
+            CacheStatus::Stored if self.is_kept(&ask, &delivered) => Ok((delivered, Outcome::Made)),
+            CacheStatus::Stored => Err(Fault::NotWritten),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 
@@ -33,11 +34,13 @@ pub struct BucketBook {
     own: ArcSwap<HashMap<BucketName, Arc<BucketRules>>>,
     /// Where any other name may be a bucket: which are, and are public, only an upstream knows.
     others: Option<Arc<BucketRules>>,
+    /// Counted after every change of what is above.
+    changes: AtomicU64,
 }
 
 impl BucketBook {
     pub fn new(configured: HashMap<BucketName, Arc<BucketRules>>, policies: HashMap<BucketName, PolicyRules>) -> Self {
-        Self { configured, policies, own: ArcSwap::default(), others: None }
+        Self { configured, policies, ..Self::default() }
     }
 
     /// The book of one who stands in front of an upstream: `named` are the upstream's buckets of which the configuration
@@ -60,12 +63,28 @@ impl BucketBook {
         self.configured.contains_key(bucket)
     }
 
+    /// How often the rules changed: what was admitted before a change may be refused after it.
+    pub fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
+    }
+
     /// Puts these in the place of all our own buckets.
     pub fn replace_own(&self, buckets: impl IntoIterator<Item = OwnBucket>) {
-        let rules = buckets.into_iter().map(|OwnBucket { name, access }| {
-            let policy = self.policies.get(&name).cloned().unwrap_or_default();
-            (name, Arc::new(BucketRules { access, policy }))
-        });
-        self.own.store(Arc::new(rules.collect()));
+        let rules: HashMap<_, _> = buckets
+            .into_iter()
+            .map(|OwnBucket { name, access }| {
+                let policy = self.policies.get(&name).cloned().unwrap_or_default();
+                (name, Arc::new(BucketRules { access, policy }))
+            })
+            .collect();
+        let rules = Arc::new(rules);
+        let known = self.own.swap(Arc::clone(&rules));
+        // Policies stay: a book that is read again and names the same buckets changes nothing.
+        let is_known = |(name, now): (&BucketName, &Arc<BucketRules>)| {
+            known.get(name).is_some_and(|known| known.access == now.access)
+        };
+        if known.len() != rules.len() || !rules.iter().all(is_known) {
+            self.changes.fetch_add(1, Ordering::AcqRel);
+        }
     }
 }

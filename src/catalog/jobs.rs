@@ -15,7 +15,7 @@ pub use kinksters::{Kinkster, KinksterChange, KinksterMatch};
 pub(super) use store::job_store;
 pub use types::{
     Answered, AvatarWrite, Begun, Budget, Claim, Crowd, Ended, Enqueued, Failure, Job, JobQuery, JobState, JobStep,
-    Lease, NewJob, Placed, Quota, QuotaExceeded, Revival, Sitter, Spent, Stored, Uploaded,
+    Lease, NewJob, Painted, Placed, Quota, QuotaExceeded, Revival, Sitter, Spent, Stored, Uploaded,
 };
 
 use super::{Catalog, CatalogError, NewObject, Put};
@@ -46,6 +46,11 @@ impl Catalog {
     /// What was painted today (UTC), and what that may have cost.
     pub async fn spent_today(&self) -> Result<Spent, CatalogError> {
         either!(self, spent_today())
+    }
+
+    /// What was painted for whom on which day since then, earliest first: everybody's, or one user's.
+    pub async fn painted(&self, since: OffsetDateTime, user: Option<&str>) -> Result<Vec<Painted>, CatalogError> {
+        either!(self, painted(since, user))
     }
 
     pub async fn job(&self, id: Uuid) -> Result<Option<Job>, CatalogError> {

@@ -84,6 +84,7 @@ async fn contract(catalog: &Catalog, step: usize) {
     jobs::are_revived_as_often_as_they_may_be(catalog).await;
     jobs::of_a_kinkster_that_is_somebody_elses_by_now_stay_ended(catalog).await;
     jobs::painted_again_count_on_the_day_they_are(catalog).await;
+    jobs::painted_is_told_by_user_and_day(catalog).await;
     jobs::run_once_each_with_many_workers(catalog).await;
     jobs::kinksters_belong_to_whom_they_came_from(catalog).await;
     cleanup::runs_take_turns(catalog).await;

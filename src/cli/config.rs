@@ -1,4 +1,4 @@
-//! `tintype config`: the effective configuration, the commented default file, or the README's table.
+//! `tintype config`: the effective configuration, the commented default file, or the documentation's tables.
 
 use std::process::ExitCode;
 

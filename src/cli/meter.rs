@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{DecimalBytes, ProgressBar, ProgressStyle};
 
 /// Time between plain lines.
 const BETWEEN_LINES: Duration = Duration::from_secs(5);
@@ -13,10 +13,36 @@ const BETWEEN_LINES: Duration = Duration::from_secs(5);
 pub(super) struct Meter {
     /// What was done to what is counted: `warmed`.
     verb: &'static str,
+    unit: Unit,
     /// `None` where standard error is no terminal.
     bar: Option<ProgressBar>,
     began: Instant,
     spoke: Instant,
+}
+
+/// What is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unit {
+    Things,
+    Bytes,
+}
+
+impl Unit {
+    fn template(self) -> &'static str {
+        match self {
+            Self::Things => "{spinner} {wide_bar} {pos}/{len}  {per_sec}  {eta} left  {msg}",
+            Self::Bytes => {
+                "{spinner} {wide_bar} {decimal_bytes}/{decimal_total_bytes}  {decimal_bytes_per_sec}  {eta} left  {msg}"
+            }
+        }
+    }
+
+    fn shown(self, count: u64) -> String {
+        match self {
+            Self::Things => count.to_string(),
+            Self::Bytes => DecimalBytes(count).to_string(),
+        }
+    }
 }
 
 /// The numbers that are shown.
@@ -30,22 +56,41 @@ pub(super) struct Reading {
 }
 
 impl Meter {
+    /// A count of things.
     pub fn start(verb: &'static str) -> Self {
+        Self::of(verb, Unit::Things)
+    }
+
+    /// A count of bytes.
+    pub fn of_bytes(verb: &'static str) -> Self {
+        Self::of(verb, Unit::Bytes)
+    }
+
+    fn of(verb: &'static str, unit: Unit) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::no_length();
-            let template = "{spinner} {wide_bar} {pos}/{len}  {per_sec}  {eta} left  {msg}";
-            bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+            bar.set_style(
+                ProgressStyle::with_template(unit.template()).unwrap_or_else(|_| ProgressStyle::default_bar()),
+            );
             bar.enable_steady_tick(Duration::from_millis(200));
             bar
         });
         let now = Instant::now();
-        Self { verb, bar, began: now, spoke: now }
+        Self { verb, unit, bar, began: now, spoke: now }
     }
 
     pub fn say(&self, message: &str) {
         match &self.bar {
             Some(bar) => bar.set_message(message.to_owned()),
             None => eprintln!("{message}"),
+        }
+    }
+
+    /// Does what writes to the terminal itself.
+    pub fn aside(&self, work: impl FnOnce()) {
+        match &self.bar {
+            Some(bar) => bar.suspend(work),
+            None => work(),
         }
     }
 
@@ -63,7 +108,7 @@ impl Meter {
             }
             None if self.spoke.elapsed() >= BETWEEN_LINES => {
                 self.spoke = Instant::now();
-                eprintln!("{}", plain(self.verb, reading, self.began.elapsed()));
+                eprintln!("{}", plain(self.verb, self.unit, reading, self.began.elapsed()));
             }
             None => {}
         }
@@ -81,12 +126,16 @@ fn failures(failed: u64) -> String {
 }
 
 /// `warmed 120 of 4000, 24.0/s, 162 s left, 3 failed`
-fn plain(verb: &str, reading: Reading, elapsed: Duration) -> String {
+fn plain(verb: &str, unit: Unit, reading: Reading, elapsed: Duration) -> String {
     let Reading { done, total, failed, before } = reading;
     let rate = done.saturating_sub(before) as f64 / elapsed.as_secs_f64().max(0.001);
     let left = total.saturating_sub(done) as f64 / rate.max(0.001);
     let failed = if failed == 0 { String::new() } else { format!(", {}", failures(failed)) };
-    format!("{verb} {done} of {total}, {rate:.1}/s, {left:.0} s left{failed}")
+    let pace = match unit {
+        Unit::Things => format!("{rate:.1}"),
+        Unit::Bytes => DecimalBytes(rate as u64).to_string(),
+    };
+    format!("{verb} {} of {}, {pace}/s, {left:.0} s left{failed}", unit.shown(done), unit.shown(total))
 }
 
 #[cfg(test)]
@@ -96,7 +145,10 @@ mod tests {
     #[test]
     fn plain_lines_tell_rate_and_time_left() {
         let reading = Reading { done: 24, total: 48, failed: 4, before: 0 };
-        let line = plain("warmed", reading, Duration::from_secs(2));
+        let line = plain("warmed", Unit::Things, reading, Duration::from_secs(2));
         assert_eq!(line, "warmed 24 of 48, 12.0/s, 2 s left, 4 failed");
+        let bytes = Reading { done: 24_000_000, total: 48_000_000, failed: 0, before: 0 };
+        let line = plain("uploaded", Unit::Bytes, bytes, Duration::from_secs(2));
+        assert_eq!(line, "uploaded 24.00 MB of 48.00 MB, 12.00 MB/s, 2 s left");
     }
 }

@@ -5,8 +5,10 @@ use std::process::ExitCode;
 
 use clap::Args;
 use serde::Deserialize;
+use serde_json::json;
 use url::Url;
 
+use super::output::Output;
 use super::remote::{Server, ServerOptions, configured_url, locked};
 use super::serve::runtime;
 use super::{Common, Done, Failure};
@@ -39,6 +41,9 @@ pub(super) struct Options {
     url: Option<Url>,
     #[command(flatten)]
     remote: ServerOptions,
+    /// Print what was removed as JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 impl Options {
@@ -65,7 +70,9 @@ pub(super) fn run(options: &Options) -> Done {
             None => remove_here(&config, scope.clone()).await,
         }
     })?;
-    println!("removed {removed} {} made of {}", if removed == 1 { "file" } else { "files" }, Named(&scope));
+    let files = if removed == 1 { "file" } else { "files" };
+    let line = || format!("removed {removed} {files} made of {}", Named(&scope));
+    Output::new(options.json).either(&json!({"removed": removed, "of": Named(&scope).to_string()}), line)?;
     Ok(ExitCode::SUCCESS)
 }
 

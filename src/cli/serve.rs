@@ -28,6 +28,7 @@ pub(super) fn serve(mut config: Config, front: Front) -> Done {
         // Port 0 asks for any free port; URLs that we write name the real one.
         config.listen = listener.local_addr().unwrap_or(config.listen);
         let app = App::build(&config, front).await?;
+        app.examine_by(super::doctor::examiner(config.clone()));
         let mut entrances = vec![Entrance { listener, door: Door::Public, tls: app.take_tls() }];
         if let Some(address) = config.admin.listen {
             entrances.push(Entrance { listener: bind(address).await?, door: Door::Admin, tls: None });

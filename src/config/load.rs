@@ -12,8 +12,9 @@ use super::neighbours;
 /// Prefix of every environment variable; `__` separates nested keys.
 const PREFIX: &str = "TINTYPE_";
 
-/// Variables that are not configuration keys: the file's own path, and the key that commands present to a server.
-const NOT_KEYS: [&str; 2] = ["TINTYPE_CONFIG", "TINTYPE_SERVICE_KEY"];
+/// Variables that are not configuration keys: the file's own path, the server that commands ask, and the key that they
+/// present to it.
+const NOT_KEYS: [&str; 4] = ["TINTYPE_CONFIG", "TINTYPE_KEY", "TINTYPE_SERVICE_KEY", "TINTYPE_URL"];
 
 /// The variable that OpenAI's own clients read; it counts where nothing of ours names a key.
 const OPENAI_KEY: &str = "OPENAI_API_KEY";

@@ -1,4 +1,4 @@
-//! The configuration described from its own types: the README's table and the commented default file.
+//! The configuration described from its own types: the documentation's tables and the commented default file.
 
 use std::fmt::Write;
 
@@ -13,13 +13,21 @@ struct Entry {
     meaning: String,
 }
 
-/// Every key as a Markdown table: key, default, meaning. The README holds exactly this text.
+/// Every key as Markdown: one table of key, default and meaning for each section. `deploy/docs` holds exactly this text.
 pub fn markdown_table() -> String {
-    let mut text = "| key | default | meaning |\n|---|---|---|\n".to_owned();
+    let mut text = String::new();
+    let mut section = None;
     for Entry { key, default, meaning } in entries() {
+        let (table, _) = key.rsplit_once('.').unwrap_or(("", key.as_str()));
+        if section.as_deref() != Some(table) {
+            let title = if table.is_empty() { "At the top of the file".to_owned() } else { format!("`{table}`") };
+            let _ = write!(text, "\n## {title}\n\n| key | default | meaning |\n|---|---|---|\n");
+            section = Some(table.to_owned());
+        }
         let default = if default.is_null() { String::new() } else { format!("`{}`", toml_text(&default)) };
         let _ = writeln!(text, "| `{key}` | {default} | {meaning} |");
     }
+    text.push('\n');
     text
 }
 
@@ -46,14 +54,13 @@ pub fn commented_default() -> String {
     text
 }
 
-/// Keys in the order of the types: plain keys first, then one table after the other.
+/// Plain keys first, then one table after the other by name, so that each is begun once.
 fn entries() -> Vec<Entry> {
     let schema = schemars::schema_for!(Config).to_value();
     let defaults = serde_json::to_value(Config::default()).unwrap_or_default();
     let mut found = Vec::new();
     walk(&schema, &schema, &defaults, "", &mut found);
-    let depth = |entry: &Entry| usize::from(entry.key.contains('.'));
-    found.sort_by_key(depth);
+    found.sort_by_cached_key(|entry| entry.key.rsplit_once('.').map(|(table, _)| table.to_owned()));
     found
 }
 
@@ -104,7 +111,7 @@ mod tests {
     #[test]
     fn every_key_has_a_meaning() {
         for Entry { key, meaning, .. } in entries() {
-            assert!(!meaning.is_empty() || key.ends_with("_sizes"), "{key} has no doc comment");
+            assert!(!meaning.is_empty(), "{key} has no doc comment");
         }
     }
 

@@ -8,10 +8,13 @@ use super::{Deliver, DeliverError, Handed, OriginKind};
 use crate::fills::Aborted;
 use crate::imaging;
 use crate::object::{ObjectId, VersionId};
-use crate::pictures::OpenPicture;
+use crate::pictures::{OpenPicture, Place};
 use crate::purge::{Moment, Scope};
 use crate::source::{Opened, Original, SourceError};
 use crate::versions::Record;
+
+/// Bytes for which there has to be room before an original is fetched whose size is not known.
+const EXPECTED_BYTES: u64 = 1_000_000;
 
 /// What is asked of a source; each is asked once at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -55,14 +58,21 @@ impl Deliver {
         landing
     }
 
-    async fn ask_source(&self, object: ObjectId, known: Option<Arc<Record>>) -> Result<Confirmed, DeliverError> {
+    async fn ask_source(
+        self: &Arc<Self>,
+        object: ObjectId,
+        known: Option<Arc<Record>>,
+    ) -> Result<Confirmed, DeliverError> {
         let began = self.purges.now();
         let origin = self.origins.get(&object.bucket).ok_or(DeliverError::Missing)?;
-        let clock = Instant::now();
         let validators = known.as_ref().map(|record| &record.validators).filter(|validators| validators.can_ask());
+        // Where a version is known the answer is most often that it still is.
+        let expected = if validators.is_some() { 0 } else { EXPECTED_BYTES.min(origin.source_bytes) };
+        let place = self.originals.take(expected).await;
+        let clock = Instant::now();
         let opened = origin.source.open(&object, validators, origin.source_bytes).await;
         match (opened, known) {
-            (Ok(Opened::Changed(original)), _) => Ok(self.admit(object, original, began, clock).await),
+            (Ok(Opened::Changed(original)), _) => Ok(self.admit(object, original, began, clock, place).await),
             (Ok(Opened::Unchanged { inward, cache_control, .. }), Some(record)) => {
                 let record = Arc::new(record.confirmed(SystemTime::now(), inward, cache_control));
                 self.remember(&record, began);
@@ -88,25 +98,47 @@ impl Deliver {
     }
 
     /// Looks at an original that was just read, and keeps what is known of it.
-    pub(super) async fn admit(&self, object: ObjectId, original: Original, began: Moment, clock: Instant) -> Confirmed {
+    pub(super) async fn admit(
+        self: &Arc<Self>,
+        object: ObjectId,
+        original: Original,
+        began: Moment,
+        clock: Instant,
+        mut place: Place,
+    ) -> Confirmed {
         let fetched_in = clock.elapsed();
+        place.resize(original.bytes.len() as u64);
         let seen = imaging::probe(&original.bytes).and_then(|probe| probe.admit(&self.bounds.imaging).map(|()| probe));
         let natural = seen.clone().map(|probe| probe.natural);
         let record = Arc::new(Record::of(object.clone(), &original, natural, SystemTime::now()));
-        let picture = Arc::new(OpenPicture::new(original.bytes, seen.ok(), fetched_in));
+        let picture = Arc::new(OpenPicture::new(original.bytes, seen.ok(), fetched_in, Some(place)));
         if record.keep {
             self.remember(&record, began);
             self.pictures.insert(&object, record.version, Arc::clone(&picture));
             // A purge by prefix finds the object by this record.
             if record.seen.is_some() {
-                self.persist_record(&record, began).await;
+                let (deliver, record) = (Arc::clone(self), Arc::clone(&record));
+                self.behind(async move { deliver.persist_record(&record, began).await }).await;
             }
         }
         Confirmed { record, picture: Some(picture), began }
     }
 
+    /// The record kept beside the variants, unless a purge named the object since `began`: it is then being removed.
+    pub(super) async fn load(&self, object: &ObjectId, began: Moment) -> Option<Arc<Record>> {
+        let Some(record) = self.versions.read(object).await else {
+            // The answer of somebody who asked the source may have come during the look: it is not asked twice.
+            return self.versions.get(object);
+        };
+        self.purges.unless_purged(began, object, || self.versions.insert_read(record))
+    }
+
     pub(super) fn remember(&self, record: &Arc<Record>, began: Moment) {
+        let known = self.versions.get(&record.object);
         self.purges.unless_purged(began, &record.object, || self.versions.insert(Arc::clone(record)));
+        if known.is_none_or(|known| !known.answers_like(record)) {
+            self.changes.bump(&record.object);
+        }
     }
 
     async fn persist_record(&self, record: &Record, began: Moment) {
@@ -126,8 +158,10 @@ impl Deliver {
         if was_known {
             let gone = object.clone();
             self.memory.remove_where(move |held| *held == gone);
+            self.changes.bump(object);
             self.remove_stored(object).await;
         }
+        self.changes.bump(object);
     }
 
     async fn remove_stored(&self, object: &ObjectId) {

@@ -1,6 +1,7 @@
 //! Making a missing variant: once, in an owned task.
 
 use std::borrow::Cow;
+use std::future::Future;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -13,12 +14,17 @@ use crate::fills::Part;
 use crate::imaging::{self, Effort, ImagingError, Picture, Sample, Shrink};
 use crate::pictures::{OpenPicture, Wanted};
 use crate::purge::Moment;
-use crate::render::{Cost, Priority, Timings, timed};
+use crate::render::{Cost, Held, Priority, Timings, timed};
 use crate::transform::{Blur, Format, Frames, Placeholder, Rendering, Size};
 use crate::variants::{
     Made, Note, Variant, VariantKey, content_type_of, content_type_of_output, content_type_of_placeholder,
 };
 use crate::versions::Record;
+
+/// Bytes of memory that each pixel of a variant takes while it is made: the pixel, and what the encoder makes of it.
+const ENCODED_BYTES: u64 = 12;
+/// The same for AVIF, whose encoder keeps several planes of 16-bit samples.
+const ENCODED_AVIF_BYTES: u64 = 64;
 
 /// How a fill ended.
 #[derive(Clone, Debug)]
@@ -81,9 +87,9 @@ impl Deliver {
         Ok(Filled::Made { variant, timings, kept })
     }
 
-    /// Keeps what was made: in memory, and in the store where it is one of the usual ones.
+    /// Keeps what was made: in memory, and in the store where it is one of the usual ones, for which nobody waits.
     async fn keep(
-        &self,
+        self: &Arc<Self>,
         key: VariantKey,
         body: Bytes,
         content_type: HeaderValue,
@@ -98,7 +104,13 @@ impl Deliver {
         let variant = Arc::new(Variant::new(body, content_type, persist || !storable).noted(note));
         let kept = record.keep && self.remember_variant(&key, &variant, began);
         if kept && persist {
-            self.store(&key, &variant, began).await;
+            let (deliver, written) = (Arc::clone(self), Arc::clone(&variant));
+            let writing = async move { deliver.store(&key, &written, began).await };
+            match purpose {
+                Purpose::Request => self.behind(writing).await,
+                // Who warms wants to hear that it is there.
+                Purpose::Warm | Purpose::WarmFirst => writing.await,
+            }
         } else if kept && storable {
             self.asked_once.insert(key, ());
         }
@@ -163,11 +175,13 @@ impl Deliver {
             (Shrink::of(&probe, rendering.output), if rendering.animated { probe.natural.frames } else { 1 })
         });
         let output = u64::from(rendering.output.width) * u64::from(rendering.output.height);
+        let output = output * u64::from(shown);
         let next = match rendering.format {
             Format::Avif => Cost::of_encoding_avif(output),
-            Format::WebP | Format::Jpeg | Format::Png => Cost::of_encoding(output * u64::from(shown)),
+            Format::WebP | Format::Jpeg | Format::Png => Cost::of_encoding(output),
         };
-        let (decoded, priority) = self.pixels(picture, frames, shrink, (waiter, next), timings).await?;
+        let after = (next, encoding_bytes(rendering.format, output));
+        let (decoded, priority, _held) = self.pixels(picture, frames, shrink, waiter, after, timings).await?;
         let (rendering, effort, mut spent) = (*rendering, waiter.0.effort(), *timings);
         let work = move || render(&decoded, &rendering, effort, &mut spent).map(|bytes| (bytes, spent));
         let (bytes, spent) = self.gate.run(next, priority, work).await??;
@@ -186,9 +200,11 @@ impl Deliver {
         let probe = picture.probe.ok_or_else(|| DeliverError::not_a_picture(record))?;
         let natural = Size { width: probe.natural.width, height: probe.natural.height };
         let sampled = Sample::size(natural);
-        let next = Cost::of_encoding(u64::from(sampled.width) * u64::from(sampled.height));
+        let output = u64::from(sampled.width) * u64::from(sampled.height);
+        let next = Cost::of_encoding(output);
         let shrink = Shrink::of(&probe, sampled);
-        let (decoded, priority) = self.pixels(picture, Frames::First, shrink, (waiter, next), timings).await?;
+        let after = (next, output.saturating_mul(ENCODED_BYTES));
+        let (decoded, priority, _held) = self.pixels(picture, Frames::First, shrink, waiter, after, timings).await?;
         let mut spent = *timings;
         let work = move || {
             let sample = timed(&mut spent.resize, || Sample::of(&decoded, natural))?;
@@ -200,22 +216,44 @@ impl Deliver {
         Ok(bytes.into())
     }
 
-    /// The pixels, and how what comes next waits: who decoded them was let in with the cost of both.
+    /// The pixels, and how what comes next waits: who decoded them was let in with the cost and the memory of both.
     async fn pixels(
         &self,
         picture: &OpenPicture,
         frames: Frames,
         shrink: Shrink,
-        ((purpose, client), next): (Waiter, Cost),
+        (purpose, client): Waiter,
+        (next, next_bytes): (Cost, u64),
         timings: &mut Timings,
-    ) -> Result<(Arc<Picture>, Priority), DeliverError> {
+    ) -> Result<(Arc<Picture>, Priority, Option<Held>), DeliverError> {
         let (limits, priority) = (self.bounds.imaging, purpose.priority(client));
-        let decoded_before = timings.decode;
-        let wanted = Wanted { frames, shrink, limits, priority, next };
-        let decoded = picture.decoded(wanted, &self.gate, timings).await?;
-        let was_let_in = timings.decode > decoded_before && priority != Priority::Background;
-        Ok((decoded, if was_let_in { Priority::Begun } else { priority }))
+        let wanted = Wanted { frames, shrink, limits, priority, next, next_bytes };
+        let (decoded, held) = picture.decoded(wanted, &self.gate, timings).await?;
+        let was_let_in = held.is_some() && priority != Priority::Background;
+        Ok((decoded, if was_let_in { Priority::Begun } else { priority }, held))
     }
+
+    /// Runs a write that nobody waits for, unless so many run already that the memory of what waits would grow.
+    pub(super) async fn behind(self: &Arc<Self>, write: impl Future<Output = ()> + Send + 'static) {
+        match Arc::clone(&self.writes).try_acquire_owned() {
+            Ok(turn) => {
+                let writing = async move {
+                    write.await;
+                    drop(turn);
+                };
+                self.tasks.spawn_on(writing, &self.runtime);
+            }
+            Err(_) => write.await,
+        }
+    }
+}
+
+/// Bytes of memory that encoding so many pixels takes.
+pub(super) const fn encoding_bytes(format: Format, pixels: u64) -> u64 {
+    pixels.saturating_mul(match format {
+        Format::Avif => ENCODED_AVIF_BYTES,
+        Format::WebP | Format::Jpeg | Format::Png => ENCODED_BYTES,
+    })
 }
 
 /// Decoded pixels to a variant's bytes.

@@ -34,6 +34,8 @@ pub struct CachedVariant {
     pub content_type: Option<String>,
     pub is_stored: bool,
     pub is_in_memory: bool,
+    /// Answers from the caches with any version of it, since the process began; as far as they are remembered.
+    pub hits: u64,
 }
 
 /// What is held of each bucket.
@@ -83,6 +85,7 @@ impl Deliver {
                 content_type: stored.content_type,
                 is_stored: true,
                 is_in_memory: false,
+                hits: 0,
             };
             variants.insert((stored.version, stored.made), variant);
         }
@@ -95,8 +98,13 @@ impl Deliver {
                 content_type: variant.content_type.to_str().ok().map(str::to_owned),
                 is_stored: false,
                 is_in_memory: true,
+                hits: 0,
             });
             cached.is_in_memory = true;
+        }
+        for (made, hits) in self.popularity.hits(object) {
+            let made = made.to_string();
+            variants.values_mut().filter(|variant| variant.made == made).for_each(|variant| variant.hits = hits);
         }
         Ok(variants.into_values().collect())
     }

@@ -39,13 +39,21 @@ impl Deliver {
     }
 
     async fn remove_one(&self, scope: Scope) -> Result<u64, StoreError> {
+        self.forget(&scope);
+        let removed = self.variants.purge(&scope, Versions::object_of).await;
+        // Whoever came meanwhile may have read a file that was still there.
+        self.forget(&scope);
+        removed
+    }
+
+    fn forget(&self, scope: &Scope) {
         self.purges.note(scope.clone());
         self.confirming.part_from(|(object, _)| scope.matches(object));
         self.filling.part_from(|key| scope.matches(&key.object));
-        self.versions.forget(&scope);
+        self.versions.forget(scope);
         let (open, held) = (scope.clone(), scope.clone());
         self.pictures.remove_where(move |object| open.matches(object));
         self.memory.remove_where(move |object| held.matches(object));
-        self.variants.purge(&scope, Versions::object_of).await
+        self.changes.bump_all(scope);
     }
 }

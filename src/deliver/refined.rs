@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::fill::render;
+use super::fill::{encoding_bytes, render};
 use super::{Ask, Deliver, DeliverError, Delivered, Purpose};
 use crate::cache::CacheStatus;
 use crate::imaging::{Effort, ImagingError, Shrink};
@@ -93,14 +93,16 @@ impl Deliver {
         if variant.note.effort == Effort::Small && !wants_avif {
             return;
         }
-        let asked = variant.ask();
-        if !asked.is_power_of_two() || pixels(&base, record) > MOST_PIXELS {
+        let frames = record.seen.map_or(1, |natural| natural.frames);
+        if !variant.ask().is_power_of_two() || pixels(&base, frames) > MOST_PIXELS {
             return;
         }
+        // What was given again without this walk counts too.
+        let asked = self.popularity.hits_of(&ask.object, delivered.made);
         let key = VariantKey { object: ask.object.clone(), version: record.version, made: delivered.made };
         let avif = if wants_avif { self.better(ask, &key, record) } else { None };
         let avif = avif.and_then(|key| match key.made {
-            Made::Rendered(avif) if pixels(&avif, record) <= MOST_AVIF_PIXELS => Some(avif),
+            Made::Rendered(avif) if pixels(&avif, frames) <= MOST_AVIF_PIXELS => Some(avif),
             _ => None,
         });
         if (variant.note.effort == Effort::Fast || avif.is_some()) && self.may_read(&key, asked) {
@@ -109,7 +111,7 @@ impl Deliver {
     }
 
     /// Whether the original can be read without asking much of anyone.
-    fn may_read(&self, key: &VariantKey, asked: u32) -> bool {
+    fn may_read(&self, key: &VariantKey, asked: u64) -> bool {
         let is_ours = self.origins.get(&key.object.bucket).is_some_and(|origin| !origin.kind.is_foreign());
         is_ours || asked >= WORTH_FETCHING || self.pictures.get(&key.object, key.version).is_some()
     }
@@ -197,16 +199,23 @@ impl Deliver {
         let probe = picture.probe.ok_or(DeliverError::Internal("an original without a picture"))?;
         let (avif, picture, limits) = (job.avif, Arc::clone(picture), self.bounds.imaging);
         let is_fast = current.note.effort == Effort::Fast;
+        let (frames, shrink) =
+            (if base.animated { Frames::All } else { Frames::First }, Shrink::of(&probe, base.output));
         let work = move || {
             let (clock, mut timings) = (Instant::now(), Timings::default());
-            let frames = if base.animated { Frames::All } else { Frames::First };
-            let pixels = picture.decoded_apart(frames, Shrink::of(&probe, base.output), &limits)?;
+            let pixels = picture.decoded_apart(frames, shrink, &limits)?;
             let mut made = |rendering: &Rendering| render(&pixels, rendering, Effort::Small, &mut timings);
             let small = is_fast.then(|| made(&base)).transpose()?;
             let avif = avif.map(|avif| made(&avif)).transpose()?;
             Ok::<_, ImagingError>(Remade { small, avif, took: clock.elapsed() })
         };
-        Ok(self.gate.run(Cost::of_decoding(probe.pixels()), Priority::Idle, work).await??)
+        let encoding = |made: Rendering| encoding_bytes(made.format, pixels(&made, probe.natural.frames));
+        let bytes = shrink
+            .bytes(probe.natural.format, probe.pixels())
+            .saturating_add(encoding(base).max(job.avif.map_or(0, encoding)));
+        let cost = Cost::of_decoding(probe.pixels());
+        let (remade, _held) = self.gate.run_holding(bytes, cost, Priority::Idle, work).await?;
+        Ok(remade?)
     }
 
     /// Puts a variant in the place of what is in memory and in the store. `false`: a purge named it since `began`.
@@ -214,6 +223,7 @@ impl Deliver {
         if !self.remember_variant(key, variant, began) {
             return false;
         }
+        self.changes.bump(&key.object);
         if variant.is_persisted() {
             self.store(key, variant, began).await;
         }
@@ -233,8 +243,8 @@ fn judged(current: &Variant, remade: &Remade, job: &Job) -> (Note, Bytes) {
     (Note { effort: Effort::Small, avif }, body)
 }
 
-/// All that is encoded for one rendering.
-fn pixels(rendering: &Rendering, record: &Record) -> u64 {
-    let frames = record.seen.as_ref().map_or(1, |natural| if rendering.animated { natural.frames } else { 1 });
-    u64::from(rendering.output.width) * u64::from(rendering.output.height) * u64::from(frames.max(1))
+/// All that is encoded for one rendering of a picture of so many frames.
+fn pixels(rendering: &Rendering, frames: u32) -> u64 {
+    let frames = if rendering.animated { frames.max(1) } else { 1 };
+    u64::from(rendering.output.width) * u64::from(rendering.output.height) * u64::from(frames)
 }

@@ -39,7 +39,7 @@ impl Deliver {
     pub async fn known(&self, object: &ObjectId) -> Option<Arc<Record>> {
         match self.versions.get(object) {
             Some(record) => Some(record),
-            None => self.versions.load(object).await,
+            None => self.load(object, self.purges.now()).await,
         }
     }
 
@@ -69,9 +69,10 @@ impl Deliver {
             let version = etag.as_ref().map(|etag| VersionId::of(&[etag.as_bytes()]));
             let question = version.map(|version| (object.clone(), Question::Shown(version)));
             let work = async move {
+                let place = owner.originals.take(0).await;
                 let original = reading.await?;
                 let original = Original { keep: version.is_some(), ..original };
-                Ok(owner.admit(object, original, began, clock).await)
+                Ok(owner.admit(object, original, began, clock, place).await)
             };
             match question {
                 Some(question) => deliver.confirming.join(&question, || work).1.await.map_err(DeliverError::from)?,

@@ -42,6 +42,11 @@ pub struct EventMetrics {
 }
 
 impl EventMetrics {
+    /// Begins a series of what has labels: without one it is not described.
+    pub fn begin_series(&self) {
+        drop(self.deliveries.get_or_create(&DeliveryLabels { hook: String::new(), result: "" }));
+    }
+
     pub(super) fn count_delivery(&self, hook: &str, result: Delivered) {
         let result = match result {
             Delivered::Ok => "ok",

@@ -165,6 +165,7 @@ fn state(object: &ObjectId, row: Option<&Object>, cached: &Cached) -> Value {
             "content_type": variant.content_type,
             "is_stored": variant.is_stored,
             "is_in_memory": variant.is_in_memory,
+            "hits": variant.hits,
         })
     };
     json!({

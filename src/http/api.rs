@@ -18,6 +18,7 @@ use super::audit;
 use super::avatars::{AvatarDoor, AvatarRoutes, RPC};
 use super::demo::{self, Demo};
 use super::events::{self, EventDoors};
+use super::health;
 use super::pages::Page;
 use super::realtime::Live;
 use super::storage::{Fault, Storage};
@@ -26,6 +27,7 @@ use crate::auth::Keys;
 use crate::bucket::Buckets;
 use crate::deliver::Deliver;
 use crate::events::Events;
+use crate::health::{Health, STEP};
 use crate::object::{BucketName, ObjectKey};
 use crate::purge::{PurgeRequest, Scope};
 use crate::retention::Retention;
@@ -72,6 +74,7 @@ pub struct Api {
     pub deliver: Arc<Deliver>,
     pub warmer: Arc<Warmer>,
     pub metrics: Arc<Metrics>,
+    pub health: Arc<Health>,
     pub keys: Arc<Keys>,
     pub studio: Arc<Studio>,
     pub avatars: AvatarDoor,
@@ -84,6 +87,8 @@ pub struct Api {
     /// Unset: realtime is not served, or by somebody else alone.
     pub live: Option<Arc<Live>>,
     pub page: Page,
+    /// The canonical URL of this server as it is configured, for links that are to be given away.
+    pub public_url: Option<String>,
     /// Set in `tintype demo` alone.
     pub demo: Option<Demo>,
     /// Whether only this machine can reach the public door.
@@ -95,6 +100,30 @@ pub struct Api {
 }
 
 impl Api {
+    /// Reads from the catalogue what metrics tell of it.
+    pub(super) async fn measure(&self) {
+        self.events.measure().await;
+        self.retention.measure().await;
+    }
+
+    /// The text of `/metrics`.
+    pub(super) fn told(&self) -> String {
+        self.metrics.render(&self.deliver, self.live.as_deref().map(Live::usage))
+    }
+
+    /// Notes how we are, again and again, as long as there is anybody to ask.
+    pub async fn watch(api: std::sync::Weak<Self>) {
+        loop {
+            tokio::time::sleep(STEP).await;
+            let Some(api) = api.upgrade() else { return };
+            // The catalogue is asked where somebody wants to know.
+            if api.health.is_watched() {
+                api.measure().await;
+            }
+            drop(api.health.look(&api.told()));
+        }
+    }
+
     /// Says from now on that we are going, and ends what would not end by itself.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
@@ -110,11 +139,19 @@ const BODY_BYTES: usize = 4_000_000;
 pub(super) type Row = (Method, &'static str, fn() -> MethodRouter<Arc<Api>>);
 
 /// Routes that see to their callers themselves.
-const OPEN: [Row; 10] = [
+const OPEN: [Row; 18] = [
     (Method::GET, "/", || get(super::pages::index)),
     (Method::GET, "/assets/{name}", || get(super::pages::asset)),
+    (Method::GET, "/studio", || get(super::studio::studio)),
+    (Method::GET, "/assets/studio/{name}", || get(super::studio::asset)),
+    (Method::GET, "/studio/health", || get(health::page)),
+    (Method::GET, "/assets/health/{name}", || get(health::asset)),
     (Method::GET, "/readyz", || get(ready)),
     (Method::GET, "/metrics", || get(metrics)),
+    (Method::GET, "/docs", || get(super::docs::index)),
+    (Method::GET, "/docs/api", || get(super::docs::api)),
+    (Method::GET, "/docs/search.json", || get(super::docs::search)),
+    (Method::GET, "/docs/{page}", || get(super::docs::named)),
     (Method::GET, "/openapi.json", || get(super::openapi::document)),
     (Method::POST, "/api/storage/store", || post(store_by_url)),
     (Method::POST, "/api/avatars/prompt", || post(super::avatars::prompt)),
@@ -124,13 +161,15 @@ const OPEN: [Row; 10] = [
 ];
 
 /// Routes for service keys and the admin door.
-const SERVICE: [Row; 15] = [
+const SERVICE: [Row; 17] = [
     (Method::POST, "/admin/purge", || post(purge)),
     (Method::POST, "/admin/warm", || post(super::warm::warm)),
     (Method::GET, "/admin/webhooks/dead", || get(events::dead_letters)),
     (Method::POST, "/admin/webhooks/dead/{id}/retry", || post(events::retry)),
     (Method::GET, "/admin/audit", || get(audit::log)),
     (Method::GET, "/admin/cleanup/runs", || get(audit::runs)),
+    (Method::GET, "/admin/health", || get(health::health)),
+    (Method::GET, "/admin/health/live", || get(health::live)),
     (Method::GET, "/admin/usage", || get(admin::usage)),
     (Method::GET, "/admin/usage/{bucket}", || get(admin::bucket_usage)),
     (Method::GET, "/admin/objects/{bucket}/largest", || get(admin::largest)),
@@ -207,9 +246,8 @@ async fn metrics(State(api): State<Arc<Api>>, Extension(door): Extension<Door>, 
         return forbidden();
     }
     let kind = [(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")];
-    api.events.measure().await;
-    api.retention.measure().await;
-    (kind, api.metrics.render(&api.deliver, api.live.as_deref().map(Live::usage))).into_response()
+    api.measure().await;
+    (kind, api.told()).into_response()
 }
 
 /// Lets service keys and the admin door through, with a body that came in time. What is done with it may take longer.

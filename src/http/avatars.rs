@@ -8,6 +8,7 @@ mod rest;
 mod rpc;
 mod session;
 mod store;
+mod usage;
 
 use std::sync::Arc;
 
@@ -21,6 +22,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::api::{Api, Row};
+use super::help::Help;
 use crate::auth::Caller;
 use crate::sidecar::avatar_url::AvatarOrigins;
 use crate::sidecar::field::{FieldError, parse};
@@ -70,10 +72,11 @@ impl AvatarRoutes {
     }
 }
 
-const JOBS: [Row; 9] = [
+const JOBS: [Row; 10] = [
     (Method::POST, "/functions/v1/generate-kinkster-avatar", || post(generate::at_once)),
     (Method::POST, "/api/kinksters/avatar/generate", || post(generate::awaited)),
     (Method::POST, "/api/kinksters/avatar/store", || post(store::store)),
+    (Method::GET, "/api/avatars/usage", || get(usage::usage)),
     (Method::GET, "/api/avatars/jobs", || get(jobs::list)),
     (Method::POST, "/api/avatars/jobs", || post(jobs::create)),
     (Method::GET, "/api/avatars/jobs/{id}", || get(jobs::show)),
@@ -153,6 +156,9 @@ impl IntoResponse for AvatarFault {
     fn into_response(self) -> Response {
         let mut response = (self.status(), Json(self.body())).into_response();
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if matches!(self, Self::Provider(_)) {
+            response.extensions_mut().insert(Help::Provider);
+        }
         if let Self::Provider(error) = &self
             && let Retry::After(Some(pause)) = error.retry()
         {

@@ -9,20 +9,20 @@ use http::{HeaderMap, HeaderValue};
 /// Whether the client's copy is still good: `If-None-Match` by weak comparison, else `If-Modified-Since`.
 pub fn is_not_modified(headers: &HeaderMap, etag: &HeaderValue, modified: Option<SystemTime>) -> bool {
     if headers.contains_key(IF_NONE_MATCH) {
-        return headers.get_all(IF_NONE_MATCH).iter().any(|line| names(line, etag));
+        return headers
+            .get_all(IF_NONE_MATCH)
+            .iter()
+            .any(|line| line.to_str().is_ok_and(|line| names(line, etag.as_bytes())));
     }
     let since = headers.get(IF_MODIFIED_SINCE).and_then(|value| httpdate::parse_http_date(value.to_str().ok()?).ok());
     matches!((since, modified), (Some(since), Some(modified)) if whole_seconds(modified) <= since)
 }
 
 /// Whether a list of entity tags names this one, weakly, or is `*`.
-fn names(line: &HeaderValue, etag: &HeaderValue) -> bool {
-    let Ok(line) = line.to_str() else { return false };
+pub fn names(line: &str, etag: &[u8]) -> bool {
     // Our ETags hold no commas, so a comma inside somebody else's quotes cannot make a false match.
     let candidates = line.split(',').map(str::trim);
-    candidates
-        .map(|tag| tag.strip_prefix("W/").unwrap_or(tag))
-        .any(|tag| tag == "*" || tag.as_bytes() == etag.as_bytes())
+    candidates.map(|tag| tag.strip_prefix("W/").unwrap_or(tag)).any(|tag| tag == "*" || tag.as_bytes() == etag)
 }
 
 /// What part of a body of `length` bytes is asked for.

@@ -1,4 +1,4 @@
-//! The one place where faults become HTTP: one table, three envelopes (`Errors` in the README).
+//! The one place where faults become HTTP: one table, three envelopes (`Errors` in `deploy/docs/urls.md`).
 
 use std::time::Duration;
 
@@ -7,6 +7,7 @@ use http::{HeaderValue, Response, StatusCode};
 use serde_json::json;
 
 use super::body::Body;
+use super::help::Help;
 use crate::error::Code;
 use crate::transform::Dialect;
 
@@ -62,6 +63,7 @@ impl Problem {
         };
         let mut response = Response::new(Body::Bytes(body.into()));
         *response.status_mut() = status;
+        response.extensions_mut().insert(Help::Code(self.code));
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -196,6 +198,7 @@ pub fn method_not_allowed(dialect: Dialect) -> Response<Body> {
     let problem = Problem::new(Code::BadParameter, "pictures are read with GET or HEAD");
     let mut response = problem.respond(dialect);
     *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+    response.extensions_mut().insert(Help::Method);
     response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD, OPTIONS"));
     response
 }

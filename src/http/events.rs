@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Json;
 use axum::body::to_bytes;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, Request, State};
 use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, StatusCode};
@@ -172,7 +173,11 @@ pub(super) struct Page {
 }
 
 /// `GET /admin/webhooks/dead`.
-pub(super) async fn dead_letters(State(api): State<Arc<Api>>, Query(page): Query<Page>) -> Response {
+pub(super) async fn dead_letters(State(api): State<Arc<Api>>, page: Result<Query<Page>, QueryRejection>) -> Response {
+    let page = match page {
+        Ok(Query(page)) => page,
+        Err(error) => return refused(StatusCode::BAD_REQUEST, &error.body_text()),
+    };
     match api.events.dead_letters(page.limit.unwrap_or(LISTED).min(MOST_LISTED)).await {
         Ok(letters) => Json(letters.iter().map(told).collect::<Vec<_>>()).into_response(),
         Err(error) => failed(&error),

@@ -2,21 +2,26 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
-use http::header::{ACCEPT, HeaderMap};
-use http::{Method, Response, Uri};
+use http::header::{ACCEPT, IF_NONE_MATCH};
+use http::{HeaderMap, HeaderValue, Method, Response, Uri};
 
+use super::access::{self, Line};
 use super::body::Body;
 use super::errors::{self, About, Problem};
+use super::remembered::{Answer, Counted, Given, Memo, Plain, Prepared};
 use super::respond::{Asked, Lifetimes, respond};
 use crate::admission::{Admission, Refusal, Route, object_of};
+use crate::cache::CacheStatus;
+use crate::changes::Seen;
 use crate::clients::Client;
 use crate::config::OnCorrupt;
 use crate::deliver::{Ask, Deliver, DeliverError, Delivered, Purpose, Shown};
 use crate::error::{Code, Fault};
 use crate::object::ObjectId;
-use crate::telemetry::{Metrics, RequestLabels, masked};
+use crate::render::Timings;
+use crate::telemetry::{Metrics, RequestLabels, name_of};
 use crate::transform::policy::PolicyRefusal;
 use crate::transform::supabase::SupabaseRefusal;
 use crate::transform::{Dialect, ImageRequest, Reader, Target, Want};
@@ -29,6 +34,8 @@ pub struct Images {
     pub on_corrupt: OnCorrupt,
     pub lifetimes: Lifetimes,
     pub metrics: Arc<Metrics>,
+    /// What is given again as it is.
+    pub memo: Memo,
 }
 
 /// A request for a picture, without its body.
@@ -60,6 +67,8 @@ struct Ended {
     object: Option<ObjectId>,
     delivered: Option<Delivered>,
     code: Option<Code>,
+    /// What it may be given again for, and the counts from before it was looked for.
+    again: Option<(ImageRequest, Seen)>,
     /// The reader was not sent the bytes that are needed.
     is_unread: bool,
 }
@@ -68,9 +77,10 @@ impl Images {
     /// Answers a stranger's picture request and writes its one log line.
     pub async fn serve(&self, route: Route<'_>, call: Call<'_>) -> Response<Body> {
         let admit = || self.admission.admit(route, call.uri, accept(call.headers).as_deref());
-        let began = Instant::now();
+        let (began, rules) = (Instant::now(), self.admission.buckets.changes());
         let ended = self.end(route, call, admit, Version::Current, began).await;
         self.observe(route, call, &ended, began);
+        self.remember(call, &ended, rules);
         ended.response
     }
 
@@ -115,7 +125,7 @@ impl Images {
             _ => {
                 let response = errors::method_not_allowed(route.dialect());
                 let code = Some(Code::BadParameter);
-                Ended { response, object: None, delivered: None, code, is_unread: false }
+                Ended { response, object: None, delivered: None, code, again: None, is_unread: false }
             }
         }
     }
@@ -137,6 +147,7 @@ impl Images {
             Target::Object { .. } => About::Local,
         };
         let object = object_of(&request.target);
+        let seen = self.deliver.seen(&object);
         match self.delivery(&request, &object, call.client, version).await {
             Ok(delivered) => {
                 let asked = Asked {
@@ -148,7 +159,15 @@ impl Images {
                     elapsed: began.elapsed(),
                 };
                 let response = respond(&delivered, &asked, &self.lifetimes);
-                Ended { response, object: Some(object), delivered: Some(delivered), code: None, is_unread: false }
+                let is_repeated = !asked.timing && request.signed_for.is_none() && request.reader == Reader::Anyone;
+                Ended {
+                    response,
+                    object: Some(object),
+                    delivered: Some(delivered),
+                    code: None,
+                    again: is_repeated.then_some((request, seen)),
+                    is_unread: false,
+                }
             }
             Err(error) => {
                 let is_unread = error.is_unread();
@@ -195,48 +214,122 @@ impl Images {
         }
     }
 
+    /// The answer to the same request of a moment ago, if nothing has changed: given to `take`, counted and logged.
+    pub(super) fn recall<T>(&self, asked: &Plain<'_>, now: SystemTime, take: impl FnOnce(Given<'_>) -> T) -> Option<T> {
+        let began = access::is_on().then(Instant::now);
+        let is_current = |counted: Counted| {
+            counted.rules == self.admission.buckets.changes() && self.deliver.changes().is_current(counted.object)
+        };
+        self.memo.recall(asked, now, is_current, |given| {
+            if let Some(began) = began {
+                log_again(asked, &given, began);
+            }
+            take(given)
+        })
+    }
+
+    /// Remembers an answer from memory for those who ask the same within a second.
+    fn remember(&self, call: Call<'_>, ended: &Ended, rules: u64) {
+        let (Some(delivered), Some((request, seen))) = (&ended.delivered, &ended.again) else { return };
+        let Some(asked) = Plain::of(call.method, call.uri, call.headers) else { return };
+        let now = SystemTime::now();
+        let Some(until) = self.deliver.lasts_until(delivered, now) else { return };
+        let answer = || {
+            let headers = HeaderMap::new();
+            let mut again = Asked {
+                request,
+                key: &delivered.record.object.key,
+                method: &Method::GET,
+                headers: &headers,
+                timing: false,
+                elapsed: std::time::Duration::ZERO,
+            };
+            let whole = Prepared::of(&respond(delivered, &again, &self.lifetimes));
+            let any = HeaderMap::from_iter([(IF_NONE_MATCH, HeaderValue::from_static("*"))]);
+            again.headers = &any;
+            let unmodified = Prepared::of(&respond(delivered, &again, &self.lifetimes));
+            Some(Answer {
+                counted: Counted { rules, object: *seen },
+                made_at: now,
+                until,
+                variant: Arc::downgrade(&delivered.variant),
+                etag: delivered.variant.etag.clone(),
+                whole,
+                unmodified,
+                object: delivered.record.object.clone(),
+                made: delivered.made,
+                dialect: request.dialect,
+                asked: self.deliver.popularity.counter(&delivered.record.object, delivered.made),
+                original: delivered.record.size,
+            })
+        };
+        self.memo.remember(&asked, now, &self.metrics, answer);
+    }
+
     /// The one log line of a request, and its counts.
     fn observe(&self, route: Route<'_>, call: Call<'_>, ended: &Ended, began: Instant) {
         let status = ended.response.status().as_u16();
         let bytes = http_body::Body::size_hint(ended.response.body()).exact().unwrap_or_default();
-        let cache = ended.delivered.as_ref().map_or("none", |delivered| delivered.status.as_str());
-        let dialect = name_of(route.dialect());
-        self.metrics.count_request(&RequestLabels { dialect, status, cache }, bytes);
-        if let Some(delivered) = &ended.delivered {
+        let delivered = ended.delivered.as_ref();
+        let cache = delivered.map_or("none", |delivered| delivered.status.as_str());
+        let dialect = route.dialect();
+        self.metrics.count_request(&RequestLabels { dialect: name_of(dialect), status, cache }, bytes);
+        if let Some(delivered) = delivered
+            && status == 200
+            && *call.method == Method::GET
+        {
+            self.metrics.count_saved(delivered.record.size, bytes);
+        }
+        if let Some(delivered) = delivered {
             self.metrics.count_effort(delivered.variant.note.effort);
         }
-        if let Some(timings) = ended.delivered.as_ref().and_then(|delivered| delivered.timings.as_ref()) {
+        if let Some(timings) = delivered.and_then(|delivered| delivered.timings.as_ref()) {
             self.metrics.record_fill(timings);
         }
-        if tracing::enabled!(target: "tintype::access", tracing::Level::INFO) {
-            let timings = ended.delivered.as_ref().and_then(|delivered| delivered.timings).unwrap_or_default();
-            let milliseconds = |spent: std::time::Duration| (spent.as_secs_f64() * 1e5).round() / 1e2;
-            tracing::info!(
-                target: "tintype::access",
-                method = %call.method,
-                url = masked(call.uri.path(), call.uri.query()),
+        if access::is_on() {
+            let line = Line {
+                method: call.method,
+                path: call.uri.path(),
+                query: call.uri.query(),
                 status,
                 dialect,
-                object = ended.object.as_ref().map(tracing::field::display),
-                transform = ended.delivered.as_ref().map(|delivered| tracing::field::display(delivered.made)),
+                object: ended.object.as_ref(),
+                made: delivered.map(|delivered| delivered.made),
                 cache,
-                code = ended.code.map(Code::as_str),
+                code: ended.code,
                 bytes,
-                total_ms = milliseconds(began.elapsed()),
-                fetch_ms = milliseconds(timings.fetch),
-                decode_ms = milliseconds(timings.decode),
-                resize_ms = milliseconds(timings.resize),
-                encode_ms = milliseconds(timings.encode),
-                "request"
-            );
+                began,
+                timings: delivered.and_then(|delivered| delivered.timings).unwrap_or_default(),
+            };
+            line.write();
         }
     }
+}
+
+/// The log line of an answer that is given again.
+fn log_again(asked: &Plain<'_>, given: &Given<'_>, began: Instant) {
+    let (path, query) = asked.target.split_once('?').map_or((asked.target, None), |(path, query)| (path, Some(query)));
+    let line = Line {
+        method: &Method::GET,
+        path,
+        query,
+        status: given.status().as_u16(),
+        dialect: given.answer.dialect,
+        object: Some(&given.answer.object),
+        made: Some(given.answer.made),
+        cache: CacheStatus::Hit.as_str(),
+        code: None,
+        bytes: given.bytes(),
+        began,
+        timings: Timings::default(),
+    };
+    line.write();
 }
 
 fn refused(problem: &Problem, dialect: Dialect, object: Option<ObjectId>, varies: bool) -> Ended {
     let response = problem.respond(dialect);
     let response = if varies { errors::varying_by_accept(response) } else { response };
-    Ended { response, object, delivered: None, code: Some(problem.code), is_unread: false }
+    Ended { response, object, delivered: None, code: Some(problem.code), again: None, is_unread: false }
 }
 
 /// Whether the answer to a URL that could not be parsed might have varied: it did unless a format is named.
@@ -262,14 +355,6 @@ fn accept(headers: &HeaderMap) -> Option<std::borrow::Cow<'_, str>> {
 fn wants_timing(call: Call<'_>) -> bool {
     call.headers.contains_key("x-tintype-timing")
         || call.uri.query().is_some_and(|query| query.split('&').any(|pair| pair == "timing=1"))
-}
-
-const fn name_of(dialect: Dialect) -> &'static str {
-    match dialect {
-        Dialect::Native => "native",
-        Dialect::Supabase => "supabase",
-        Dialect::Next => "next",
-    }
 }
 
 impl From<DeliverError> for Problem {

@@ -22,7 +22,12 @@ const CARD: &str = include_str!("pages/card.html");
 const STATUS: &str = include_str!("pages/status.html");
 const STYLE: &str = include_str!("pages/gallery.css");
 const SCRIPT: &str = include_str!("pages/gallery.js");
+/// What pages share that hear of events.
+const EVENTS: &str = include_str!("pages/events.js");
 const FIGURES: &str = include_str!("pages/figures.js");
+const DOCS_STYLE: &str = include_str!("pages/docs.css");
+const DOCS_SCRIPT: &str = include_str!("pages/docs.js");
+const API_SCRIPT: &str = include_str!("pages/api.js");
 const AVATARS_STYLE: &str = include_str!("pages/avatars.css");
 const AVATARS_SCRIPT: &str = include_str!("pages/avatars.js");
 /// What leads from the gallery to the avatars.
@@ -79,7 +84,11 @@ pub(super) async fn asset(Path(name): Path<String>) -> Response {
     let (content_type, text) = match name.as_str() {
         "gallery.css" => ("text/css; charset=utf-8", STYLE),
         "gallery.js" => ("text/javascript; charset=utf-8", SCRIPT),
+        "events.js" => ("text/javascript; charset=utf-8", EVENTS),
         "figures.js" => ("text/javascript; charset=utf-8", FIGURES),
+        "docs.css" => ("text/css; charset=utf-8", DOCS_STYLE),
+        "docs.js" => ("text/javascript; charset=utf-8", DOCS_SCRIPT),
+        "api.js" => ("text/javascript; charset=utf-8", API_SCRIPT),
         "avatars.css" => ("text/css; charset=utf-8", AVATARS_STYLE),
         "avatars.js" => ("text/javascript; charset=utf-8", AVATARS_SCRIPT),
         _ => return StatusCode::NOT_FOUND.into_response(),

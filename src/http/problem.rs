@@ -6,6 +6,7 @@ use http::{HeaderValue, StatusCode};
 use serde_json::json;
 
 use super::errors::native_status;
+use super::help::Help;
 use super::storage::Fault;
 use crate::bucket::FetchError;
 use crate::deliver::DeliverError;
@@ -16,31 +17,32 @@ use crate::source::{Refused, SourceError};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     status: StatusCode,
-    /// Stable, for programs.
-    code: &'static str,
+    /// Its name is stable, for programs.
+    help: Help,
     /// For people; never an internal detail.
     detail: String,
 }
 
 impl Refusal {
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { status: native_status(code), code: code.as_str(), detail: detail.into() }
+        Self { status: native_status(code), help: Help::Code(code), detail: detail.into() }
     }
 
     /// No token, or one that is not good.
     pub fn unauthorized(detail: impl Into<String>) -> Self {
-        Self { status: StatusCode::UNAUTHORIZED, code: "unauthorized", detail: detail.into() }
+        Self { status: StatusCode::UNAUTHORIZED, help: Help::Unauthorized, detail: detail.into() }
     }
 }
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let Self { status, code, detail } = self;
-        let title = status.canonical_reason();
+        let Self { status, help, detail } = self;
+        let (title, code) = (status.canonical_reason(), help.as_str());
         let problem =
             json!({"type": "about:blank", "title": title, "status": status.as_u16(), "detail": detail, "code": code});
         let headers = [(CONTENT_TYPE, "application/problem+json"), (CACHE_CONTROL, "no-store")];
         let mut response = (status, headers, problem.to_string()).into_response();
+        response.extensions_mut().insert(help);
         if status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
@@ -50,30 +52,12 @@ impl IntoResponse for Refusal {
 
 impl From<Fault> for Refusal {
     fn from(fault: Fault) -> Self {
-        let code = match &fault {
-            Fault::NoObject | Fault::NoBucket | Fault::NoBytes | Fault::Route(_) => Code::Missing,
-            Fault::Denied => Code::Forbidden,
-            Fault::TooLarge => Code::TooManyBytes,
-            Fault::Type(_) | Fault::MalformedType => Code::NotAPicture,
-            Fault::Picture(_) => Code::Corrupt,
-            Fault::Key(_) | Fault::BucketName | Fault::Schema(_) | Fault::SignedToken(_) | Fault::Signature(_) => {
-                Code::BadParameter
-            }
-            Fault::Busy => Code::Busy,
-            Fault::Internal => Code::Internal,
-            Fault::Token(message) => return Self::unauthorized(message),
-            Fault::ObjectExists | Fault::BucketExists | Fault::NotEmpty => return Self::of(&fault, 409, "conflict"),
-            Fault::TooSlow => return Self::of(&fault, 408, "body-too-slow"),
-            Fault::DiskFull => return Self::of(&fault, 507, "disk-full"),
+        let status = match fault.help() {
+            Help::Code(code) => native_status(code),
+            Help::Unauthorized => StatusCode::UNAUTHORIZED,
+            _ => fault.true_status(),
         };
-        Self::new(code, fault.message())
-    }
-}
-
-impl Refusal {
-    fn of(fault: &Fault, status: u16, code: &'static str) -> Self {
-        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Self { status, code, detail: fault.message() }
+        Self { status, help: fault.help(), detail: fault.message() }
     }
 }
 

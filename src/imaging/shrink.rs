@@ -47,6 +47,18 @@ impl Shrink {
         }
     }
 
+    /// Bytes of memory that decoding so many stored pixels takes at most: what comes out, and what the decoder keeps beside
+    /// it (an inflated PNG, the coefficients of a progressive JPEG, the planes of an AVIF).
+    pub fn bytes(self, format: SourceFormat, pixels: u64) -> u64 {
+        let beside = match format {
+            SourceFormat::Avif => 12,
+            SourceFormat::Jpeg => 6,
+            SourceFormat::Png | SourceFormat::Gif | SourceFormat::WebP | SourceFormat::Ico => 4,
+        };
+        let pixel = 4 / u64::from(self.divisor() * self.divisor());
+        pixels.saturating_mul(pixel.max(1) + beside)
+    }
+
     /// The size that a stored size is decoded to; what is left over at an edge makes a pixel.
     pub(super) fn size(self, stored: Size) -> Size {
         Size { width: stored.width.div_ceil(self.divisor()), height: stored.height.div_ceil(self.divisor()) }

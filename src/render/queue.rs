@@ -90,6 +90,11 @@ impl<T> FairQueue<T> {
         self.pieces.insert((share.ends, self.arrived), Piece { caller, begins, cost, work });
     }
 
+    /// What [`Self::pop`] would take.
+    pub fn first(&self) -> Option<&T> {
+        self.pieces.first_key_value().map(|(_, piece)| &piece.work)
+    }
+
     pub fn pop(&mut self) -> Option<T> {
         let (_, Piece { caller, begins, cost, work }) = self.pieces.pop_first()?;
         self.cost = self.cost.saturating_sub(cost);

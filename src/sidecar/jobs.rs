@@ -41,7 +41,7 @@ use super::home::{Home, HomeError};
 use super::prompt::Prompt;
 use super::provider::{PaintRequest, ProviderError, Quality, Size};
 use super::studio::Studio;
-use crate::catalog::{Budget, Catalog, CatalogError, Crowd, Ended, Enqueued, Job, JobQuery, NewJob, Revival};
+use crate::catalog::{Budget, Catalog, CatalogError, Crowd, Ended, Enqueued, Job, JobQuery, NewJob, Painted, Revival};
 use crate::deliver::Deliver;
 use crate::object::ObjectKey;
 use crate::realtime::Realtime;
@@ -264,6 +264,11 @@ impl Jobs {
 
     pub async fn list(&self, query: &JobQuery) -> Result<Vec<Job>, CatalogError> {
         self.catalog.jobs(query).await
+    }
+
+    /// What was painted for whom on which day since then.
+    pub async fn painted_since(&self, since: OffsetDateTime, user: Option<&str>) -> Result<Vec<Painted>, CatalogError> {
+        self.catalog.painted(since, user).await
     }
 
     /// The job once it has ended, whichever node it ran on. Whoever stops waiting changes nothing.

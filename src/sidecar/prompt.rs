@@ -17,6 +17,8 @@ const TRAITS: usize = 3;
 
 /// What is written into a prompt for one picture alone.
 pub type CustomPrompt = Prose<1000>;
+/// A prompt that somebody wrote as a whole.
+pub type WholePrompt = Prose<MAX_PROMPT>;
 /// The name of a preset.
 pub type PresetName = Line<60>;
 

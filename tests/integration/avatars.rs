@@ -183,6 +183,39 @@ async fn asked_at_once_the_answer_comes_before_the_picture_and_the_picture_after
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_whole_prompt_is_painted_as_it_is_and_usage_tells_each_user_of_their_own() {
+    let provider = provider(picture(&fox()));
+    let server = setup(&provider).start().await;
+    let (ann, bob) = (Client::new(&server, ANN), Client::new(&server, BOB));
+    let told = ann.post("/api/avatars/jobs", &json!({"prompt": "A fox\nwith a blue scarf"})).await.expect(202).json();
+    assert_eq!(ann.ended(&told["job_id"]).await["prompt"], "A fox with a blue scarf");
+    for prompt in [json!(""), json!(" \n"), json!("x".repeat(4001)), json!(7)] {
+        let refused = ann.post("/api/avatars/jobs", &json!({"prompt": prompt})).await.expect(400).json();
+        assert_eq!(refused["details"]["field"], "prompt", "{refused}");
+    }
+    let told = bob.begin(BOB).await;
+    bob.ended(&told["job_id"]).await;
+    let users = async |client: &Client<'_>, query: &str| {
+        let usage = client.get(&format!("/api/avatars/usage{query}")).await.expect(200).json();
+        let rows = usage["rows"].as_array().unwrap().clone();
+        assert!(rows.iter().all(|row| row["day"] == usage["since"] || query.is_empty()), "{usage}");
+        assert!(rows.iter().all(|row| row["completed"] == 1 && row["cost_usd"].as_f64().unwrap() > 0.0), "{usage}");
+        let mut users: Vec<_> = rows.iter().map(|row| row["user_id"].as_str().unwrap().to_owned()).collect();
+        users.sort();
+        users
+    };
+    let (service, both) = (Client::service(&server), [ANN.min(BOB), ANN.max(BOB)]);
+    assert_eq!(users(&ann, "?days=1").await, [ANN]);
+    assert_eq!(users(&service, "").await, both);
+    assert_eq!(users(&service, &format!("?days=1&user_id={BOB}")).await, [BOB]);
+    ann.get(&format!("/api/avatars/usage?user_id={BOB}")).await.expect(403);
+    for query in ["?days=0", "?days=367", "?days=x", "?user_id=x"] {
+        service.get(&format!("/api/avatars/usage{query}")).await.expect(400);
+    }
+    server.send_bytes(Method::GET, "/api/avatars/usage", &[], Vec::new()).await.expect(401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn awaited_the_answer_holds_the_picture_and_its_first_views_are_hits() {
     let provider = provider(picture(&fox()));
     let server = setup(&provider).start().await;
@@ -681,6 +714,23 @@ async fn a_url_is_stored_from_listed_hosts_and_by_its_content() {
     ann.post(path, &theirs).await.expect(403);
     server.send(Method::POST, path, &[], Some("{}")).await.expect(401);
     assert_eq!(ann.avatars_of(ANN).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_an_operator_removed_the_bucket_storing_is_refused_in_words() {
+    let host = Origin::start();
+    host.serve("/fox", Reply::ok("image/png", fox()));
+    let address = host.address().to_string();
+    let server = Setup::new()
+        .with("STORAGE__FETCH_HOSTS", &format!("http://{address}"))
+        .with("NEXT__INTERNAL_HOSTS", &address)
+        .start()
+        .await;
+    let (ann, service) = (Client::new(&server, ANN), Client::service(&server));
+    service.call_with(Method::DELETE, "/storage/v1/bucket/kinkster-avatars", &[], &Value::Null).await.expect(200);
+    let refused = ann.post("/api/kinksters/avatar/store", &json!({"image_url": host.url("/fox")})).await.expect(409);
+    let told = refused.json()["error"].as_str().unwrap().to_owned();
+    assert!(told.contains("bucket") && told.contains("create it again"), "{told}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

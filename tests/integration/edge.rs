@@ -212,6 +212,33 @@ async fn tls_serves_both_protocols_and_follows_a_new_certificate() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn studio_is_one_strict_page_whose_every_module_is_served() {
+    let server = Setup::new().with("PUBLIC_URL", "https://pictures.example").start().await;
+    let page = server.get("/studio").await.expect(200);
+    assert!(page.text().contains(r#"data-public-url="https://pictures.example""#));
+    assert_eq!(page.header("cross-origin-opener-policy"), "same-origin");
+    let policy = page.header("content-security-policy");
+    for part in ["default-src 'none'", "script-src 'self'", "style-src 'self'", "frame-ancestors 'none'"] {
+        assert!(policy.split("; ").any(|found| found == part), "{part} is missing from {policy}");
+    }
+    let mut names = vec!["main.js".to_owned()];
+    let mut at = 0;
+    while let Some(name) = names.get(at).cloned() {
+        let module = server.get(&format!("/assets/studio/{name}")).await.expect(200);
+        assert_eq!(module.header("content-type"), "text/javascript; charset=utf-8");
+        let text = module.text();
+        for part in text.split("'./").skip(1) {
+            let imported = part.split('\'').next().unwrap_or_default().to_owned();
+            if !names.contains(&imported) {
+                names.push(imported);
+            }
+        }
+        at += 1;
+    }
+    assert!(names.len() > 20, "{names:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn unknown_routes_and_pages_are_answered() {
     let server = Setup::new().photos().start().await;
     assert_eq!(server.get("/healthz").await.expect(200).text(), "ok\n");
@@ -222,6 +249,7 @@ async fn unknown_routes_and_pages_are_answered() {
     assert!(page.header("content-security-policy").contains("default-src 'none'"));
     server.get("/assets/gallery.css").await.expect(200);
     server.get("/assets/../Cargo.toml").await.expect(404);
+    server.get("/assets/studio/..%2Fgallery.css").await.expect(404);
     server.get(CAT).await.expect(200);
     let metrics = server.get("/metrics").await.expect(200).text();
     for name in [

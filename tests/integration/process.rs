@@ -258,9 +258,53 @@ async fn a_full_disk_costs_nothing_but_the_keeping() {
             assert_eq!(answer.status(), 200, "{name} at {width}");
         }
     }
-    let metrics = get(&format!("{}/metrics", server.url)).await.text().await.unwrap();
-    let failures = metrics.lines().find_map(|line| line.strip_prefix("tintype_store_failures ")).unwrap();
-    assert!(failures.parse::<u64>().unwrap() > 0, "the disk was never full: {metrics}");
+    for _ in 0..200 {
+        let metrics = get(&format!("{}/metrics", server.url)).await.text().await.unwrap();
+        let failures = metrics.lines().find_map(|line| line.strip_prefix("tintype_store_failures ")).unwrap();
+        if failures.parse::<u64>().unwrap() > 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("the disk was never full");
+}
+
+/// Megabytes that a process had in memory at most.
+fn peak_megabytes(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let kilobytes = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
+    kilobytes.unwrap().parse::<u64>().unwrap() / 1024
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_large_pictures_at_once_stay_within_the_memory_that_is_theirs() {
+    let folder = tempfile::tempdir().unwrap();
+    let photos = folder.path().join("photos");
+    std::fs::create_dir(&photos).unwrap();
+    let mut large = std::io::Cursor::new(Vec::new());
+    image::RgbaImage::from_fn(4000, 3000, |x, y| image::Rgba([x as u8, y as u8, (x / 16) as u8, 255]))
+        .write_to(&mut large, image::ImageFormat::Png)
+        .unwrap();
+    for number in 0..12 {
+        std::fs::write(photos.join(format!("{number}.png")), large.get_ref()).unwrap();
+    }
+    let mut command = command();
+    command.args(["serve", "--listen", "127.0.0.1:0", "--data", folder.path().join("data").to_str().unwrap()]);
+    command.args(["--bucket", &format!("photos={}", photos.display())]);
+    // Each takes 96 MB, and eight threads would take 768.
+    command.env("TINTYPE_LIMITS__RENDER_THREADS", "8").env("TINTYPE_LIMITS__RENDER_BYTES", "120MB");
+    command.env("TINTYPE_LIMITS__QUEUE_MS", "60000");
+    let server = start(command);
+    let asked = (0..12).map(|number| get_owned(format!("{}/image/photos/{number}.png?w=64&f=webp", server.url)));
+    for status in futures_util::future::join_all(asked).await {
+        assert_eq!(status, 200);
+    }
+    let peak = peak_megabytes(server.child.id());
+    assert!(peak < 400, "{peak} MB");
+}
+
+async fn get_owned(url: String) -> reqwest::StatusCode {
+    get(&url).await.status()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -280,6 +324,7 @@ async fn sigterm_ends_the_process_with_both_endings_logged() {
     for text in ["SIGTERM received", "every connection ended", "every task ended"] {
         assert!(log.contains(text), "{text} is missing from\n{log}");
     }
+    assert!(!log.contains('\u{1b}'), "colours where there is no terminal: {log:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

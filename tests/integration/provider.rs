@@ -395,7 +395,7 @@ async fn the_models_that_are_there_are_asked_for_free() {
 
 #[tokio::test]
 async fn the_painter_asks_nobody_and_paints_the_same_again() {
-    let gate = Arc::new(Gate::start(1, Duration::from_secs(5), 8).unwrap());
+    let gate = Arc::new(Gate::start(1, Duration::from_secs(5), 8, 1_000_000).unwrap());
     let painter = Painter::new(gate);
     let paint = async |prompt: &str| painter.paint(&request(prompt, Size::Wide, Quality::Hd)).await.unwrap();
     let (first, again, other) = (paint("Ada").await, paint("Ada").await, paint("Bo").await);

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Output;
 
 use crate::process::{Process, command, photos, serve};
-use crate::support::files_below;
+use crate::support::{eventually, files_below};
 
 fn purge(data: &Path, arguments: &[&str]) -> Output {
     let mut command = command();
@@ -27,12 +27,19 @@ fn refused(output: &Output, code: i32, parts: &[&str]) {
     }
 }
 
-/// Makes a variant of each of three pictures: a file and a record each.
-async fn fill(server: &Process) {
+/// Makes a variant of each of three pictures, and waits until they are stored: a file and a record each.
+async fn fill(server: &Process, data: &Path) {
     for name in ["avatar-fox.png", "avatar-owl.png", "coffee-cup.png"] {
         let url = format!("{}/image/photos/{name}?w=32", server.url);
         assert_eq!(reqwest::get(url).await.unwrap().status(), 200);
     }
+    stored(data, 6).await;
+}
+
+/// Waits until as many files are stored: answers do not wait for them.
+async fn stored(data: &Path, count: usize) {
+    let variants = data.join("variants");
+    eventually("the variants are stored", async || files_below(&variants).len() == count).await;
 }
 
 async fn is_hit(server: &Process, name: &str) -> bool {
@@ -44,11 +51,12 @@ async fn is_hit(server: &Process, name: &str) -> bool {
 async fn a_running_server_purges_what_is_named_with_a_key_signed_for_it() {
     let data = tempfile::tempdir().unwrap();
     let server = serve(data.path(), &["--bucket", &photos()]);
-    fill(&server).await;
+    fill(&server, data.path()).await;
     let at = ["--server", &server.url];
     let purge = |arguments: &[&str]| purge(data.path(), &[arguments, &at].concat());
     told(&purge(&["photos", "avatar-fox.png"]), "removed 2 files made of photos/avatar-fox.png");
     assert!(!is_hit(&server, "avatar-fox.png").await && is_hit(&server, "avatar-owl.png").await);
+    stored(data.path(), 6).await;
     told(&purge(&["photos", "--prefix", "avatar-"]), "removed 4 files made of photos/avatar-…");
     assert!(is_hit(&server, "coffee-cup.png").await);
     told(&purge(&["photos"]), "removed 2 files made of the bucket photos");
@@ -64,7 +72,7 @@ async fn the_server_that_uses_the_data_folder_is_found_by_its_configured_address
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let listen = format!("0.0.0.0:{port}");
     let server = serve(data.path(), &["--bucket", &photos(), "--listen", &listen]);
-    fill(&server).await;
+    fill(&server, data.path()).await;
     told(&purge(data.path(), &["--all", "--listen", &listen]), "removed 6 files made of all pictures");
     let unknown = purge(data.path(), &["--all", "--listen", "127.0.0.1:0"]);
     refused(&unknown, 1, &["uses the data folder", "pass --server"]);
@@ -77,7 +85,7 @@ async fn the_server_that_uses_the_data_folder_is_found_by_its_configured_address
 async fn without_a_server_the_variant_store_is_purged() {
     let data = tempfile::tempdir().unwrap();
     let server = serve(data.path(), &["--bucket", &photos()]);
-    fill(&server).await;
+    fill(&server, data.path()).await;
     drop(server);
     told(&purge(data.path(), &["photos", "avatar-fox.png"]), "removed 2 files made of photos/avatar-fox.png");
     told(&purge(data.path(), &["--all"]), "removed 4 files made of all pictures");

@@ -1,50 +1,14 @@
-//! The README's examples run, and its table is the one that the types tell.
+//! The examples of the README and of `deploy/docs` do what the text around them says.
 
 use std::process::Command;
 
-use clap::Parser;
 use serde_json::Value;
 
+use crate::docs::{blocks, pages};
 use crate::process::{command, serve};
 use crate::receiver::{Answer, Receiver};
 use crate::support::object_server::{Bucket, options};
-use crate::support::{Setup, eventually, fixture, fixtures, service_key};
-
-fn readme() -> String {
-    std::fs::read_to_string(fixtures().with_file_name("README.md")).unwrap()
-}
-
-/// The lines of every code block of this language.
-fn blocks(language: &str) -> Vec<String> {
-    let text = readme();
-    let opening = format!("```{language}\n");
-    text.split(&opening).skip(1).map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
-}
-
-#[test]
-fn the_configuration_table_is_the_one_of_the_types() {
-    let text = readme();
-    let after = text.split("<!-- table: tintype config --table -->\n").nth(1).unwrap();
-    let table = after.split("<!-- end of table -->").next().unwrap();
-    assert_eq!(table, tintype::config::markdown_table(), "replace the table by what `tintype config --table` prints");
-}
-
-#[test]
-fn the_commands_are_understood() {
-    let commands: Vec<String> = blocks("sh")
-        .iter()
-        .flat_map(|block| block.lines().map(str::to_owned).collect::<Vec<_>>())
-        .filter(|line| line.starts_with("tintype "))
-        // What follows is for people.
-        .map(|line| line.split(" # ").next().unwrap().to_owned())
-        .collect();
-    assert!(commands.len() >= 8, "{commands:?}");
-    for command in commands {
-        if let Err(error) = tintype::cli::Cli::try_parse_from(command.split_whitespace()) {
-            panic!("{command}: {error}");
-        }
-    }
-}
+use crate::support::{Setup, eventually, fixture, service_key};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_migrations_run_in_their_order() {
@@ -59,12 +23,19 @@ async fn the_migrations_run_in_their_order() {
 }
 
 #[test]
-fn the_file_is_a_configuration_without_mistakes() {
+fn every_file_is_a_configuration_without_mistakes() {
     for block in blocks("toml") {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("tintype.toml");
+        std::fs::create_dir(folder.path().join("photos")).unwrap();
+        for name in ["fullchain.pem", "privkey.pem"] {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        let here = folder.path().to_str().unwrap();
+        let block = block.replace("\"./photos\"", &format!("\"{here}/photos\"")).replace("/etc/tintype", here);
         std::fs::write(&file, &block).unwrap();
-        tintype::config::load(Some(&file), [], &tintype::config::Overrides::default()).unwrap();
+        let loaded = tintype::config::load(Some(&file), [], &tintype::config::Overrides::default());
+        assert!(loaded.is_ok(), "{}\n{block}", loaded.unwrap_err());
     }
 }
 
@@ -72,7 +43,7 @@ fn the_file_is_a_configuration_without_mistakes() {
 async fn the_buckets_in_s3_are_read_and_written() {
     let bucket = Bucket::new();
     bucket.put("uploads/cat.png", fixture("formats/truecolour.png"), &[]).await;
-    let mut file = blocks("toml").into_iter().find(|block| block.contains("s3://")).unwrap();
+    let mut file = blocks("toml").into_iter().find(|block| block.contains("[buckets.media.options]")).unwrap();
     file = file.replace("my-bucket", &bucket.name);
     for (name, value) in options() {
         let lines = file.lines().map(|line| match line.split_once(" = ") {
@@ -89,7 +60,8 @@ async fn the_buckets_in_s3_are_read_and_written() {
     let server = serve(&folder.path().join("data"), &["--config", path.to_str().unwrap()]);
     let answer = reqwest::get(format!("{}/image/media/cat.png?w=32", server.url)).await.unwrap();
     assert_eq!(answer.status(), 200);
-    assert!(bucket.paths().await.iter().any(|path| path.starts_with("variants/media/")), "{:?}", bucket.paths().await);
+    let is_kept = async || bucket.paths().await.iter().any(|path| path.starts_with("variants/media/"));
+    eventually("the variant is in the bucket", is_kept).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -178,21 +150,22 @@ async fn the_backfills_run() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_curl_lines_succeed() {
-    let server = Setup::new().photos().start().await;
+async fn the_command_line_is_walked_in_its_order() {
     let folder = tempfile::tempdir().unwrap();
-    let lines: Vec<String> = blocks("sh")
-        .iter()
-        .flat_map(|block| block.lines().map(str::to_owned).collect::<Vec<_>>())
-        .filter(|line| line.starts_with("curl "))
-        .collect();
-    assert!(lines.len() >= 8, "{lines:?}");
+    for name in ["photos/coffee.png", "coffee.png", "latte.png", "pictures/cats/tabby.png"] {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, fixture("photos/avatar-fox.png")).unwrap();
+    }
+    let server = serve(&folder.path().join("data"), &[]);
+    let page = pages().into_iter().find(|page| page.name() == "command-line").unwrap();
+    let lines: Vec<&str> = page.text.lines().filter(|line| line.starts_with("tintype ")).collect();
+    assert_eq!(lines.len(), 12, "{lines:?}");
     for line in lines {
-        let here = line.replace("127.0.0.1:8787", &server.address.to_string());
-        let (path, key) = (folder.path().to_owned(), service_key());
-        let run =
-            move || Command::new("sh").args(["-c", &here]).current_dir(path).env("TINTYPE_SERVICE_KEY", key).output();
-        let output = tokio::task::spawn_blocking(run).await.unwrap().unwrap();
+        let mut command = command();
+        command.args(line.split(" # ").next().unwrap().split_whitespace().skip(1)).current_dir(folder.path());
+        command.env("TINTYPE_URL", &server.url).env("TINTYPE_KEY", service_key()).stdin(std::process::Stdio::null());
+        let output = command.output().unwrap();
         assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
     }
 }

@@ -15,7 +15,7 @@ macro_rules! job_store {
         use crate::auth::Caller;
         use crate::catalog::jobs::{
             Answered, AvatarWrite, Begun, Budget, Claim, Ended, Enqueued, Failure, Job, JobQuery, JobState, JobStep, Kinkster,
-            KinksterChange, KinksterMatch, Lease, NewJob, Placed, Quota, QuotaExceeded, Revival, Sitter, Spent, Stored, Uploaded,
+            KinksterChange, KinksterMatch, Lease, NewJob, Painted, Placed, Quota, QuotaExceeded, Revival, Sitter, Spent, Stored, Uploaded,
         };
         use crate::catalog::{CatalogError, NewObject, Put, now};
 
@@ -113,6 +113,21 @@ macro_rules! job_store {
                     pictures: row.try_get::<i64, _>("pictures")? as u64,
                     money: row.try_get::<i64, _>("money")? as u64,
                 })
+            }
+
+            pub(in crate::catalog) async fn painted(
+                &self,
+                since: OffsetDateTime,
+                user: Option<&str>,
+            ) -> Result<Vec<Painted>, CatalogError> {
+                let mut tx = self.begin_read().await?;
+                let select = "SELECT user_id, admitted_at / 86400000000 AS day, count(*) AS jobs, \
+                    CAST(sum(CASE WHEN state = 'completed' THEN 1 ELSE 0 END) AS BIGINT) AS completed, \
+                    CAST(sum(CASE WHEN state IN ('error', 'cancelled') THEN 1 ELSE 0 END) AS BIGINT) AS failed, \
+                    CAST(sum(paints) AS BIGINT) AS pictures, CAST(sum(spent) AS BIGINT) AS money FROM jobs \
+                    WHERE admitted_at >= $1 AND ($2 IS NULL OR user_id = $2) GROUP BY 1, 2 ORDER BY 2, 1 LIMIT 20000";
+                let query = sqlx::query(select).bind(micros(since)).bind(user);
+                query.fetch_all(&mut *tx).await?.iter().map(painted).collect()
             }
 
             pub(in crate::catalog) async fn job(&self, id: Uuid) -> Result<Option<Job>, CatalogError> {
@@ -559,6 +574,19 @@ macro_rules! job_store {
                 return Ok(exceeded(Quota::Money, until_midnight));
             }
             Ok(None)
+        }
+
+        fn painted(row: &$row) -> Result<Painted, CatalogError> {
+            let count = |name: &str| row.try_get::<i64, _>(name).map(|count| count as u64);
+            Ok(Painted {
+                user: row.try_get("user_id")?,
+                day: row.try_get("day")?,
+                jobs: count("jobs")?,
+                completed: count("completed")?,
+                failed: count("failed")?,
+                pictures: count("pictures")?,
+                money: count("money")?,
+            })
         }
 
         /// What was painted today, by all as `pictures` and by the user as `own`, and what that may have cost as `money`.

@@ -165,6 +165,20 @@ pub struct JobQuery {
     pub before: Option<Uuid>,
 }
 
+/// What one user had painted on one day of UTC.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Painted {
+    pub user: String,
+    /// Days since 1970-01-01.
+    pub day: i64,
+    pub jobs: u64,
+    pub completed: u64,
+    pub failed: u64,
+    /// Requests to the provider that may have cost something, and what they have cost in millionths of a US dollar.
+    pub pictures: u64,
+    pub money: u64,
+}
+
 /// Who is painted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sitter {

@@ -372,6 +372,31 @@ async fn note_a_day_earlier(catalog: &Catalog, job: Uuid) {
     }
 }
 
+pub async fn painted_is_told_by_user_and_day(catalog: &Catalog) {
+    let users = ["u-painted-1", "u-painted-2"];
+    for user in [users[0], users[0], users[1]] {
+        enqueue(catalog, new_job(user)).await;
+        let (job, worker) = take(catalog).await;
+        catalog.begin_paint(job.lease(worker), &ROOMY).await.unwrap();
+        catalog.finish_job(job.lease(worker)).await.unwrap().unwrap();
+        if user == users[1] {
+            note_a_day_earlier(catalog, job.id).await;
+        }
+    }
+    let since = now() - Duration::days(2);
+    let of = async |user: &str| {
+        let rows = catalog.painted(since, Some(user)).await.unwrap();
+        rows.iter().map(|row| (row.jobs, row.pictures, row.money, row.day)).collect::<Vec<_>>()
+    };
+    let today = now().unix_timestamp() / 86_400;
+    assert_eq!(of(users[0]).await, [(2, 2, 80_000, today)]);
+    assert_eq!(of(users[1]).await, [(1, 1, 40_000, today - 1)]);
+    let everybody = catalog.painted(since, None).await.unwrap();
+    assert!(users.iter().all(|user| everybody.iter().any(|row| row.user == *user)));
+    assert!(everybody.is_sorted_by_key(|row| row.day));
+    assert_eq!(catalog.painted(now() + Duration::DAY, None).await.unwrap(), []);
+}
+
 pub async fn painted_again_count_on_the_day_they_are(catalog: &Catalog) {
     enqueue(catalog, new_job("j18")).await;
     let (job, worker) = take(catalog).await;

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::AvatarFault;
 use crate::bucket::BucketError;
 use crate::catalog::{CatalogError, QuotaExceeded};
+use crate::http::help::Help;
 use crate::project::ProjectError;
 use crate::sidecar::field::FieldError;
 use crate::sidecar::home::HomeError;
@@ -115,6 +116,9 @@ impl IntoResponse for Fault {
             body["details"] = details;
         }
         let mut response = (self.status(), Json(body)).into_response();
+        if matches!(self, Self::Quota(_)) {
+            response.extensions_mut().insert(Help::Quota);
+        }
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(pause) = self.retry_after() {
             let seconds = pause.as_secs_f64().ceil().max(1.0) as u64;

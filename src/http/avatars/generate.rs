@@ -195,7 +195,7 @@ pub(super) fn taken(enqueued: Enqueued) -> Result<Job, Fault> {
 }
 
 fn wanted(api: &Api, wishes: Wishes) -> Result<PaintRequest, Fault> {
-    if wishes.character_data.is_none() {
+    if wishes.character_data.is_none() && wishes.prompt.is_none() {
         return Err(FieldError::required("character_data").into());
     }
     api.studio.request(wishes).map_err(|error| Fault::Told {

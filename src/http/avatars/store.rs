@@ -15,6 +15,7 @@ use super::NO_STORE;
 use super::fault::{Fault, unstored};
 use super::session::{self, user_of};
 use crate::bucket::BucketError;
+use crate::catalog::CatalogError;
 use crate::http::api::Api;
 use crate::ingest::IngestError;
 use crate::render::GateError;
@@ -83,6 +84,9 @@ fn refused(error: StoreError) -> Fault {
         StoreError::Bucket(BucketError::Busy(error)) => {
             let GateError::Busy { retry_after } = error else { return Fault::Internal };
             Fault::busy("The server is busy; please try again", Some(retry_after))
+        }
+        StoreError::Bucket(BucketError::Catalog(CatalogError::NoBucket)) => {
+            Fault::Conflict("The bucket of the avatars was removed; create it again to store pictures")
         }
         StoreError::Bucket(error) => {
             tracing::error!(%error, "a picture could not be stored");

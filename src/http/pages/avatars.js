@@ -3,6 +3,7 @@
 // One event stream tells how far each job is. What was missed while nobody listened is asked for when it opens again, so a
 // page that was reloaded, or cut off, comes to the same end. Whatever people wrote is put into the page as text.
 
+import { eventsOf } from './events.js';
 import { byId, bytesText, cacheState, element, kindText, timeText } from './figures.js';
 
 const BUCKET = 'kinkster-avatars';
@@ -232,42 +233,11 @@ async function listen() {
       await refresh();
       byId('offline').hidden = true;
       wait = 250;
-      for await (const data of dataOf(answer.body)) take(JSON.parse(data));
+      for await (const { data } of eventsOf(answer.body)) take(JSON.parse(data));
     } catch {
       byId('offline').hidden = false;
     }
     await pause(wait);
-  }
-}
-
-/** The server says at least every 15 s that it is there (milliseconds). */
-const SILENCE = 40_000;
-
-/** The next part of a stream; a connection that died without a word is silent. */
-async function nextPart(reader) {
-  let timer;
-  const silence = new Promise((_, reject) => { timer = setTimeout(() => reject(new Error('silence')), SILENCE); });
-  try {
-    return await Promise.race([reader.read(), silence]);
-  } catch (fault) {
-    reader.cancel().catch(() => {});
-    throw fault;
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-/** The data of each event of a stream. */
-async function* dataOf(body) {
-  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
-  let text = '';
-  for (let part = await nextPart(reader); !part.done; part = await nextPart(reader)) {
-    const events = (text + part.value).split('\n\n');
-    text = events.pop();
-    for (const event of events) {
-      const lines = event.split('\n').filter((line) => line.startsWith('data:')).map((line) => line.slice(5).trimStart());
-      if (lines.length) yield lines.join('\n');
-    }
   }
 }
 

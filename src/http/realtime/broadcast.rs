@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::{Bytes, to_bytes};
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
@@ -55,9 +56,13 @@ pub(super) async fn batch(State(live): State<Arc<Live>>, request: Request) -> Re
 pub(super) async fn single(
     State(live): State<Arc<Live>>,
     Path((topic, event)): Path<(String, String)>,
-    Query(query): Query<SingleQuery>,
+    query: Result<Query<SingleQuery>, QueryRejection>,
     request: Request,
 ) -> Response {
+    let query = match query {
+        Ok(Query(query)) => query,
+        Err(error) => return message(StatusCode::BAD_REQUEST, &error.body_text()).into_response(),
+    };
     answer(take_single(&live, &topic, &event, query.private.as_deref() == Some("true"), request).await)
 }
 

@@ -12,6 +12,8 @@ use crate::auth::{SignedTokenError, TokenError};
 use crate::blobs::BlobError;
 use crate::bucket::BucketError;
 use crate::catalog::CatalogError;
+use crate::error::Code;
+use crate::http::help::Help;
 use crate::ingest::IngestError;
 use crate::render::GateError;
 
@@ -90,8 +92,29 @@ impl Fault {
     }
 
     /// The status without the envelope: what the body's `statusCode` says.
-    pub(super) fn true_status(&self) -> StatusCode {
+    pub(in crate::http) fn true_status(&self) -> StatusCode {
         self.row().1.parse().unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// What it is among all errors, and where that is explained.
+    pub(in crate::http) fn help(&self) -> Help {
+        let code = match self {
+            Self::NoObject | Self::NoBucket | Self::NoBytes | Self::Route(_) => Code::Missing,
+            Self::Denied => Code::Forbidden,
+            Self::TooLarge => Code::TooManyBytes,
+            Self::Type(_) | Self::MalformedType => Code::NotAPicture,
+            Self::Picture(_) => Code::Corrupt,
+            Self::Key(_) | Self::BucketName | Self::Schema(_) | Self::SignedToken(_) | Self::Signature(_) => {
+                Code::BadParameter
+            }
+            Self::Busy => Code::Busy,
+            Self::Internal => Code::Internal,
+            Self::Token(_) => return Help::Unauthorized,
+            Self::ObjectExists | Self::BucketExists | Self::NotEmpty => return Help::Conflict,
+            Self::TooSlow => return Help::BodyTooSlow,
+            Self::DiskFull => return Help::DiskFull,
+        };
+        Help::Code(code)
     }
 
     /// What was wrong, for people.
@@ -112,6 +135,7 @@ impl IntoResponse for Fault {
         let (_, status_code, error, code, _) = self.row();
         let envelope = json!({"statusCode": status_code, "error": error, "message": self.message(), "code": code});
         let mut response = (self.status(), Json(envelope)).into_response();
+        response.extensions_mut().insert(self.help());
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if self == Self::Busy {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));

@@ -6,6 +6,8 @@ use http::header::{CACHE_CONTROL, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use serde_json::json;
 
+use crate::http::help::Help;
+
 /// Why nothing can be passed on. The texts are for strangers: no address, no chain of causes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Fault {
@@ -63,6 +65,7 @@ impl IntoResponse for Fault {
         let envelope =
             json!({"statusCode": status.as_str(), "error": error, "message": message, "code": "UpstreamError"});
         let mut response = (status, Json(envelope)).into_response();
+        response.extensions_mut().insert(Help::Upstream);
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if self == Self::Busy {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));

@@ -1,54 +1,48 @@
-//! Bytes to premultiplied linear light and back.
+//! Bytes to premultiplied linear light and back, in fixed point.
 
-#![expect(clippy::inline_always, reason = "compiled once more for wider registers inside of its caller")]
+use crate::imaging::srgb::{PLACES, encoded};
 
-use crate::imaging::srgb::{PLACES, light, place};
+use super::kernel::{Kernel, ROWS};
 
 /// A pixel layout of `N` channels on its way through linear light.
 pub(super) trait Light<const N: usize> {
-    /// Premultiplied linear light, 0 to 1. `bytes` and `row` are of whole pixels; `row` may be longer.
-    fn widen(bytes: &[u8], row: &mut [f32]);
-    /// Back, from the first `N` of four sums, which the kernel's lobes may have driven out of 0 to 1.
-    fn narrow(encoded: &[u8; PLACES], sums: [f32; 4]) -> [u8; N];
+    /// Premultiplied linear light of 15 bits. `bytes` and `row` are of whole pixels; `row` may be longer.
+    fn widen(kernel: Kernel, bytes: &[u8], row: &mut [i16]);
+    /// Back, for one pixel of each row.
+    fn narrow(table: &[u8; PLACES], places: &[[i32; ROWS]; N]) -> [[u8; N]; ROWS];
 }
 
 pub(super) struct Rgb;
 
 impl Light<3> for Rgb {
-    #[inline(always)]
-    fn widen(bytes: &[u8], row: &mut [f32]) {
-        for (target, value) in row.iter_mut().zip(bytes) {
-            *target = light(f32::from(*value));
-        }
+    fn widen(kernel: Kernel, bytes: &[u8], row: &mut [i16]) {
+        kernel.widen(bytes, row);
     }
 
-    #[inline(always)]
-    fn narrow(encoded: &[u8; PLACES], sums: [f32; 4]) -> [u8; 3] {
-        let [red, green, blue, _] = sums.map(place);
-        [encoded[red], encoded[green], encoded[blue]]
+    #[inline]
+    fn narrow(table: &[u8; PLACES], places: &[[i32; ROWS]; 3]) -> [[u8; 3]; ROWS] {
+        std::array::from_fn(|row| places.map(|channel| encoded(table, channel[row])))
     }
 }
 
 pub(super) struct Rgba;
 
 impl Light<4> for Rgba {
-    #[inline(always)]
-    fn widen(bytes: &[u8], row: &mut [f32]) {
-        for (target, pixel) in row.as_chunks_mut::<4>().0.iter_mut().zip(bytes.as_chunks::<4>().0) {
-            let opacity = f32::from(pixel[3]) * (1.0 / 255.0);
-            let [red, green, blue, _] = pixel.map(|value| light(f32::from(value)) * opacity);
-            *target = [red, green, blue, opacity];
-        }
+    fn widen(kernel: Kernel, bytes: &[u8], row: &mut [i16]) {
+        kernel.widen_premultiplied(bytes, row);
     }
 
-    #[inline(always)]
-    fn narrow(encoded: &[u8; PLACES], sums: [f32; 4]) -> [u8; 4] {
-        let alpha = (sums[3].clamp(0.0, 1.0) * 255.0 + 0.5) as u8;
-        if alpha == 0 {
-            return [0; 4];
-        }
-        let straight = 1.0 / sums[3];
-        let [red, green, blue, _] = sums.map(|light| place(light * straight));
-        [encoded[red], encoded[green], encoded[blue], alpha]
+    fn narrow(table: &[u8; PLACES], places: &[[i32; ROWS]; 4]) -> [[u8; 4]; ROWS] {
+        const MOST: f32 = (PLACES - 1) as f32;
+        let [red, green, blue, opacity] = places;
+        std::array::from_fn(|row| {
+            let opacity = opacity[row] as f32 * (1.0 / MOST);
+            let alpha = (opacity * 255.0 + 0.5) as u8;
+            if alpha == 0 {
+                return [0; 4];
+            }
+            let straight = |places: &[i32; ROWS]| encoded(table, (places[row] as f32 / opacity + 0.5).min(MOST) as i32);
+            [straight(red), straight(green), straight(blue), alpha]
+        })
     }
 }

@@ -86,6 +86,14 @@ impl JobMetrics {
         registry.register("avatar_jobs_now", "Avatar jobs by state", self.states.clone());
     }
 
+    /// Begins a series of everything that has labels: without one it is not described.
+    pub fn begin_series(&self) {
+        drop(self.outcomes.get_or_create(&Outcome { outcome: "" }));
+        drop(self.refused.get_or_create(&QuotaLabel { quota: "" }));
+        drop(self.provider_errors.get_or_create(&Code { code: "" }));
+        self.set_states(&[]);
+    }
+
     pub(super) fn count(&self, outcome: &'static str) {
         self.outcomes.get_or_create(&Outcome { outcome }).inc();
     }

@@ -1,4 +1,4 @@
-// The README's examples of realtime, run as they are written.
+// The documentation's examples of realtime, run as they are written.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -11,8 +11,8 @@ import { Inbox } from './support/channels.js';
 import { anon, serve, service, user } from './support/server.js';
 
 const here = import.meta.dirname;
-const readme = readFileSync(join(here, '../../../README.md'), 'utf8');
-const blocks = readme.split('```js\n').slice(1).map((rest) => rest.split('\n```')[0]);
+const pages = ['realtime', 'avatars'].map((name) => readFileSync(join(here, `../../../deploy/docs/${name}.md`), 'utf8'));
+const blocks = pages.join('\n').split('```js\n').slice(1).map((rest) => rest.split('\n```')[0]);
 const example = (name) => blocks.find((block) => block.startsWith(`// ${name}.js\n`));
 
 let server;

@@ -163,8 +163,8 @@ test('an aborted upload is terminated', async () => {
   assert.deepEqual(server.unfinished(), []);
 });
 
-test('the example of the README uploads', async () => {
-  const readme = readFileSync(join(import.meta.dirname, '../../../README.md'), 'utf8');
+test('the example of the documentation uploads', async () => {
+  const readme = readFileSync(join(import.meta.dirname, '../../../deploy/docs/buckets.md'), 'utf8');
   const example = readme.split('```js\n').map((rest) => rest.split('```')[0]).find((block) => block.includes('tus.Upload'));
   const here = example.replace('https://images.example.com', server.url);
   const file = body.subarray(0, 7 * MB);

@@ -45,10 +45,10 @@ function cleanEnvironment() {
 }
 
 /** Resolves with the first group of `pattern` in what the process prints. */
-function printed(child, pattern, log) {
+function printed(child, pattern, log, patience) {
   return new Promise((resolve, reject) => {
     const failed = (reason) => reject(new Error(`${child.spawnargs.join(' ')}: ${reason}\n${log.join('')}`));
-    const timer = setTimeout(() => failed(`did not print ${pattern} within ${START} ms`), START);
+    const timer = setTimeout(() => failed(`did not print ${pattern} within ${patience} ms`), patience);
     const settle = (act) => (value) => {
       clearTimeout(timer);
       act(value);
@@ -68,9 +68,9 @@ function printed(child, pattern, log) {
 /**
  * Starts a server and waits until it prints where it listens.
  * `listening`: a pattern whose first group is its URL. Answers {url, log(), stop()}; `stop` sends SIGTERM, after DRAIN
- * SIGKILL, and answers the exit code or the signal that ended it.
+ * SIGKILL, and answers the exit code or the signal that ended it. `patience`: milliseconds until it must have printed that.
  */
-export async function startServer(command, args, { listening, folder, environment = {} }) {
+export async function startServer(command, args, { listening, folder, environment = {}, patience = START }) {
   const child = spawn(command, args, {
     cwd: folder,
     env: { ...cleanEnvironment(), ...environment },
@@ -90,7 +90,7 @@ export async function startServer(command, args, { listening, folder, environmen
     return ending;
   };
   try {
-    return { url: await printed(child, listening, log), log: () => log.join(''), stop };
+    return { url: await printed(child, listening, log, patience), log: () => log.join(''), stop };
   } catch (fault) {
     if (child.pid) await stop();
     throw fault;

@@ -3,8 +3,8 @@
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 
-/** Starts one to the server at `url`. Answers {url, cut(), mend(), stop()}: cut, nothing passes and nothing connects. */
-export async function startWire(url) {
+/** Starts one to the server at `url`, on this port or a free one. Answers {url, cut(), mend(), stop()}: cut, nothing passes and nothing connects. */
+export async function startWire(url, listen = 0) {
   const { hostname: host, port } = new URL(url);
   const sockets = new Set();
   let whole = true;
@@ -24,7 +24,7 @@ export async function startWire(url) {
       one.pipe(other);
     }
   });
-  server.listen(0, '127.0.0.1');
+  server.listen(listen, '127.0.0.1');
   await once(server, 'listening');
   const cut = () => {
     whole = false;
