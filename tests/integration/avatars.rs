@@ -49,12 +49,12 @@ pub fn paints(provider: &Origin) -> usize {
 }
 
 /// The variables of a server that asks this provider.
-pub fn variables(provider: &Origin) -> [(&'static str, String); 6] {
+pub fn variables(provider: &Origin) -> [(&'static str, String); 7] {
     variables_of(provider.url("/v1"))
 }
 
 /// Those of a server that asks below this URL.
-pub fn variables_of(base_url: String) -> [(&'static str, String); 6] {
+pub fn variables_of(base_url: String) -> [(&'static str, String); 7] {
     [
         ("AVATARS__OPENAI__BASE_URL", base_url),
         ("AVATARS__OPENAI__KEY", "sk-test".to_owned()),
@@ -62,6 +62,8 @@ pub fn variables_of(base_url: String) -> [(&'static str, String); 6] {
         ("AVATARS__RETRY_MS", "10".to_owned()),
         ("AVATARS__PER_USER_PER_MINUTE", "10000".to_owned()),
         ("AVATARS__PER_USER_PER_DAY", "10000".to_owned()),
+        // However busy the machine is, what is told is warm.
+        ("EVENTS__WARM_WAIT_MS", "60000".to_owned()),
     ]
 }
 

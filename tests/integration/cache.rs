@@ -242,8 +242,11 @@ async fn a_purge_during_a_fill_is_not_undone_by_it() {
     tokio::time::sleep(Duration::from_millis(300)).await;
     let later = server.get("/image/web/a?w=32&f=png").await.expect(200);
     assert_eq!(later.body, new.body, "the old fill brought the purged picture back");
-    let records = files_below(&setup.data.path().join("data/variants"));
-    assert_eq!(records.len(), 2, "the old fill stored after the purge: {records:?}");
+    let variants = setup.data.path().join("data/variants");
+    eventually("the new variant and its record are stored", async || files_below(&variants).len() == 2).await;
+    server.stop().await;
+    // Whatever was to be written has been.
+    assert_eq!(files_below(&variants).len(), 2, "the old fill stored after the purge");
 }
 
 #[tokio::test(flavor = "multi_thread")]

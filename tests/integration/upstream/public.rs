@@ -52,13 +52,17 @@ async fn no_object_is_kept_here_and_purges_reach_what_is_cached() {
     let data = setup.data.path().join("data");
     let storage = data.join("storage");
     assert_eq!(files_below(&storage), [storage.join(".catalogue")], "nothing but whose the store is");
-    let kept = files_below(&data.join("variants"));
-    assert!(kept.iter().any(|file| file.to_string_lossy().contains("%7Erestricted.")), "{kept:?}");
+    let kept = || files_below(&data.join("variants"));
+    eventually("what only some may see is stored apart", async || {
+        kept().iter().any(|file| file.to_string_lossy().contains("%7Erestricted."))
+    })
+    .await;
+    eventually("a variant, the original and a record each are written", async || kept().len() == 4).await;
     let key = format!("Bearer {}", crate::support::service_key());
     let purge = format!("/storage/v1/cdn/{PLACE}");
     let purged = pair.front.send(reqwest::Method::DELETE, &purge, &[("authorization", &key)], None).await;
     assert_eq!(purged.expect(200).json()["message"], "success");
-    assert_eq!(files_below(&data.join("variants")), Vec::<std::path::PathBuf>::new());
+    assert_eq!(kept(), Vec::<std::path::PathBuf>::new());
     assert!(!pair.front.get_webp(&url).await.expect(200).is_hit());
 }
 
