@@ -55,6 +55,28 @@ async fn a_variant_that_is_asked_for_again_becomes_smaller_under_another_etag() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_given_again_in_haste_is_the_small_one_at_once_and_counted() {
+    let server = refining().photos().start().await;
+    let path = format!("{CAT}&f=webp");
+    let (mut asked, mut small) = (0.0, 0.0);
+    for _ in 0..1200 {
+        // Told before the next answer is asked for, which may therefore not be remembered from before.
+        let is_refined = metric(&server, "tintype_refined{outcome=\"smaller\"}").await >= 1.0;
+        let answer = server.get(&path).await.expect(200);
+        asked += 1.0;
+        small += f64::from(u8::from(is_small(&answer)));
+        assert!(is_small(&answer) || !is_refined, "{}", answer.header("cache-status"));
+        if small >= 8.0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(small >= 8.0, "never refined");
+    assert_eq!(metric(&server, "tintype_served_total{effort=\"small\"}").await, small);
+    assert_eq!(metric(&server, "tintype_served_total{effort=\"fast\"}").await, asked - small);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn jpeg_and_png_become_smaller_too() {
     let server = refining().photos().start().await;
     for format in ["jpeg", "png"] {
