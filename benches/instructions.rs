@@ -6,8 +6,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use http::{StatusCode, header};
-use tintype::imaging::{Effort, Limits, Shrink, colour, decode, encode, orient, probe, resize};
-use tintype::transform::{Dialect, Format, FormatRequest, Frames, Rendering, Resolved, Want, native};
+use tintype::imaging::{Effort, Limits, Shrink, colour, decode, encode, orient, probe, resize, window};
+use tintype::transform::{Dialect, Format, FormatRequest, Rendering, Resolved, Want, native};
 
 use house::{House, request};
 
@@ -54,9 +54,10 @@ fn renders(times: u32, name: &str, width: u32) {
         let probe = probe(&bytes).expect("a picture");
         let rendering = rendering(width, &probe.natural);
         let shrink = Shrink::of(&probe, rendering.output);
-        let decoded = decode(&bytes, &probe, Frames::First, shrink, &Limits::default()).expect("decodes");
+        let decoded = decode(&bytes, &probe, shrink, &Limits::default()).expect("decodes");
         let picture = orient(colour(decoded).expect("a profile")).expect("turns");
-        let resized = resize(&picture, rendering.output, rendering.crop).expect("resizes");
+        let resized =
+            resize(&picture, window(&picture, rendering.output, rendering.crop), rendering.output).expect("resizes");
         assert!(!encode(&resized, &rendering, Effort::Fast).expect("encodes").is_empty());
     }
 }

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
-use tintype::imaging::{self, Effort, Limits, Picture, Shrink};
-use tintype::transform::{Dialect, Frames, Rendering, Resolved, Want, native};
+use tintype::imaging::{self, Effort, Limits, Raster, Shrink};
+use tintype::transform::{Dialect, Rendering, Resolved, Want, native};
 
 /// As in the shipped binary.
 #[global_allocator]
@@ -34,7 +34,8 @@ fn steps(criterion: &mut Criterion) {
         let bytes = read(fixture);
         let picture = pixels(&bytes);
         let rendering = rendering(&bytes, query);
-        let resized = imaging::resize(&picture, rendering.output, rendering.crop).expect("a fixture resizes");
+        let window = imaging::window(&picture, rendering.output, rendering.crop);
+        let resized = imaging::resize(&picture, window, rendering.output).expect("a fixture resizes");
         let made = whole(&bytes, &rendering, Effort::Fast);
         let mut group = criterion.benchmark_group(name);
         group.sampling_mode(SamplingMode::Flat).sample_size(20);
@@ -43,7 +44,7 @@ fn steps(criterion: &mut Criterion) {
         println!("{name}: {} of {} bytes", made.len(), bytes.len());
         group.bench_function("decode", |bencher| bencher.iter(|| pixels(black_box(&bytes))));
         group.bench_function("resize", |bencher| {
-            bencher.iter(|| imaging::resize(black_box(&picture), rendering.output, rendering.crop).map(drop));
+            bencher.iter(|| imaging::resize(black_box(&picture), window, rendering.output).map(drop));
         });
         for effort in [Effort::Fast, Effort::Small] {
             group.bench_function(format!("encode {effort:?}"), |bencher| {
@@ -62,10 +63,9 @@ fn read(fixture: &str) -> Vec<u8> {
 }
 
 /// Decoded, in sRGB and upright.
-fn pixels(bytes: &[u8]) -> Picture {
+fn pixels(bytes: &[u8]) -> Raster {
     let probe = imaging::probe(bytes).expect("a fixture is a picture");
-    let decoded =
-        imaging::decode(bytes, &probe, Frames::First, Shrink::Whole, &Limits::default()).expect("a fixture decodes");
+    let decoded = imaging::decode(bytes, &probe, Shrink::Whole, &Limits::default()).expect("a fixture decodes");
     imaging::orient(imaging::colour(decoded).expect("a fixture has colours")).expect("a fixture has a way up")
 }
 
@@ -81,7 +81,9 @@ fn rendering(bytes: &[u8], query: &str) -> Rendering {
 
 fn whole(bytes: &[u8], rendering: &Rendering, effort: Effort) -> Vec<u8> {
     let picture = pixels(bytes);
-    let resized = imaging::resize(&picture, rendering.output, rendering.crop).expect("a fixture resizes");
+    let resized =
+        imaging::resize(&picture, imaging::window(&picture, rendering.output, rendering.crop), rendering.output)
+            .expect("a fixture resizes");
     imaging::encode(&resized, rendering, effort).expect("a fixture encodes")
 }
 

@@ -8,6 +8,7 @@ mod lasting;
 mod listed;
 mod purge;
 mod refined;
+mod rendering;
 mod shown;
 
 use std::collections::HashMap;

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 
 use crate::catalog::BucketSettings;
-use crate::imaging::{self, Effort, ImagingError, Limits, Orientation, Picture, Probe, RefusedKind, Shrink};
-use crate::transform::{Blur, Format, Frames, Quality, Rendering, SourceFormat};
+use crate::imaging::{self, Effort, ImagingError, Limits, Orientation, Probe, Raster, RefusedKind, Shrink};
+use crate::transform::{Blur, Format, Quality, Rendering, SourceFormat};
 use crate::variants::content_type_of;
 
 /// Quality of a picture that has to be encoded anew: what is kept is the source of every variant.
@@ -172,25 +172,36 @@ pub fn treat(bytes: &[u8], probe: &Probe, work: Work, limits: &Limits) -> Result
     if probe.natural.format == SourceFormat::Ico {
         return Ok(None);
     }
-    let picture = decoded(bytes, probe, limits)?;
     match work {
-        Work::Check => Ok(None),
+        Work::Check => check(bytes, probe, limits).map(|()| None),
         Work::Strip => {
+            check(bytes, probe, limits)?;
             let kept = imaging::passthrough(bytes, probe);
             Ok((kept.len() != bytes.len()).then(|| (kept.into(), type_of(probe.natural.format))))
         }
-        Work::Turn => encoded(&picture, turned_format(probe)).map(Some),
-        Work::Shrink => encoded(&picture, Format::WebP).map(Some),
+        Work::Turn => encoded(&decoded(bytes, probe, limits)?, turned_format(probe)).map(Some),
+        Work::Shrink => encoded(&decoded(bytes, probe, limits)?, Format::WebP).map(Some),
     }
 }
 
-fn decoded(bytes: &[u8], probe: &Probe, limits: &Limits) -> Result<Picture, IngestError> {
-    let failed = |error: ImagingError| match error {
+/// Decodes all there is, an animation frame by frame.
+fn check(bytes: &[u8], probe: &Probe, limits: &Limits) -> Result<(), IngestError> {
+    if probe.natural.frames > 1 {
+        return imaging::each_frame(bytes, probe, limits, |_| Ok(())).map_err(|error| undecoded(&error));
+    }
+    decoded(bytes, probe, limits).map(drop)
+}
+
+fn decoded(bytes: &[u8], probe: &Probe, limits: &Limits) -> Result<Raster, IngestError> {
+    let decoded = imaging::decode(bytes, probe, Shrink::Whole, limits).map_err(|error| undecoded(&error))?;
+    imaging::colour(decoded).and_then(imaging::orient).map_err(|error| undecoded(&error))
+}
+
+fn undecoded(error: &ImagingError) -> IngestError {
+    match error {
         ImagingError::TooManyPixels { .. } => IngestError::TooManyPixels,
         _ => IngestError::Corrupt,
-    };
-    let decoded = imaging::decode(bytes, probe, Frames::All, Shrink::Whole, limits).map_err(failed)?;
-    imaging::colour(decoded).and_then(imaging::orient).map_err(failed)
+    }
 }
 
 /// The picture's own format where we write it.
@@ -202,9 +213,9 @@ fn turned_format(probe: &Probe) -> Format {
     }
 }
 
-fn encoded(picture: &Picture, format: Format) -> Result<(Bytes, String), IngestError> {
+fn encoded(raster: &Raster, format: Format) -> Result<(Bytes, String), IngestError> {
     let rendering = Rendering {
-        output: picture.size(),
+        output: raster.size(),
         crop: None,
         blur: Blur(0),
         background: None,
@@ -212,7 +223,7 @@ fn encoded(picture: &Picture, format: Format) -> Result<(Bytes, String), IngestE
         quality: Quality::new(QUALITY).filter(|_| format != Format::Png),
         animated: false,
     };
-    let bytes = imaging::encode(picture, &rendering, Effort::Fast).map_err(|_| IngestError::Corrupt)?;
+    let bytes = imaging::encode(raster, &rendering, Effort::Fast).map_err(|_| IngestError::Corrupt)?;
     let format = match format {
         Format::Avif => SourceFormat::Avif,
         Format::WebP => SourceFormat::WebP,

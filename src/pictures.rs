@@ -12,10 +12,9 @@ use tokio::sync::OnceCell;
 
 pub use room::{Place, Room};
 
-use crate::imaging::{self, ImagingError, Limits, Picture, Probe, Shrink};
+use crate::imaging::{self, ImagingError, Limits, Probe, Raster, Shrink};
 use crate::object::{ObjectId, VersionId};
 use crate::render::{Cost, Gate, GateError, Held, Priority, Timings, timed};
-use crate::transform::Frames;
 
 /// Bytes of originals and pixels that nobody uses, kept for the next fill of the same picture.
 const CAPACITY: u64 = 32_000_000;
@@ -34,7 +33,6 @@ pub enum RenderError {
 /// Which pixels are wanted, and how their decoding waits.
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted {
-    pub frames: Frames,
     pub shrink: Shrink,
     pub limits: Limits,
     pub priority: Priority,
@@ -53,35 +51,31 @@ pub struct OpenPicture {
     /// Time it took to fetch the bytes.
     pub fetched_in: Duration,
     /// By how much smaller than stored they are.
-    stills: [OnceCell<Arc<Picture>>; 3],
-    moving: OnceCell<Arc<Picture>>,
+    decoded: [OnceCell<Arc<Raster>>; 3],
     /// What the bytes take of the room for originals.
     _place: Option<Place>,
 }
 
 impl OpenPicture {
     pub fn new(bytes: Bytes, probe: Option<Probe>, fetched_in: Duration, place: Option<Place>) -> Self {
-        Self { bytes, probe, fetched_in, stills: Default::default(), moving: OnceCell::new(), _place: place }
+        Self { bytes, probe, fetched_in, decoded: Default::default(), _place: place }
     }
 
-    /// The pixels, decoded once for each size, upright and in sRGB. Adds the time to `timings` for who did the work, who
+    /// The pixels, of an animation the first frame's, decoded once for each size, upright and in sRGB. Adds the time to `timings` for who did the work, who
     /// also gets the memory that it was let in with, to be held until all is done.
     pub async fn decoded(
         &self,
         wanted: Wanted,
         gate: &Gate,
         timings: &mut Timings,
-    ) -> Result<(Arc<Picture>, Option<Held>), RenderError> {
-        let Wanted { frames, shrink, limits, priority, next, next_bytes } = wanted;
+    ) -> Result<(Arc<Raster>, Option<Held>), RenderError> {
+        let Wanted { shrink, limits, priority, next, next_bytes } = wanted;
         let probe = self.probe.ok_or(ImagingError::NotAPicture)?;
-        let still = frames == Frames::First || probe.natural.frames <= 1;
-        let (cell, frames) =
-            if still { (&self.stills[shrink as usize], Frames::First) } else { (&self.moving, Frames::All) };
         let (bytes, mut held) = (self.bytes.clone(), None);
         let memory = &mut held;
         let decoding = || async move {
-            let pixels = if still { probe.pixels() / u64::from(probe.natural.frames.max(1)) } else { probe.pixels() };
-            let work = move || decode(&bytes, &probe, frames, shrink, &limits);
+            let pixels = frame_pixels(&probe);
+            let work = move || decode(&bytes, &probe, shrink, &limits);
             let needed = next_bytes.saturating_add(shrink.bytes(probe.natural.format, pixels));
             let cost = Cost::of_decoding(pixels).and(next);
             let (decoded, held) = gate.run_holding(needed, cost, priority, work).await?;
@@ -90,39 +84,35 @@ impl OpenPicture {
             *memory = Some(held);
             Ok::<_, RenderError>(Arc::new(picture))
         };
-        let picture = cell.get_or_try_init(decoding).await.cloned()?;
+        let picture = self.decoded[shrink as usize].get_or_try_init(decoding).await.cloned()?;
         Ok((picture, held))
     }
 
     /// The pixels for work that nobody waits for, where it runs: those that are there, or decoded for it alone.
-    pub fn decoded_apart(&self, frames: Frames, shrink: Shrink, limits: &Limits) -> Result<Arc<Picture>, ImagingError> {
+    pub fn decoded_apart(&self, shrink: Shrink, limits: &Limits) -> Result<Arc<Raster>, ImagingError> {
         let probe = self.probe.ok_or(ImagingError::NotAPicture)?;
-        let still = frames == Frames::First || probe.natural.frames <= 1;
-        let (cell, frames) =
-            if still { (&self.stills[shrink as usize], Frames::First) } else { (&self.moving, Frames::All) };
-        match cell.get() {
+        match self.decoded[shrink as usize].get() {
             Some(picture) => Ok(Arc::clone(picture)),
-            None => decode(&self.bytes, &probe, frames, shrink, limits).map(|(picture, _)| Arc::new(picture)),
+            None => decode(&self.bytes, &probe, shrink, limits).map(|(picture, _)| Arc::new(picture)),
         }
     }
 
     /// Bytes this picture holds, or will hold once decoded.
     fn weight(&self) -> u64 {
-        let pixels = self.probe.map_or(0, |probe| probe.pixels().saturating_mul(4));
+        let pixels = self.probe.map_or(0, |probe| frame_pixels(&probe).saturating_mul(4));
         pixels.saturating_add(self.bytes.len() as u64)
     }
 }
 
-fn decode(
-    bytes: &[u8],
-    probe: &Probe,
-    frames: Frames,
-    shrink: Shrink,
-    limits: &Limits,
-) -> Result<(Picture, Duration), ImagingError> {
+/// Pixels of the picture, or of one frame.
+fn frame_pixels(probe: &Probe) -> u64 {
+    probe.pixels() / u64::from(probe.natural.frames.max(1))
+}
+
+fn decode(bytes: &[u8], probe: &Probe, shrink: Shrink, limits: &Limits) -> Result<(Raster, Duration), ImagingError> {
     let mut spent = Duration::ZERO;
     let picture = timed(&mut spent, || {
-        let decoded = imaging::decode(bytes, probe, frames, shrink, limits)?;
+        let decoded = imaging::decode(bytes, probe, shrink, limits)?;
         imaging::orient(imaging::colour(decoded)?)
     })?;
     Ok((picture, spent))

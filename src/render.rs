@@ -79,6 +79,11 @@ impl Cost {
         Self::of(Duration::from_nanos(pixels.saturating_mul(AVIF_NANOSECONDS)))
     }
 
+    /// Both in one piece of work.
+    pub const fn with(self, other: Self) -> Self {
+        Self { own: self.own.saturating_add(other.own), total: self.total.saturating_add(other.total) }
+    }
+
     const fn of(own: Duration) -> Self {
         Self { own, total: own }
     }

@@ -10,8 +10,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use curve::{Curve, median};
-use tintype::imaging::{self, Effort, Limits, Measure, Picture, Setting, Shrink};
-use tintype::transform::{Format, Frames, Quality, Rendering, Size};
+use tintype::imaging::{self, Effort, Limits, Measure, Raster, Setting, Shrink};
+use tintype::transform::{Format, Quality, Rendering, Size};
 
 /// As in the shipped binary.
 #[global_allocator]
@@ -43,13 +43,13 @@ fn main() -> ExitCode {
 /// A picture as it is given to the encoders.
 struct Sample {
     name: String,
-    picture: Picture,
+    picture: Raster,
     measure: Measure,
 }
 
 impl Sample {
     fn score(&self, setting: Setting, effort: Effort) -> Done<f64> {
-        Ok(self.measure.of(&imaging::encode_at(&self.picture, setting, false, effort)?)?)
+        Ok(self.measure.of(&imaging::encode_at(&self.picture, setting, effort)?)?)
     }
 }
 
@@ -63,14 +63,14 @@ fn samples() -> Done<Vec<Sample>> {
     for path in paths {
         let bytes = std::fs::read(&path)?;
         let probe = imaging::probe(&bytes)?;
-        let decoded = imaging::decode(&bytes, &probe, Frames::First, Shrink::Whole, &Limits::default())?;
+        let decoded = imaging::decode(&bytes, &probe, Shrink::Whole, &Limits::default())?;
         let whole = imaging::orient(imaging::colour(decoded)?)?;
         let Size { width, height } = whole.size();
-        for wanted in WIDTHS.into_iter().filter(|wanted| *wanted <= width && whole.first().is_opaque()) {
+        for wanted in WIDTHS.into_iter().filter(|wanted| *wanted <= width && whole.is_opaque()) {
             let size = Size { width: wanted, height: (height * wanted + width / 2) / width };
-            let picture =
-                imaging::flatten(imaging::resize(&whole, size, None)?.into_owned(), tintype::transform::Rgb::WHITE)?;
-            let measure = Measure::new(picture.first())?;
+            let resized = imaging::resize(&whole, imaging::window(&whole, size, None), size)?.into_owned();
+            let picture = imaging::flatten(resized, tintype::transform::Rgb::WHITE);
+            let measure = Measure::new(&picture)?;
             let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
             samples.push(Sample { name: format!("{name} {wanted}"), picture, measure });
         }
@@ -167,7 +167,7 @@ fn auto() -> Done {
     println!("|---|---|---|---|---|---|");
     let mut points = Vec::new();
     for sample in samples()? {
-        let raster = sample.picture.first();
+        let raster = &sample.picture;
         let brightness = imaging::brightness(raster);
         let curve = Curve::measured(|quality| sample.score(Setting::WebP { quality }, Effort::Fast))?;
         let needed = [60.0, 70.0, 80.0].map(|score| curve.quality(score));

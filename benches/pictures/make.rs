@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use tintype::imaging::{self, Channels, Effort, Picture, Raster};
+use tintype::imaging::{self, Channels, Effort, Raster};
 use tintype::transform::Rendering;
 
 use crate::Done;
@@ -58,7 +58,7 @@ fn write(folder: &Path, sources: &[&str], (width, height): (u32, u32), kind: Kin
         let (bytes, extension) = match kind {
             Kind::Jpeg => (jpeg(&picture)?, "jpg"),
             Kind::Png => (png(&picture)?, "png"),
-            Kind::WebP => (webp(picture)?, "webp"),
+            Kind::WebP => (webp(&picture)?, "webp"),
         };
         std::fs::write(folder.join(format!("{number}.{extension}")), bytes)?;
     }
@@ -122,7 +122,7 @@ fn png(raster: &Raster) -> Done<Vec<u8>> {
     Ok(bytes)
 }
 
-fn webp(raster: Raster) -> Done<Vec<u8>> {
+fn webp(raster: &Raster) -> Done<Vec<u8>> {
     let rendering = format!("{}x{}-q90.webp", raster.width(), raster.height()).parse::<Rendering>()?;
-    Ok(imaging::encode(&Picture::Still(raster), &rendering, Effort::Fast)?)
+    Ok(imaging::encode(raster, &rendering, Effort::Fast)?)
 }

@@ -11,7 +11,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use tintype::imaging::{self, Limits, Raster, Shrink};
-use tintype::transform::Frames;
 
 type Done<T = ()> = Result<T, Box<dyn Error>>;
 
@@ -35,8 +34,8 @@ fn main() -> ExitCode {
 fn read(path: &Path) -> Done<Raster> {
     let bytes = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
     let probe = imaging::probe(&bytes)?;
-    let decoded = imaging::decode(&bytes, &probe, Frames::First, Shrink::Whole, &Limits::default())?;
-    Ok(imaging::orient(imaging::colour(decoded)?)?.first().clone())
+    let decoded = imaging::decode(&bytes, &probe, Shrink::Whole, &Limits::default())?;
+    Ok(imaging::orient(imaging::colour(decoded)?)?)
 }
 
 /// The files of a folder by name.

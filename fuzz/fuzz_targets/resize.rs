@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use tintype::imaging::{Channels, Picture, Raster, resize};
+use tintype::imaging::{Channels, Raster, resize, window};
 use tintype::transform::{Gravity, Size};
 
 fuzz_target!(|parts: (u16, u16, u16, u16, [u8; 4], bool, bool)| {
@@ -13,12 +13,12 @@ fuzz_target!(|parts: (u16, u16, u16, u16, [u8; 4], bool, bool)| {
     let pixel = &colour[..channels.count()];
     let data = pixel.repeat(from.width as usize * from.height as usize);
     let raster = Raster::new(from.width, from.height, channels, data).expect("a whole raster");
-    let picture = Picture::Still(raster);
-    let resized = resize(&picture, to, is_cropped.then_some(Gravity::Center)).expect("resizes");
+    let window = window(&raster, to, is_cropped.then_some(Gravity::Center));
+    let resized = resize(&raster, window, to).expect("resizes");
     assert_eq!(resized.size(), to);
     // What is nearly transparent has few steps of colour left.
     if is_opaque || colour[3] > 128 {
-        for found in resized.first().data().chunks_exact(channels.count()) {
+        for found in resized.data().chunks_exact(channels.count()) {
             assert!(found.iter().zip(pixel).all(|(one, other)| one.abs_diff(*other) <= 1), "{found:?} {pixel:?}");
         }
     }

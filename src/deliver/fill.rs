@@ -1,6 +1,5 @@
 //! Making a missing variant: once, in an owned task.
 
-use std::borrow::Cow;
 use std::future::Future;
 use std::sync::Arc;
 
@@ -8,23 +7,19 @@ use bytes::Bytes;
 use http::HeaderValue;
 
 use super::confirm::Confirmed;
+use super::rendering::{Need, animate, is_animated, render};
 use super::{Deliver, DeliverError, Purpose, is_usual};
 use crate::clients::Client;
 use crate::fills::Part;
-use crate::imaging::{self, Effort, ImagingError, Picture, Sample, Shrink};
-use crate::pictures::{OpenPicture, Wanted};
+use crate::imaging::{self, ImagingError, Probe, Raster, Sample, Shrink};
+use crate::pictures::{OpenPicture, RenderError, Wanted};
 use crate::purge::Moment;
-use crate::render::{Cost, Held, Priority, Timings, timed};
-use crate::transform::{Blur, Format, Frames, Placeholder, Rendering, Size};
+use crate::render::{Held, Priority, Timings, timed};
+use crate::transform::{Format, Placeholder, Rendering, Size};
 use crate::variants::{
     Made, Note, Variant, VariantKey, content_type_of, content_type_of_output, content_type_of_placeholder,
 };
 use crate::versions::Record;
-
-/// Bytes of memory that each pixel of a variant takes while it is made: the pixel, and what the encoder makes of it.
-const ENCODED_BYTES: u64 = 12;
-/// The same for AVIF, whose encoder keeps several planes of 16-bit samples.
-const ENCODED_AVIF_BYTES: u64 = 64;
 
 /// How a fill ended.
 #[derive(Clone, Debug)]
@@ -170,21 +165,39 @@ impl Deliver {
         waiter: Waiter,
         timings: &mut Timings,
     ) -> Result<Bytes, DeliverError> {
-        let frames = if rendering.animated { Frames::All } else { Frames::First };
-        let (shrink, shown) = picture.probe.map_or((Shrink::Whole, 1), |probe| {
-            (Shrink::of(&probe, rendering.output), if rendering.animated { probe.natural.frames } else { 1 })
-        });
-        let output = u64::from(rendering.output.width) * u64::from(rendering.output.height);
-        let output = output * u64::from(shown);
-        let next = match rendering.format {
-            Format::Avif => Cost::of_encoding_avif(output),
-            Format::WebP | Format::Jpeg | Format::Png => Cost::of_encoding(output),
-        };
-        let after = (next, encoding_bytes(rendering.format, output));
-        let (decoded, priority, _held) = self.pixels(picture, frames, shrink, waiter, after, timings).await?;
-        let (rendering, effort, mut spent) = (*rendering, waiter.0.effort(), *timings);
+        let (rendering, effort) = (*rendering, waiter.0.effort());
+        let probe = picture.probe.ok_or(RenderError::from(ImagingError::NotAPicture))?;
+        if is_animated(&probe, &rendering) {
+            return self.animate(&rendering, &probe, picture, waiter, timings).await;
+        }
+        let shrink = Shrink::of(&probe, rendering.output);
+        let next = Need::of_encoding(rendering.format, rendering.output.pixels());
+        let (decoded, priority, _held) = self.pixels(picture, shrink, waiter, next, timings).await?;
+        let mut spent = *timings;
         let work = move || render(&decoded, &rendering, effort, &mut spent).map(|bytes| (bytes, spent));
-        let (bytes, spent) = self.gate.run(next, priority, work).await??;
+        let (bytes, spent) = self.gate.run(next.cost, priority, work).await??;
+        *timings = spent;
+        Ok(bytes.into())
+    }
+
+    /// One piece of work, whose pixels nobody shares: a frame is gone when the next one comes.
+    async fn animate(
+        &self,
+        rendering: &Rendering,
+        probe: &Probe,
+        picture: &OpenPicture,
+        (purpose, client): Waiter,
+        timings: &mut Timings,
+    ) -> Result<Bytes, DeliverError> {
+        let (rendering, probe, bytes) = (*rendering, *probe, picture.bytes.clone());
+        let (limits, mut spent) = (self.bounds.imaging, *timings);
+        let work = move || {
+            let made = animate(&bytes, &probe, &limits, &rendering, purpose.effort(), &mut spent)?;
+            Ok::<_, ImagingError>((made, spent))
+        };
+        let need = Need::of_animating(&probe, &rendering);
+        let done = self.gate.run_holding(need.bytes, need.cost, purpose.priority(client), work).await?;
+        let (bytes, spent) = done.0?;
         *timings = spent;
         Ok(bytes.into())
     }
@@ -200,18 +213,16 @@ impl Deliver {
         let probe = picture.probe.ok_or_else(|| DeliverError::not_a_picture(record))?;
         let natural = Size { width: probe.natural.width, height: probe.natural.height };
         let sampled = Sample::size(natural);
-        let output = u64::from(sampled.width) * u64::from(sampled.height);
-        let next = Cost::of_encoding(output);
+        let next = Need::of_encoding(Format::WebP, sampled.pixels());
         let shrink = Shrink::of(&probe, sampled);
-        let after = (next, output.saturating_mul(ENCODED_BYTES));
-        let (decoded, priority, _held) = self.pixels(picture, Frames::First, shrink, waiter, after, timings).await?;
+        let (decoded, priority, _held) = self.pixels(picture, shrink, waiter, next, timings).await?;
         let mut spent = *timings;
         let work = move || {
             let sample = timed(&mut spent.resize, || Sample::of(&decoded, natural))?;
             let bytes = timed(&mut spent.encode, || sample.placeholder(placeholder))?;
             Ok::<_, ImagingError>((bytes, spent))
         };
-        let (bytes, spent) = self.gate.run(next, priority, work).await??;
+        let (bytes, spent) = self.gate.run(next.cost, priority, work).await??;
         *timings = spent;
         Ok(bytes.into())
     }
@@ -220,14 +231,13 @@ impl Deliver {
     async fn pixels(
         &self,
         picture: &OpenPicture,
-        frames: Frames,
         shrink: Shrink,
         (purpose, client): Waiter,
-        (next, next_bytes): (Cost, u64),
+        next: Need,
         timings: &mut Timings,
-    ) -> Result<(Arc<Picture>, Priority, Option<Held>), DeliverError> {
+    ) -> Result<(Arc<Raster>, Priority, Option<Held>), DeliverError> {
         let (limits, priority) = (self.bounds.imaging, purpose.priority(client));
-        let wanted = Wanted { frames, shrink, limits, priority, next, next_bytes };
+        let wanted = Wanted { shrink, limits, priority, next: next.cost, next_bytes: next.bytes };
         let (decoded, held) = picture.decoded(wanted, &self.gate, timings).await?;
         let was_let_in = held.is_some() && priority != Priority::Background;
         Ok((decoded, if was_let_in { Priority::Begun } else { priority }, held))
@@ -246,35 +256,6 @@ impl Deliver {
             Err(_) => write.await,
         }
     }
-}
-
-/// Bytes of memory that encoding so many pixels takes.
-pub(super) const fn encoding_bytes(format: Format, pixels: u64) -> u64 {
-    pixels.saturating_mul(match format {
-        Format::Avif => ENCODED_AVIF_BYTES,
-        Format::WebP | Format::Jpeg | Format::Png => ENCODED_BYTES,
-    })
-}
-
-/// Decoded pixels to a variant's bytes.
-pub(super) fn render(
-    picture: &Picture,
-    rendering: &Rendering,
-    effort: Effort,
-    timings: &mut Timings,
-) -> Result<Vec<u8>, ImagingError> {
-    let resized = timed(&mut timings.resize, || {
-        let resized = imaging::resize(picture, rendering.output, rendering.crop)?;
-        let blurred = match rendering.blur {
-            Blur(0) => resized,
-            blur => Cow::Owned(imaging::blur(resized.into_owned(), blur)?),
-        };
-        match rendering.background {
-            Some(background) => imaging::flatten(blurred.into_owned(), background).map(Cow::Owned),
-            None => Ok(blurred),
-        }
-    })?;
-    timed(&mut timings.encode, || imaging::encode(&resized, rendering, effort))
 }
 
 /// The type of an original: what its bytes are, else what its source says.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::fill::{encoding_bytes, render};
+use super::rendering::{Need, animate, is_animated, render};
 use super::{Ask, Deliver, DeliverError, Delivered, Purpose};
 use crate::cache::CacheStatus;
 use crate::imaging::{Effort, ImagingError, Shrink};
@@ -13,7 +13,7 @@ use crate::pictures::OpenPicture;
 use crate::purge::Moment;
 use crate::refine::{Job, Jobs, MOST_AVIF_PIXELS, MOST_PIXELS, Outcome, WORTH_FETCHING};
 use crate::render::{Cost, Priority, Timings};
-use crate::transform::{Format, Frames, Rendering, Resolved, Want};
+use crate::transform::{Format, Rendering, Resolved, Want};
 use crate::variants::{Made, Note, Sibling, Variant, VariantKey, content_type_of_output};
 use crate::versions::Record;
 
@@ -199,20 +199,26 @@ impl Deliver {
         let probe = picture.probe.ok_or(DeliverError::Internal("an original without a picture"))?;
         let (avif, picture, limits) = (job.avif, Arc::clone(picture), self.bounds.imaging);
         let is_fast = current.note.effort == Effort::Fast;
-        let (frames, shrink) =
-            (if base.animated { Frames::All } else { Frames::First }, Shrink::of(&probe, base.output));
+        let shrink = Shrink::of(&probe, base.output);
         let work = move || {
             let (clock, mut timings) = (Instant::now(), Timings::default());
-            let pixels = picture.decoded_apart(frames, shrink, &limits)?;
+            if is_animated(&probe, &base) {
+                let small = animate(&picture.bytes, &probe, &limits, &base, Effort::Small, &mut timings)?;
+                return Ok(Remade { small: Some(small), avif: None, took: clock.elapsed() });
+            }
+            let pixels = picture.decoded_apart(shrink, &limits)?;
             let mut made = |rendering: &Rendering| render(&pixels, rendering, Effort::Small, &mut timings);
             let small = is_fast.then(|| made(&base)).transpose()?;
             let avif = avif.map(|avif| made(&avif)).transpose()?;
             Ok::<_, ImagingError>(Remade { small, avif, took: clock.elapsed() })
         };
-        let encoding = |made: Rendering| encoding_bytes(made.format, pixels(&made, probe.natural.frames));
-        let bytes = shrink
-            .bytes(probe.natural.format, probe.pixels())
-            .saturating_add(encoding(base).max(job.avif.map_or(0, encoding)));
+        let encoding = |made: Rendering| Need::of_encoding(made.format, made.output.pixels()).bytes;
+        let bytes = if is_animated(&probe, &base) {
+            Need::of_animating(&probe, &base).bytes
+        } else {
+            let encoding = encoding(base).max(job.avif.map_or(0, encoding));
+            shrink.bytes(probe.natural.format, probe.pixels()).saturating_add(encoding)
+        };
         let cost = Cost::of_decoding(probe.pixels());
         let (remade, _held) = self.gate.run_holding(bytes, cost, Priority::Idle, work).await?;
         Ok(remade?)
@@ -246,5 +252,5 @@ fn judged(current: &Variant, remade: &Remade, job: &Job) -> (Note, Bytes) {
 /// All that is encoded for one rendering of a picture of so many frames.
 fn pixels(rendering: &Rendering, frames: u32) -> u64 {
     let frames = if rendering.animated { frames.max(1) } else { 1 };
-    u64::from(rendering.output.width) * u64::from(rendering.output.height) * u64::from(frames)
+    rendering.output.pixels() * u64::from(frames)
 }

@@ -5,7 +5,7 @@ use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer
 
 use crate::transform::{Blur, Size};
 
-use super::{Channels, ImagingError, Picture, Raster};
+use super::{Channels, ImagingError, Raster};
 
 /// The largest sigma that is convolved at full size.
 const LARGEST_DIRECT_SIGMA: f32 = 4.0;
@@ -13,22 +13,20 @@ const LARGEST_DIRECT_SIGMA: f32 = 4.0;
 /// Columns that are blurred at a time: they share the cache lines of a row.
 const COLUMNS: usize = 16;
 
-/// Blurs every frame. Premultiplied, so that what is transparent does not bleed into what is not; edges repeat outward.
-pub fn blur(picture: Picture, blur: Blur) -> Result<Picture, ImagingError> {
+/// Premultiplied, so that what is transparent does not bleed into what is not; edges repeat outward.
+pub fn blur(raster: Raster, blur: Blur) -> Result<Raster, ImagingError> {
     if blur.0 == 0 {
-        return Ok(picture);
+        return Ok(raster);
     }
     let sigma = f32::from(blur.0) / 2.0;
-    picture.map(|raster| {
-        let mut raster = premultiplied(raster);
-        raster = if sigma <= LARGEST_DIRECT_SIGMA { direct(raster, sigma) } else { through_a_copy(&raster, sigma)? };
-        straighten(&mut raster);
-        Ok(raster)
-    })
+    let raster = premultiplied(raster);
+    let mut raster =
+        if sigma <= LARGEST_DIRECT_SIGMA { direct(raster, sigma) } else { through_a_copy(&raster, sigma)? };
+    straighten(&mut raster);
+    Ok(raster)
 }
 
-fn premultiplied(raster: &Raster) -> Raster {
-    let mut raster = raster.clone();
+fn premultiplied(mut raster: Raster) -> Raster {
     if raster.channels() == Channels::Rgba {
         for [red, green, blue, alpha] in raster.data_mut().as_chunks_mut::<4>().0 {
             let alpha = u32::from(*alpha);

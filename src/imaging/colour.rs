@@ -5,34 +5,25 @@ use moxcms::{ColorProfile, Transform8BitExecutor, TransformOptions};
 use std::sync::Arc;
 
 use super::decode::{Decoded, Layout};
-use super::{Animation, Channels, Frame, ImagingError, Orientation, Picture, Raster};
+use super::{Channels, ImagingError, Orientation, Raster};
 
 /// In sRGB, not yet upright.
 #[derive(Debug)]
 pub struct Coloured {
-    pub(super) picture: Picture,
+    pub(super) raster: Raster,
     pub(super) orientation: Orientation,
 }
 
 /// Converts by the picture's profile. One that is broken, or made for other channels, is ignored.
 pub fn colour(decoded: Decoded) -> Result<Coloured, ImagingError> {
-    let Decoded { size, layout, planes, loops, profile, orientation } = decoded;
+    let Decoded { size, layout, data, profile, orientation } = decoded;
     let channels = if matches!(layout, Layout::GrayAlpha | Layout::Rgba) { Channels::Rgba } else { Channels::Rgb };
     let transform = profile.and_then(|profile| transform(&profile, layout, channels));
-    let mut frames = Vec::with_capacity(planes.len());
-    for plane in planes {
-        let data = match &transform {
-            Some(transform) => convert(transform, &plane.data, layout, channels, size.width as usize)?,
-            None => expand(plane.data, layout),
-        };
-        frames.push(Frame { raster: Raster::new(size.width, size.height, channels, data)?, delay: plane.delay });
-    }
-    let picture = match frames.len() {
-        1 => frames.pop().map(|frame| Picture::Still(frame.raster)),
-        _ => Some(Picture::Animation(Animation::new(frames, loops)?)),
+    let data = match &transform {
+        Some(transform) => convert(transform, &data, layout, channels, size.width as usize)?,
+        None => expand(data, layout),
     };
-    let picture = picture.ok_or_else(|| ImagingError::internal("a picture without frames"))?;
-    Ok(Coloured { picture, orientation })
+    Ok(Coloured { raster: Raster::new(size.width, size.height, channels, data)?, orientation })
 }
 
 /// A conversion to sRGB; `None` where the profile cannot be used or would change nothing.

@@ -1,6 +1,6 @@
 use crate::transform::{Gravity, Size};
 
-use super::{Picture, smart};
+use super::{Raster, smart};
 
 /// The part of a picture that is kept, in pixels of the upright picture. Inside it, both sides at least 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,14 +10,14 @@ pub struct Window {
     pub size: Size,
 }
 
-/// The part of `picture` that a rendering keeps: all of it without `crop`, otherwise the largest part of `output`'s ratio.
-pub fn window(picture: &Picture, output: Size, crop: Option<Gravity>) -> Window {
-    let source = picture.size();
+/// The part of `raster` that a rendering keeps: all of it without `crop`, otherwise the largest part of `output`'s ratio.
+pub fn window(raster: &Raster, output: Size, crop: Option<Gravity>) -> Window {
+    let source = raster.size();
     let Some(gravity) = crop else { return Window { left: 0, top: 0, size: source } };
     let size = largest(source, output);
     let free = Size { width: source.width - size.width, height: source.height - size.height };
     let (left, top) = match gravity {
-        Gravity::Smart => smart::place(picture.first(), size),
+        Gravity::Smart => smart::place(raster, size),
         Gravity::Focal { x, y } => {
             (centred(source.width, size.width, free.width, x), centred(source.height, size.height, free.height, y))
         }

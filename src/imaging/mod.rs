@@ -1,8 +1,9 @@
 //! Pixels: probe, decode, colour, orient, resize, blur, flatten, encode. No I/O, no clock, no async.
 //!
 //! Each step is a function of its own, so that a caller can time every one and share one decode among many renderings:
-//! [`probe`] → [`Probe::admit`] → [`decode`] → [`colour`] → [`orient`] → [`Picture`], then for each rendering
-//! [`resize`] → [`blur`] → [`flatten`] → [`encode`], and for each placeholder [`Sample::of`] → [`Sample::placeholder`].
+//! [`probe`] → [`Probe::admit`] → [`decode`] → [`colour`] → [`orient`] → [`Raster`], then for each rendering [`window`] →
+//! [`resize`] → [`blur`] → [`flatten`] → [`encode`], and for each placeholder [`Sample::of`] → [`Sample::placeholder`]. An
+//! animation goes that way frame by frame: [`each_frame`] → … → [`AnimationWriter`].
 //!
 //! The bytes are a stranger's: a picture over a [`Limits`] is refused from its header, before memory is taken for it,
 //! and a truncated or corrupt one is an error, never half a picture.
@@ -28,15 +29,15 @@ mod tests;
 
 pub use blur::blur;
 pub use colour::{Coloured, colour};
-pub use decode::{Decoded, decode};
-pub use encode::{Effort, Measure, Setting, brightness, encode, encode_at, guessed};
+pub use decode::{Decoded, decode, each_frame};
+pub use encode::{AnimationWriter, Effort, Measure, Setting, brightness, encode, encode_at, guessed};
 pub use error::{ImagingError, RefusedKind};
 pub use geometry::{Window, window};
 pub use orient::{Orientation, orient};
 pub use passthrough::passthrough;
 pub use placeholder::Sample;
 pub use probe::{LONGEST_SIDE, Probe, probe};
-pub use raster::{Animation, Channels, Frame, Picture, Raster, flatten};
+pub use raster::{Channels, Frame, Raster, flatten};
 pub use resize::resize;
 pub use shrink::Shrink;
 

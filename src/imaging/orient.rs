@@ -1,6 +1,6 @@
 use crate::transform::Size;
 
-use super::{Coloured, ImagingError, Picture, Raster};
+use super::{Coloured, ImagingError, Raster};
 
 /// How stored pixels have to be turned to stand upright: the eight values of EXIF's orientation, 1 to 8 in order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -47,13 +47,10 @@ impl Orientation {
     }
 }
 
-/// Turns every frame upright.
-pub fn orient(coloured: Coloured) -> Result<Picture, ImagingError> {
-    let Coloured { picture, orientation } = coloured;
-    if orientation == Orientation::Upright {
-        return Ok(picture);
-    }
-    picture.map(|raster| turn(raster, orientation))
+/// Turns it upright.
+pub fn orient(coloured: Coloured) -> Result<Raster, ImagingError> {
+    let Coloured { raster, orientation } = coloured;
+    if orientation == Orientation::Upright { Ok(raster) } else { turn(&raster, orientation) }
 }
 
 fn turn(raster: &Raster, orientation: Orientation) -> Result<Raster, ImagingError> {

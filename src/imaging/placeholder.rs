@@ -1,12 +1,14 @@
 //! What stands in for a picture until it is there: hashes, a copy of a few pixels, and its colour.
 
+use std::borrow::Cow;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
 use crate::transform::{Blur, Format, Placeholder, Quality, Rendering, Rgb, Size};
 
-use super::{Channels, Effort, ImagingError, Picture, Raster, encode, flatten, resize};
+use super::{Channels, Effort, ImagingError, Raster, encode, flatten, resize, window};
 
 /// Longest side of a sample in pixels. A hash is a sum of at most seven waves a side: more pixels tell it nothing.
 const SIDE: u32 = 32;
@@ -17,7 +19,7 @@ const COPY_QUALITY: Option<Quality> = Quality::new(50);
 /// A picture at no more than 32 pixels a side, which all its placeholders are made from.
 #[derive(Clone, Debug)]
 pub struct Sample {
-    picture: Picture,
+    raster: Raster,
     /// Of the picture itself, upright.
     natural: Size,
 }
@@ -46,15 +48,14 @@ impl Sample {
     }
 
     /// Takes the sample of a picture, which may be decoded smaller than it is.
-    pub fn of(picture: &Picture, natural: Size) -> Result<Self, ImagingError> {
-        let sampled = resize(picture, Self::size(natural), None)?;
-        Ok(Self { picture: sampled.into_owned(), natural })
+    pub fn of(raster: &Raster, natural: Size) -> Result<Self, ImagingError> {
+        Ok(Self { raster: whole(raster, Self::size(natural))?.into_owned(), natural })
     }
 
     /// The bytes of a placeholder. The same sample gives the same bytes.
     pub fn placeholder(&self, placeholder: Placeholder) -> Result<Vec<u8>, ImagingError> {
         match placeholder {
-            Placeholder::BlurHash => self.blurhash().map(String::into_bytes),
+            Placeholder::BlurHash => Ok(self.blurhash().into_bytes()),
             Placeholder::ThumbHash => Ok(self.thumbhash().into_bytes()),
             Placeholder::Lqip => self.copy(),
             Placeholder::Json => {
@@ -69,8 +70,8 @@ impl Sample {
         Ok(Description {
             width,
             height,
-            color: format!("#{}", dominant(self.picture.first())),
-            blurhash: self.blurhash()?,
+            color: format!("#{}", dominant(&self.raster)),
+            blurhash: self.blurhash(),
             thumbhash: self.thumbhash(),
             lqip: format!("data:{};base64,{}", Placeholder::Lqip.media_type(), STANDARD.encode(self.copy()?)),
             aspect_ratio: f64::from(width) / f64::from(height.max(1)),
@@ -78,18 +79,17 @@ impl Sample {
     }
 
     /// Four components by three, along the longer side the four. It has no alpha: what is transparent lies on white.
-    fn blurhash(&self) -> Result<String, ImagingError> {
+    fn blurhash(&self) -> String {
         let (across, down) = if self.natural.width < self.natural.height { (3, 4) } else { (4, 3) };
-        let opaque = flatten(Picture::Still(self.picture.first().clone()), Rgb::WHITE)?;
-        let raster = opaque.first();
+        let raster = flatten(self.raster.clone(), Rgb::WHITE);
         let pixels = raster.data().as_chunks::<3>().0;
         let waves = fast_blurhash::compute_dct(pixels, raster.width() as usize, raster.height() as usize, across, down);
-        Ok(waves.into_blurhash())
+        waves.into_blurhash()
     }
 
     /// In base64, with the alpha.
     fn thumbhash(&self) -> String {
-        let raster = self.picture.first();
+        let raster = &self.raster;
         let hash = thumbhash::rgba_to_thumb_hash(raster.width() as usize, raster.height() as usize, &rgba(raster));
         STANDARD.encode(hash)
     }
@@ -97,7 +97,7 @@ impl Sample {
     /// A WebP. It takes the small effort whoever waits: of so few pixels that is no time.
     fn copy(&self) -> Result<Vec<u8>, ImagingError> {
         let output = self.natural.within(COPY_SIDE);
-        let copied = resize(&self.picture, output, None)?;
+        let copied = whole(&self.raster, output)?;
         let rendering = Rendering {
             output,
             crop: None,
@@ -109,6 +109,11 @@ impl Sample {
         };
         encode(&copied, &rendering, Effort::Small)
     }
+}
+
+/// All of the raster, scaled.
+fn whole(raster: &Raster, output: Size) -> Result<Cow<'_, Raster>, ImagingError> {
+    resize(raster, window(raster, output, None), output)
 }
 
 fn rgba(raster: &Raster) -> Vec<u8> {

@@ -18,7 +18,7 @@ impl Channels {
     }
 }
 
-/// One upright sRGB image: rows from the top, no padding, `width * height * channels` bytes, both sides at least 1.
+/// One upright sRGB image, what renderings are made from: rows from the top, no padding, `width * height * channels` bytes, both sides at least 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Raster {
     width: u32,
@@ -106,7 +106,7 @@ pub(super) fn byte_length(width: u32, height: u32, channels: usize) -> Option<us
     (width as usize).checked_mul(height as usize)?.checked_mul(channels)
 }
 
-/// A whole canvas and how long it is shown.
+/// A whole canvas of an animation, and how long it is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
     pub raster: Raster,
@@ -114,91 +114,7 @@ pub struct Frame {
     pub delay: u32,
 }
 
-/// At least one frame, all of one size and layout.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Animation {
-    frames: Vec<Frame>,
-    loops: u32,
-}
-
-impl Animation {
-    /// `loops` is the number of times it plays; 0 is forever.
-    ///
-    /// # Errors
-    /// [`ImagingError::Internal`] if there is no frame or the frames differ in size or channels.
-    pub fn new(frames: Vec<Frame>, loops: u32) -> Result<Self, ImagingError> {
-        let Some(first) = frames.first().map(|frame| &frame.raster) else {
-            return Err(ImagingError::internal("an animation without frames"));
-        };
-        let alike = |raster: &Raster| raster.size() == first.size() && raster.channels == first.channels;
-        if !frames.iter().all(|frame| alike(&frame.raster)) {
-            return Err(ImagingError::internal("an animation's frames differ in size"));
-        }
-        Ok(Self { frames, loops })
-    }
-
-    pub fn frames(&self) -> &[Frame] {
-        &self.frames
-    }
-
-    pub const fn loops(&self) -> u32 {
-        self.loops
-    }
-}
-
-/// Decoded, upright, sRGB: what renderings are made from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Picture {
-    Still(Raster),
-    Animation(Animation),
-}
-
-impl Picture {
-    /// The still, or an animation's first frame.
-    pub fn first(&self) -> &Raster {
-        match self {
-            Self::Still(raster) => raster,
-            Self::Animation(animation) => &animation.frames[0].raster,
-        }
-    }
-
-    /// Width × height of every frame.
-    pub fn size(&self) -> Size {
-        self.first().size()
-    }
-
-    pub fn frames(&self) -> usize {
-        match self {
-            Self::Still(_) => 1,
-            Self::Animation(animation) => animation.frames.len(),
-        }
-    }
-
-    /// Bytes of pixels held, for caches that are capped by them.
-    pub fn bytes(&self) -> usize {
-        self.first().data.len() * self.frames()
-    }
-
-    /// The same step for every frame. The step must treat all alike.
-    pub(super) fn map(
-        &self,
-        mut step: impl FnMut(&Raster) -> Result<Raster, ImagingError>,
-    ) -> Result<Self, ImagingError> {
-        match self {
-            Self::Still(raster) => Ok(Self::Still(step(raster)?)),
-            Self::Animation(animation) => {
-                let frames = animation.frames.iter();
-                let frames = frames.map(|frame| Ok(Frame { raster: step(&frame.raster)?, delay: frame.delay }));
-                Animation::new(frames.collect::<Result<_, ImagingError>>()?, animation.loops).map(Self::Animation)
-            }
-        }
-    }
-}
-
-/// Composites alpha on `background`; a picture without alpha stays as it is.
-pub fn flatten(picture: Picture, background: Rgb) -> Result<Picture, ImagingError> {
-    if picture.first().channels == Channels::Rgb {
-        return Ok(picture);
-    }
-    picture.map(|raster| Ok(raster.on(background)))
+/// Composites alpha on `background`; a raster without alpha stays as it is.
+pub fn flatten(raster: Raster, background: Rgb) -> Raster {
+    if raster.channels == Channels::Rgb { raster } else { raster.on(background) }
 }

@@ -12,30 +12,26 @@ mod taps;
 
 use std::borrow::Cow;
 
-use crate::transform::{Gravity, Size};
+use crate::transform::Size;
 
-use super::{Channels, ImagingError, Picture, Raster, Window, window};
+use super::{Channels, ImagingError, Raster, Window};
 
 use kernel::Kernel;
 use light::{Rgb, Rgba};
 
-/// The part of `picture` that `crop` chooses, scaled to `output`. Without `crop` all of it, stretched if the ratios differ.
-pub fn resize(picture: &Picture, output: Size, crop: Option<Gravity>) -> Result<Cow<'_, Picture>, ImagingError> {
-    let window = window(picture, output, crop);
-    if window.size == picture.size() && window.size == output {
-        return Ok(Cow::Borrowed(picture));
+/// A part of the raster, scaled to `output`; stretched if the ratios differ.
+pub fn resize(raster: &Raster, window: Window, output: Size) -> Result<Cow<'_, Raster>, ImagingError> {
+    if window.size == raster.size() && window.size == output {
+        return Ok(Cow::Borrowed(raster));
     }
-    let resized = picture.map(|raster| {
-        if window.size == output {
-            return cut(raster, window);
-        }
-        let data = match raster.channels() {
-            Channels::Rgb => scale::scale::<Rgb, 3>(raster, window, output, Kernel::best()),
-            Channels::Rgba => scale::scale::<Rgba, 4>(raster, window, output, Kernel::best()),
-        };
-        Raster::new(output.width, output.height, raster.channels(), data)
-    })?;
-    Ok(Cow::Owned(resized))
+    if window.size == output {
+        return cut(raster, window).map(Cow::Owned);
+    }
+    let data = match raster.channels() {
+        Channels::Rgb => scale::scale::<Rgb, 3>(raster, window, output, Kernel::best()),
+        Channels::Rgba => scale::scale::<Rgba, 4>(raster, window, output, Kernel::best()),
+    };
+    Raster::new(output.width, output.height, raster.channels(), data).map(Cow::Owned)
 }
 
 fn cut(raster: &Raster, window: Window) -> Result<Raster, ImagingError> {

@@ -121,6 +121,10 @@ fn choose(request: FormatRequest, natural: &Natural, keeps_alpha: bool) -> Forma
 }
 
 impl Size {
+    pub fn pixels(self) -> u64 {
+        u64::from(self.width) * u64::from(self.height)
+    }
+
     /// The same proportions with no side over `longest` pixels; never larger than it is.
     pub fn within(self, longest: u32) -> Self {
         inside(self, Size { width: self.width.min(longest), height: self.height.min(longest) })

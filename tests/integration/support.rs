@@ -235,15 +235,8 @@ impl Answer {
 pub fn pixels(bytes: &[u8]) -> tintype::imaging::Raster {
     use tintype::imaging;
     let probe = imaging::probe(bytes).unwrap();
-    let decoded = imaging::decode(
-        bytes,
-        &probe,
-        tintype::transform::Frames::First,
-        imaging::Shrink::Whole,
-        &imaging::Limits::default(),
-    )
-    .unwrap();
-    imaging::orient(imaging::colour(decoded).unwrap()).unwrap().first().clone()
+    let decoded = imaging::decode(bytes, &probe, imaging::Shrink::Whole, &imaging::Limits::default()).unwrap();
+    imaging::orient(imaging::colour(decoded).unwrap()).unwrap()
 }
 
 /// Every file below a folder.

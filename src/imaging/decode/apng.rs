@@ -2,13 +2,13 @@
 
 use png::{BlendOp, DisposeOp, FrameControl};
 
-use crate::transform::{Frames, SourceFormat};
+use crate::transform::SourceFormat;
 
 use super::png::{PngReader, corrupt, layout, profile, reader};
-use super::{Decoded, Layout, Plane, buffer};
+use super::{Decoded, Layout, Take, buffer};
 use crate::imaging::{ImagingError, Probe};
 
-pub(super) fn decode(bytes: &[u8], probe: &Probe, frames: Frames) -> Result<Decoded, ImagingError> {
+pub(super) fn decode(bytes: &[u8], probe: &Probe, wanted: u32, take: Take<'_>) -> Result<(), ImagingError> {
     let mut reader = reader(bytes, probe)?;
     let mut pixels = vec![0; reader.output_buffer_size().unwrap_or(0)];
     if reader.info().frame_control.is_none() {
@@ -16,27 +16,22 @@ pub(super) fn decode(bytes: &[u8], probe: &Probe, frames: Frames) -> Result<Deco
         reader.next_frame(&mut pixels).map_err(|error| corrupt(&error))?;
     }
     let mut canvas = buffer(probe.stored, Layout::Rgba)?;
-    let mut planes = Vec::new();
-    for index in 0..probe.natural.frames {
+    let profile = profile(&reader);
+    for index in 0..wanted {
         if index > 0 || reader.info().frame_control.is_none() {
             reader.next_frame_info().map_err(|error| corrupt(&error))?;
         }
         let control = *reader.info().frame_control().ok_or_else(|| broken("a frame without its control"))?;
         let before = (control.dispose_op == DisposeOp::Previous).then(|| canvas.clone());
         let area = paint(&mut reader, &control, &mut pixels, &mut canvas, probe)?;
-        planes.push(Plane { data: canvas.clone(), delay: delay(&control) });
+        take(Decoded::composed(probe, canvas.clone(), profile.clone()), delay(&control))?;
         match (control.dispose_op, before) {
             (DisposeOp::Background, _) => area.rows().for_each(|row| canvas[row].fill(0)),
             (DisposeOp::Previous, Some(before)) => canvas = before,
             _ => {}
         }
-        if frames == Frames::First {
-            break;
-        }
     }
-    reader.finish().map_err(|error| corrupt(&error))?;
-    let profile = profile(&reader);
-    Ok(Decoded::composed(probe, planes, profile))
+    reader.finish().map_err(|error| corrupt(&error))
 }
 
 fn broken(reason: &'static str) -> ImagingError {

@@ -3,12 +3,12 @@ use std::io::Cursor;
 use image::codecs::gif::GifDecoder;
 use image::{AnimationDecoder, ImageDecoder, ImageError};
 
-use crate::transform::{Frames, SourceFormat};
+use crate::transform::SourceFormat;
 
-use super::{Decoded, Plane};
+use super::{Decoded, Take};
 use crate::imaging::{ImagingError, Probe};
 
-pub(super) fn decode(bytes: &[u8], probe: &Probe, frames: Frames) -> Result<Decoded, ImagingError> {
+pub(super) fn decode(bytes: &[u8], probe: &Probe, wanted: u32, take: Take<'_>) -> Result<(), ImagingError> {
     let corrupt = |error: ImageError| ImagingError::corrupt(SourceFormat::Gif, error.to_string());
     let mut decoder = GifDecoder::new(Cursor::new(bytes)).map_err(corrupt)?;
     // A canvas, a frame of its own size and their composition. A frame may claim to be larger than the canvas.
@@ -16,15 +16,12 @@ pub(super) fn decode(bytes: &[u8], probe: &Probe, frames: Frames) -> Result<Deco
     let mut limits = image::Limits::no_limits();
     limits.max_alloc = Some(canvas.saturating_mul(3).max(1 << 20));
     decoder.set_limits(limits).map_err(corrupt)?;
-    let wanted = if frames == Frames::First { 1 } else { probe.natural.frames as usize };
-    let mut planes = Vec::new();
-    for frame in decoder.into_frames().take(wanted) {
+    let mut found = 0;
+    for frame in decoder.into_frames().take(wanted as usize) {
         let frame = frame.map_err(corrupt)?;
         let (numerator, denominator) = frame.delay().numer_denom_ms();
-        planes.push(Plane { data: frame.into_buffer().into_raw(), delay: numerator / denominator.max(1) });
+        take(Decoded::composed(probe, frame.into_buffer().into_raw(), None), numerator / denominator.max(1))?;
+        found += 1;
     }
-    if planes.len() != wanted {
-        return Err(ImagingError::corrupt(SourceFormat::Gif, "frames are missing"));
-    }
-    Ok(Decoded::composed(probe, planes, None))
+    if found == wanted { Ok(()) } else { Err(ImagingError::corrupt(SourceFormat::Gif, "frames are missing")) }
 }

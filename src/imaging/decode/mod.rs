@@ -7,9 +7,9 @@ mod jpeg;
 mod png;
 mod webp;
 
-use crate::transform::{Frames, Size, SourceFormat};
+use crate::transform::{Size, SourceFormat};
 
-use super::{ImagingError, Limits, Orientation, Probe, RefusedKind, Shrink};
+use super::{Frame, ImagingError, Limits, Orientation, Probe, RefusedKind, Shrink, colour, orient};
 
 /// Interleaved channels as a file stores them, 8 bits each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,67 +33,90 @@ impl Layout {
     }
 }
 
-/// One decoded canvas and how long it is shown, in milliseconds.
-#[derive(Debug)]
-pub(super) struct Plane {
-    pub(super) data: Vec<u8>,
-    pub(super) delay: u32,
-}
-
-/// Pixels as stored. [`super::colour`] and [`super::orient`] make a [`super::Picture`] of them.
+/// Pixels as stored. [`super::colour`] and [`super::orient`] make a [`super::Raster`] of them.
 #[derive(Debug)]
 pub struct Decoded {
     pub(super) size: Size,
     pub(super) layout: Layout,
-    /// At least one, each `size` × `layout`.
-    pub(super) planes: Vec<Plane>,
-    pub(super) loops: u32,
+    /// `size` × `layout`.
+    pub(super) data: Vec<u8>,
     /// An ICC profile, unchecked.
     pub(super) profile: Option<Vec<u8>>,
     pub(super) orientation: Orientation,
 }
 
-/// Decodes what `probe` found in the same `bytes`: all frames or the first. A JPEG alone can be shrunk on the way.
+/// Who takes the canvases of an animation one by one, each with its delay in milliseconds.
+type Take<'a> = &'a mut dyn FnMut(Decoded, u32) -> Result<(), ImagingError>;
+
+/// Decodes what `probe` found in the same `bytes`, of an animation the first frame. A JPEG alone can be shrunk on the way.
 ///
 /// # Errors
 /// [`ImagingError::TooManyPixels`] before memory is taken, [`ImagingError::Corrupt`] for anything short of whole and sound,
 /// [`ImagingError::KindRefused`] for kinds that are only passed through.
-pub fn decode(
-    bytes: &[u8],
-    probe: &Probe,
-    frames: Frames,
-    shrink: Shrink,
-    limits: &Limits,
-) -> Result<Decoded, ImagingError> {
+pub fn decode(bytes: &[u8], probe: &Probe, shrink: Shrink, limits: &Limits) -> Result<Decoded, ImagingError> {
     probe.admit(limits)?;
-    let animated = probe.natural.frames > 1;
+    if probe.natural.frames > 1 {
+        return first(bytes, probe);
+    }
     match probe.natural.format {
         SourceFormat::Jpeg => jpeg::decode(bytes, probe, shrink),
-        SourceFormat::Png if animated => apng::decode(bytes, probe, frames),
         SourceFormat::Png => png::decode(bytes, probe),
-        SourceFormat::WebP if animated => webp::decode_animation(bytes, probe, frames),
         SourceFormat::WebP => webp::decode(bytes, probe),
-        SourceFormat::Gif => gif::decode(bytes, probe, frames),
-        SourceFormat::Ico => Err(ImagingError::KindRefused { kind: RefusedKind::Ico }),
         SourceFormat::Avif => avif::decode(bytes, probe),
+        SourceFormat::Gif => first(bytes, probe),
+        SourceFormat::Ico => Err(ImagingError::KindRefused { kind: RefusedKind::Ico }),
+    }
+}
+
+/// Decodes an animation frame by frame: only one canvas is in memory beside what the decoder keeps.
+///
+/// # Errors
+/// As [`decode`], and those of `take`, after which nothing more is decoded.
+pub fn each_frame(
+    bytes: &[u8],
+    probe: &Probe,
+    limits: &Limits,
+    mut take: impl FnMut(Frame) -> Result<(), ImagingError>,
+) -> Result<(), ImagingError> {
+    probe.admit(limits)?;
+    canvases(bytes, probe, probe.natural.frames, &mut |decoded, delay| {
+        take(Frame { raster: orient(colour(decoded)?)?, delay })
+    })
+}
+
+fn first(bytes: &[u8], probe: &Probe) -> Result<Decoded, ImagingError> {
+    let mut first = None;
+    canvases(bytes, probe, 1, &mut |decoded, _| {
+        first = Some(decoded);
+        Ok(())
+    })?;
+    first.ok_or_else(|| ImagingError::internal("an animation without frames"))
+}
+
+/// The first `wanted` canvases.
+fn canvases(bytes: &[u8], probe: &Probe, wanted: u32, take: Take<'_>) -> Result<(), ImagingError> {
+    match probe.natural.format {
+        SourceFormat::Png => apng::decode(bytes, probe, wanted, take),
+        SourceFormat::WebP => webp::decode_animation(bytes, probe, wanted, take),
+        SourceFormat::Gif => gif::decode(bytes, probe, wanted, take),
+        SourceFormat::Jpeg | SourceFormat::Avif | SourceFormat::Ico => {
+            Err(ImagingError::internal("an animation of a format without"))
+        }
     }
 }
 
 impl Decoded {
     fn still(probe: &Probe, layout: Layout, data: Vec<u8>, profile: Option<Vec<u8>>) -> Self {
-        let planes = vec![Plane { data, delay: 0 }];
-        Self { size: probe.stored, layout, planes, loops: 0, profile, orientation: probe.orientation }
+        Self { size: probe.stored, layout, data, profile, orientation: probe.orientation }
     }
 
-    /// Canvases in RGBA; the alpha goes where the header says that all is opaque.
-    fn composed(probe: &Probe, mut planes: Vec<Plane>, profile: Option<Vec<u8>>) -> Self {
-        let layout = if probe.natural.alpha { Layout::Rgba } else { Layout::Rgb };
-        if layout == Layout::Rgb {
-            for plane in &mut planes {
-                plane.data = plane.data.as_chunks::<4>().0.iter().flat_map(|[r, g, b, _]| [*r, *g, *b]).collect();
-            }
+    /// A canvas in RGBA; the alpha goes where the header says that all is opaque.
+    fn composed(probe: &Probe, canvas: Vec<u8>, profile: Option<Vec<u8>>) -> Self {
+        if probe.natural.alpha {
+            return Self::still(probe, Layout::Rgba, canvas, profile);
         }
-        Self { size: probe.stored, layout, planes, loops: probe.loops, profile, orientation: probe.orientation }
+        let data = canvas.as_chunks::<4>().0.iter().flat_map(|[r, g, b, _]| [*r, *g, *b]).collect();
+        Self::still(probe, Layout::Rgb, data, profile)
     }
 }
 

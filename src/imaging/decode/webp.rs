@@ -6,9 +6,9 @@ use std::ptr::NonNull;
 
 use libwebp_sys as sys;
 
-use crate::transform::{Frames, Size, SourceFormat};
+use crate::transform::{Size, SourceFormat};
 
-use super::{Decoded, Layout, Plane, buffer};
+use super::{Decoded, Layout, Take, buffer};
 use crate::imaging::probe::webp::profile;
 use crate::imaging::{ImagingError, Probe};
 
@@ -105,19 +105,18 @@ impl<'a> AnimationDecoder<'a> {
     }
 }
 
-pub(super) fn decode_animation(bytes: &[u8], probe: &Probe, frames: Frames) -> Result<Decoded, ImagingError> {
+pub(super) fn decode_animation(bytes: &[u8], probe: &Probe, wanted: u32, take: Take<'_>) -> Result<(), ImagingError> {
     let Size { width, height } = probe.stored;
     let mut decoder = AnimationDecoder::new(bytes)?;
     if decoder.info()? != (width, height, probe.natural.frames) {
         return Err(corrupt("frames are missing"));
     }
     let length = width as usize * height as usize * 4;
-    let wanted = if frames == Frames::First { 1 } else { probe.natural.frames };
-    let (mut planes, mut begins) = (Vec::new(), 0);
+    let mut begins = 0;
     for _ in 0..wanted {
-        let (data, ends) = decoder.next(length)?;
-        planes.push(Plane { data, delay: ends.saturating_sub(begins).max(0) as u32 });
+        let (canvas, ends) = decoder.next(length)?;
+        take(Decoded::composed(probe, canvas, profile(bytes)), ends.saturating_sub(begins).max(0) as u32)?;
         begins = ends;
     }
-    Ok(Decoded::composed(probe, planes, profile(bytes)))
+    Ok(())
 }

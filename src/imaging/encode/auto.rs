@@ -5,8 +5,8 @@
 
 use fast_ssim2::{PixelDescriptor, PixelSlice, Ssimulacra2Reference};
 
-use crate::imaging::{self, ImagingError, Limits, Picture, Raster, Shrink, flatten};
-use crate::transform::{Format, Frames, Rgb};
+use crate::imaging::{self, ImagingError, Limits, Raster, Shrink, flatten};
+use crate::transform::{Format, Rgb};
 
 use super::{Effort, encode_at, scale};
 
@@ -47,11 +47,10 @@ fn binary_logarithm(value: f32) -> f32 {
 }
 
 /// The smallest file of this format that reaches `score`, or the best of the bounds.
-pub(super) fn searched(picture: &Picture, format: Format, score: u8, effort: Effort) -> Result<Vec<u8>, ImagingError> {
-    let raster = picture.first();
+pub(super) fn searched(raster: &Raster, format: Format, score: u8, effort: Effort) -> Result<Vec<u8>, ImagingError> {
     let at = |quality: u8| {
         let setting = scale::setting(format, f32::from(quality), effort);
-        encode_at(&Picture::Still(raster.clone()), setting, false, effort)
+        encode_at(raster, setting, effort)
     };
     let guess = guessed(raster, score);
     if u64::from(raster.width()) * u64::from(raster.height()) > MOST_PIXELS {
@@ -83,8 +82,8 @@ impl Measure {
     pub fn new(raster: &Raster) -> Result<Self, ImagingError> {
         let backgrounds: &[Rgb] = if raster.is_opaque() { &[Rgb::WHITE] } else { &[Rgb::WHITE, Rgb([0; 3])] };
         let references = backgrounds.iter().map(|background| {
-            let flat = flatten(Picture::Still(raster.clone()), *background)?;
-            let reference = Ssimulacra2Reference::new(&view(flat.first())?).map_err(failed)?;
+            let flat = flatten(raster.clone(), *background);
+            let reference = Ssimulacra2Reference::new(&view(&flat)?).map_err(failed)?;
             Ok((reference, *background))
         });
         Ok(Self { references: references.collect::<Result<_, ImagingError>>()? })
@@ -93,12 +92,12 @@ impl Measure {
     /// SSIMULACRA2: 100 is equal, 90 cannot be told apart, 70 is high quality.
     pub fn of(&self, encoded: &[u8]) -> Result<f64, ImagingError> {
         let probe = imaging::probe(encoded)?;
-        let decoded = imaging::decode(encoded, &probe, Frames::First, Shrink::Whole, &Limits::default())?;
+        let decoded = imaging::decode(encoded, &probe, Shrink::Whole, &Limits::default())?;
         let seen = imaging::orient(imaging::colour(decoded)?)?;
         let mut worst = f64::INFINITY;
         for (reference, background) in &self.references {
-            let flat = flatten(Picture::Still(seen.first().clone()), *background)?;
-            worst = worst.min(reference.compare(&view(flat.first())?).map_err(failed)?);
+            let flat = flatten(seen.clone(), *background);
+            worst = worst.min(reference.compare(&view(&flat)?).map_err(failed)?);
         }
         Ok(worst)
     }

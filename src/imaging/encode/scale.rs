@@ -24,10 +24,17 @@ pub fn setting(format: Format, quality: f32, effort: Effort) -> Setting {
     match (format, effort) {
         (Format::Avif, Effort::Fast) => Setting::Avif { quality: at(|row| row.avif_fast) },
         (Format::Avif, Effort::Small) => Setting::Avif { quality: at(|row| row.avif_small) },
-        (Format::WebP, Effort::Fast) => Setting::WebP { quality },
-        (Format::WebP, Effort::Small) => Setting::WebP { quality: at(|row| row.webp_small) },
+        (Format::WebP, effort) => Setting::WebP { quality: webp(quality, effort) },
         (Format::Jpeg, _) => Setting::Jpeg { quality: at(|row| row.jpeg).round() as u8 },
         (Format::Png, _) => Setting::Png,
+    }
+}
+
+/// The same for libwebp alone.
+pub(super) fn webp(quality: f32, effort: Effort) -> f32 {
+    match effort {
+        Effort::Fast => quality,
+        Effort::Small => interpolated(quality, |row| row.webp_small),
     }
 }
 

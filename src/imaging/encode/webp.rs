@@ -1,11 +1,13 @@
 #![expect(unsafe_code, reason = "libwebp is bound directly: the safe wrappers pin old copies of it")]
 
+use std::fmt;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
 use libwebp_sys as sys;
 
-use crate::imaging::{Animation, Channels, Effort, ImagingError, Raster};
+use crate::imaging::{Channels, Effort, ImagingError, Raster};
+use crate::transform::Size;
 
 fn failed(reason: &str) -> ImagingError {
     ImagingError::internal(format!("WebP: {reason}"))
@@ -97,13 +99,29 @@ pub(super) fn encode(raster: &Raster, quality: f32, effort: Effort) -> Result<Ve
     Ok(writer.bytes().to_vec())
 }
 
-/// Owns a `WebPAnimEncoder`.
-struct AnimationEncoder(NonNull<sys::WebPAnimEncoder>);
+/// An animation that is being written. Owns a `WebPAnimEncoder`.
+pub(super) struct Animation {
+    encoder: NonNull<sys::WebPAnimEncoder>,
+    config: sys::WebPConfig,
+    size: Size,
+    /// Where the next frame begins, in milliseconds.
+    begins: i32,
+}
 
-impl Drop for AnimationEncoder {
+impl Drop for Animation {
     fn drop(&mut self) {
         // SAFETY: the pointer came from `WebPAnimEncoderNewInternal` and is deleted once.
-        unsafe { sys::WebPAnimEncoderDelete(self.0.as_ptr()) }
+        unsafe { sys::WebPAnimEncoderDelete(self.encoder.as_ptr()) }
+    }
+}
+
+impl fmt::Debug for Animation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Animation")
+            .field("size", &self.size)
+            .field("begins", &self.begins)
+            .finish_non_exhaustive()
     }
 }
 
@@ -117,9 +135,8 @@ impl Drop for Data {
     }
 }
 
-impl AnimationEncoder {
-    fn new(animation: &Animation) -> Result<Self, ImagingError> {
-        let first = &animation.frames()[0].raster;
+impl Animation {
+    pub(super) fn new(size: Size, loops: u32, quality: f32, effort: Effort) -> Result<Self, ImagingError> {
         let mut options = MaybeUninit::<sys::WebPAnimEncoderOptions>::uninit();
         let version = sys::WEBP_MUX_ABI_VERSION as i32;
         // SAFETY: the function fills the whole structure where it answers other than 0.
@@ -129,46 +146,50 @@ impl AnimationEncoder {
             }
             options.assume_init()
         };
-        options.anim_params.loop_count = animation.loops().min(u16::MAX.into()) as i32;
+        options.anim_params.loop_count = loops.min(u16::MAX.into()) as i32;
         // White and transparent; browsers ignore it.
         options.anim_params.bgcolor = 0x00ff_ffff;
-        let (width, height) = (first.width() as i32, first.height() as i32);
+        let (width, height) = (size.width as i32, size.height as i32);
+        let config = config(quality, effort)?;
         // SAFETY: the options are only read.
         let encoder = unsafe { sys::WebPAnimEncoderNewInternal(width, height, &raw const options, version) };
-        NonNull::new(encoder).map(Self).ok_or_else(|| failed("the canvas is out of bounds"))
+        let encoder = NonNull::new(encoder).ok_or_else(|| failed("the canvas is out of bounds"))?;
+        Ok(Self { encoder, config, size, begins: 0 })
     }
 
-    /// Adds a frame that begins at `begins` milliseconds; `None` ends the animation there.
-    fn add(&mut self, raster: Option<&Raster>, begins: i32, config: &sys::WebPConfig) -> Result<(), ImagingError> {
-        let mut picture = raster.map(|raster| Picture::import(raster, true)).transpose()?;
-        let frame = picture.as_mut().map_or(std::ptr::null_mut(), |picture| &raw mut picture.0);
-        // SAFETY: the encoder lives; the frame is null, which ends it, or an imported picture that it copies from.
-        let added = unsafe { sys::WebPAnimEncoderAdd(self.0.as_ptr(), frame, begins, std::ptr::from_ref(config)) };
+    /// Adds a frame that is shown for `delay` milliseconds.
+    pub(super) fn add(&mut self, raster: &Raster, delay: u32) -> Result<(), ImagingError> {
+        if raster.size() != self.size {
+            return Err(failed("the frames differ in size"));
+        }
+        let mut picture = Picture::import(raster, true)?;
+        // SAFETY: the picture is imported and of the canvas' size; the encoder copies from it.
+        unsafe { self.add_at_its_time(&raw mut picture.0)? };
+        self.begins = self.begins.saturating_add(delay.min(MAX_DELAY) as i32);
+        Ok(())
+    }
+
+    /// # Safety
+    /// `frame` is null, which ends the animation, or an imported picture of its size.
+    unsafe fn add_at_its_time(&mut self, frame: *mut sys::WebPPicture) -> Result<(), ImagingError> {
+        // SAFETY: the encoder lives, and the caller says what the frame is.
+        let added =
+            unsafe { sys::WebPAnimEncoderAdd(self.encoder.as_ptr(), frame, self.begins, &raw const self.config) };
         if added == 0 { Err(failed("a frame was refused")) } else { Ok(()) }
     }
 
-    fn assemble(self) -> Result<Vec<u8>, ImagingError> {
+    pub(super) fn finish(mut self) -> Result<Vec<u8>, ImagingError> {
+        // SAFETY: null ends the animation.
+        unsafe { self.add_at_its_time(std::ptr::null_mut())? };
         let mut data = Data(sys::WebPData::default());
         // SAFETY: the encoder lives and `data` is writable.
-        let assembled = unsafe { sys::WebPAnimEncoderAssemble(self.0.as_ptr(), &raw mut data.0) };
+        let assembled = unsafe { sys::WebPAnimEncoderAssemble(self.encoder.as_ptr(), &raw mut data.0) };
         if assembled == 0 || data.0.bytes.is_null() {
             return Err(failed("the animation could not be assembled"));
         }
         // SAFETY: libwebp allocated `size` bytes, which live until `data` is dropped.
         Ok(unsafe { std::slice::from_raw_parts(data.0.bytes, data.0.size) }.to_vec())
     }
-}
-
-pub(super) fn encode_animation(animation: &Animation, quality: f32, effort: Effort) -> Result<Vec<u8>, ImagingError> {
-    let config = config(quality, effort)?;
-    let mut encoder = AnimationEncoder::new(animation)?;
-    let mut begins = 0_i32;
-    for frame in animation.frames() {
-        encoder.add(Some(&frame.raster), begins, &config)?;
-        begins = begins.saturating_add(frame.delay.min(MAX_DELAY) as i32);
-    }
-    encoder.add(None, begins, &config)?;
-    encoder.assemble()
 }
 
 /// The longest delay that the format holds: 24 bits of milliseconds.

@@ -3,8 +3,8 @@
 use image::codecs::gif::{GifEncoder, Repeat};
 use turbojpeg::{Compressor, Image, PixelFormat, Subsamp};
 
-use crate::imaging::{Animation, Channels, Effort, Frame, Picture, Raster, encode};
-use crate::transform::Format;
+use crate::imaging::{AnimationWriter, Channels, Effort, Frame, Raster, encode};
+use crate::transform::{Format, Quality};
 
 /// Smooth colours, different in every corner.
 pub fn gradient(width: u32, height: u32) -> Raster {
@@ -52,12 +52,12 @@ pub fn exif(orientation: u16) -> Vec<u8> {
 pub fn webp(raster: &Raster, quality: u8) -> Vec<u8> {
     let mut rendering = super::rendering(raster.width(), raster.height(), Format::WebP);
     rendering.quality = crate::transform::Quality::new(quality);
-    encode(&Picture::Still(raster.clone()), &rendering, Effort::Fast).expect("encodes")
+    encode(&raster.clone(), &rendering, Effort::Fast).expect("encodes")
 }
 
 pub fn png(raster: &Raster) -> Vec<u8> {
     let rendering = super::rendering(raster.width(), raster.height(), Format::Png);
-    encode(&Picture::Still(raster.clone()), &rendering, Effort::Fast).expect("encodes")
+    encode(&raster.clone(), &rendering, Effort::Fast).expect("encodes")
 }
 
 /// A PNG of any colour type and depth; `set` adds palettes and the like.
@@ -163,11 +163,12 @@ pub fn apng(frames: &[Frame], plays: u32) -> Vec<u8> {
     bytes
 }
 
-pub fn animated_webp(frames: Vec<Frame>, loops: u32) -> Vec<u8> {
-    let mut rendering = super::rendering(frames[0].raster.width(), frames[0].raster.height(), Format::WebP);
-    rendering.animated = true;
-    let animation = Animation::new(frames, loops).expect("alike");
-    encode(&Picture::Animation(animation), &rendering, Effort::Fast).expect("encodes")
+pub fn animated_webp(frames: &[Frame], loops: u32) -> Vec<u8> {
+    let mut writer = AnimationWriter::new(loops, Quality::new(90), Effort::Fast);
+    for frame in frames {
+        writer.add(&frame.raster, frame.delay).expect("adds");
+    }
+    writer.finish().expect("encodes")
 }
 
 /// A RIFF chunk.
@@ -195,7 +196,7 @@ pub fn every_kind() -> Vec<(&'static str, Vec<u8>)> {
         ("apng", apng(&frames(3, 16, 12), 2)),
         ("webp", webp(&plain, 80)),
         ("webp with alpha", webp(&clear, 80)),
-        ("animated webp", animated_webp(frames(3, 16, 12), 2)),
+        ("animated webp", animated_webp(&frames(3, 16, 12), 2)),
         ("gif", gif(&frames(1, 16, 12), 0)),
         ("animated gif", gif(&frames(3, 16, 12), 2)),
         ("avif", include_bytes!("../../../fixtures/formats/still.avif").to_vec()),

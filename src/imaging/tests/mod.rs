@@ -7,18 +7,28 @@ mod make;
 mod placeholder;
 mod still;
 
-use crate::transform::{Blur, Format, Frames, Gravity, Quality, Rendering, Size};
+use crate::transform::{Blur, Format, Gravity, Quality, Rendering, Size};
 
 use super::*;
 
-/// Everything up to an upright sRGB picture, all frames.
-fn open(bytes: &[u8]) -> Result<Picture, ImagingError> {
-    open_within(bytes, Frames::All, &Limits::default())
+/// Everything up to an upright sRGB raster, of an animation the first frame.
+fn open(bytes: &[u8]) -> Result<Raster, ImagingError> {
+    open_within(bytes, &Limits::default())
 }
 
-fn open_within(bytes: &[u8], frames: Frames, limits: &Limits) -> Result<Picture, ImagingError> {
+fn open_within(bytes: &[u8], limits: &Limits) -> Result<Raster, ImagingError> {
     let probe = probe(bytes)?;
-    orient(colour(decode(bytes, &probe, frames, Shrink::Whole, limits)?)?)
+    orient(colour(decode(bytes, &probe, Shrink::Whole, limits)?)?)
+}
+
+/// All frames of an animation.
+fn open_all(bytes: &[u8], limits: &Limits) -> Result<Vec<Frame>, ImagingError> {
+    let (probe, mut frames) = (probe(bytes)?, Vec::new());
+    each_frame(bytes, &probe, limits, |frame| {
+        frames.push(frame);
+        Ok(())
+    })?;
+    Ok(frames)
 }
 
 /// An uncropped rendering at quality 90.
@@ -34,11 +44,14 @@ fn rendering(width: u32, height: u32, format: Format) -> Rendering {
     }
 }
 
-fn render(picture: &Picture, rendering: &Rendering) -> Vec<u8> {
-    let resized = resize(picture, rendering.output, rendering.crop).expect("resizes").into_owned();
-    let blurred = blur(resized, rendering.blur).expect("blurs");
-    let flat = rendering.background.map_or(Ok(blurred.clone()), |background| flatten(blurred, background));
-    encode(&flat.expect("flattens"), rendering, Effort::Fast).expect("encodes")
+fn resized(raster: &Raster, output: Size, crop: Option<Gravity>) -> Raster {
+    resize(raster, window(raster, output, crop), output).expect("resizes").into_owned()
+}
+
+fn render(raster: &Raster, rendering: &Rendering) -> Vec<u8> {
+    let blurred = blur(resized(raster, rendering.output, rendering.crop), rendering.blur).expect("blurs");
+    let flat = rendering.background.map_or(blurred.clone(), |background| flatten(blurred, background));
+    encode(&flat, rendering, Effort::Fast).expect("encodes")
 }
 
 /// The greatest difference of any channel of any pixel.

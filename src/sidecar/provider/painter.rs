@@ -64,7 +64,7 @@ impl Provider for Painter {
 
 /// The picture of a prompt as a PNG.
 pub fn png(prompt: &str) -> Result<Vec<u8>, ImagingError> {
-    let picture = imaging::Picture::Still(portrait(prompt, SIDE)?);
+    let picture = portrait(prompt, SIDE)?;
     let rendering = Rendering {
         output: picture.size(),
         crop: None,
