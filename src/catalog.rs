@@ -1,9 +1,9 @@
 //! Facts about buckets and objects: who owns what, which bytes are the current ones, and what happened.
 //!
-//! One closed set of databases: SQLite beside the data (default), or Postgres. Every operation takes the [`Caller`] for
-//! whom it is done: SQLite evaluates [`crate::auth::RuleSet`] in the same transaction, Postgres sets the claims and lets
-//! its row-level security decide. What changes an object writes its [`Event`] in the same transaction (the outbox), so
-//! that a crash between the two loses nothing.
+//! One closed set of databases: SQLite beside the data (default), or Postgres. Every operation takes the
+//! [`crate::auth::Caller`] for whom it is done: SQLite evaluates [`crate::auth::RuleSet`] in the same transaction, Postgres
+//! sets the claims and lets its row-level security decide. What changes an object writes its [`Event`] in the same
+//! transaction (the outbox), so that a crash between the two loses nothing.
 
 mod buckets;
 mod cleanup;
