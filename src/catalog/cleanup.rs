@@ -3,7 +3,8 @@
 //! A removed object leaves its row for `removed_objects` in one transaction with its event and its line in the log; its
 //! bytes stay known until their time is over, and are stale from then on.
 
-mod store;
+pub(super) mod rows;
+pub(super) mod store;
 mod types;
 
 use std::collections::HashSet;
@@ -11,26 +12,15 @@ use std::collections::HashSet;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-pub(super) use store::cleanup_store;
 pub use types::{
     Actor, Audit, AuditAction, AuditQuery, CleanupRun, NewAudit, NewRun, Removed, Restored, Retire, Retiree, RunCounts,
     RunState, Seen,
 };
 
-use super::{Catalog, CatalogError, Object, StaleBlob};
+use super::{Catalog, CatalogError, Object, StaleBlob, either};
 use crate::config::ColumnName;
 use crate::object::BucketName;
 use crate::transform::Pointed;
-
-/// The same call on whichever database it is.
-macro_rules! either {
-    ($catalog:expr, $name:ident($($argument:expr),*)) => {
-        match $catalog {
-            Catalog::Sqlite(sqlite) => sqlite.$name($($argument),*).await,
-            Catalog::Postgres(postgres) => Box::pin(postgres.$name($($argument),*)).await,
-        }
-    };
-}
 
 impl Catalog {
     /// Takes the turn; `false`: another run has it, or it is not time yet.

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Catalog, CatalogError};
+use super::{Catalog, CatalogError, either};
 
 /// A message to one webhook.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,18 +61,12 @@ impl Catalog {
     /// Forgets these events and notes what webhooks are to be told of them, all or nothing. Returns the events that were
     /// still there: the others were handed over before, and nothing is noted of them.
     pub async fn hand_over(&self, events: &[HandOver]) -> Result<HashSet<Uuid>, CatalogError> {
-        match self {
-            Self::Sqlite(sqlite) => sqlite.hand_over(events).await,
-            Self::Postgres(postgres) => Box::pin(postgres.hand_over(events)).await,
-        }
+        either!(self, hand_over(events))
     }
 
     /// Notes messages of no event in the outbox.
     pub async fn add_deliveries(&self, deliveries: &[NewDelivery]) -> Result<(), CatalogError> {
-        match self {
-            Self::Sqlite(sqlite) => sqlite.add_deliveries(deliveries).await,
-            Self::Postgres(postgres) => Box::pin(postgres.add_deliveries(deliveries)).await,
-        }
+        either!(self, add_deliveries(deliveries))
     }
 
     /// A hook's messages that are due at this time, oldest first: of each subject that is not busy the oldest that is
@@ -84,26 +78,17 @@ impl Catalog {
         busy: &[String],
         limit: u32,
     ) -> Result<Vec<Delivery>, CatalogError> {
-        match self {
-            Self::Sqlite(sqlite) => sqlite.take_deliveries(hook, at, busy, limit).await,
-            Self::Postgres(postgres) => Box::pin(postgres.take_deliveries(hook, at, busy, limit)).await,
-        }
+        either!(self, take_deliveries(hook, at, busy, limit))
     }
 
     /// When the hook's next message is due after this time.
     pub async fn next_due(&self, hook: &str, after: OffsetDateTime) -> Result<Option<OffsetDateTime>, CatalogError> {
-        match self {
-            Self::Sqlite(sqlite) => sqlite.next_due(hook, after).await,
-            Self::Postgres(postgres) => Box::pin(postgres.next_due(hook, after)).await,
-        }
+        either!(self, next_due(hook, after))
     }
 
     /// Forgets a message that arrived.
     pub async fn finish_delivery(&self, id: Uuid) -> Result<(), CatalogError> {
-        match self {
-            Self::Sqlite(sqlite) => sqlite.finish_delivery(id).await,
-            Self::Postgres(postgres) => Box::pin(postgres.finish_delivery(id)).await,
-        }
+        either!(self, finish_delivery(id))
     }
 
     /// Counts a failed attempt; the message, and those behind it, wait until this time.
@@ -113,58 +98,37 @@ impl Catalog {
         until: OffsetDateTime,
         reason: &str,
     ) -> Result<(), CatalogError> {
-        match self {
-            Self::Sqlite(sqlite) => sqlite.postpone_delivery(delivery, until, reason).await,
-            Self::Postgres(postgres) => Box::pin(postgres.postpone_delivery(delivery, until, reason)).await,
-        }
+        either!(self, postpone_delivery(delivery, until, reason))
     }
 
     /// Counts a failed attempt and makes the message a dead letter. Of dead letters the newest `keep` are kept.
     pub async fn bury_delivery(&self, id: Uuid, reason: &str, keep: u32) -> Result<(), CatalogError> {
-        match self {
-            Self::Sqlite(sqlite) => sqlite.bury_delivery(id, reason, keep).await,
-            Self::Postgres(postgres) => Box::pin(postgres.bury_delivery(id, reason, keep)).await,
-        }
+        either!(self, bury_delivery(id, reason, keep))
     }
 
     /// Makes every waiting message of a hook a dead letter, and says how many there were.
     pub async fn bury_hook(&self, hook: &str, reason: &str, keep: u32) -> Result<u64, CatalogError> {
-        match self {
-            Self::Sqlite(sqlite) => sqlite.bury_hook(hook, reason, keep).await,
-            Self::Postgres(postgres) => Box::pin(postgres.bury_hook(hook, reason, keep)).await,
-        }
+        either!(self, bury_hook(hook, reason, keep))
     }
 
     /// Hooks with waiting messages.
     pub async fn waiting_hooks(&self) -> Result<Vec<String>, CatalogError> {
-        match self {
-            Self::Sqlite(sqlite) => sqlite.waiting_hooks().await,
-            Self::Postgres(postgres) => Box::pin(postgres.waiting_hooks()).await,
-        }
+        either!(self, waiting_hooks())
     }
 
     /// Messages that were given up, newest first.
     pub async fn dead_letters(&self, limit: u32) -> Result<Vec<Delivery>, CatalogError> {
-        match self {
-            Self::Sqlite(sqlite) => sqlite.dead_letters(limit).await,
-            Self::Postgres(postgres) => Box::pin(postgres.dead_letters(limit)).await,
-        }
+        either!(self, dead_letters(limit))
     }
 
     /// Makes a dead letter of one of these hooks due at once, as if it were new; `None` where there is no such dead letter,
     /// else its hook.
     pub async fn revive_delivery(&self, id: Uuid, hooks: &[String]) -> Result<Option<String>, CatalogError> {
-        match self {
-            Self::Sqlite(sqlite) => sqlite.revive_delivery(id, hooks).await,
-            Self::Postgres(postgres) => Box::pin(postgres.revive_delivery(id, hooks)).await,
-        }
+        either!(self, revive_delivery(id, hooks))
     }
 
     /// What is waiting, in the outbox and for webhooks.
     pub async fn backlog(&self) -> Result<Backlog, CatalogError> {
-        match self {
-            Self::Sqlite(sqlite) => sqlite.backlog().await,
-            Self::Postgres(postgres) => Box::pin(postgres.backlog()).await,
-        }
+        either!(self, backlog())
     }
 }

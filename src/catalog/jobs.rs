@@ -5,31 +5,21 @@
 //! whose job was cancelled, wants to write is refused.
 
 mod kinksters;
-mod store;
+pub(super) mod rows;
+pub(super) mod store;
 mod types;
 
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 pub use kinksters::{Kinkster, KinksterChange, KinksterMatch};
-pub(super) use store::job_store;
 pub use types::{
     Answered, AvatarWrite, Begun, Budget, Claim, Crowd, Ended, Enqueued, Failure, Job, JobQuery, JobState, JobStep,
     Lease, NewJob, Painted, Placed, Quota, QuotaExceeded, Revival, Sitter, Spent, Stored, Uploaded,
 };
 
-use super::{Catalog, CatalogError, NewObject, Put};
+use super::{Catalog, CatalogError, NewObject, Put, either};
 use crate::auth::Caller;
-
-/// The same call on whichever database it is.
-macro_rules! either {
-    ($catalog:expr, $name:ident($($argument:expr),*)) => {
-        match $catalog {
-            Catalog::Sqlite(sqlite) => sqlite.$name($($argument),*).await,
-            Catalog::Postgres(postgres) => Box::pin(postgres.$name($($argument),*)).await,
-        }
-    };
-}
 
 impl Catalog {
     /// Notes a job if the user's and everybody's budget have room for it; the one that is there for the same key

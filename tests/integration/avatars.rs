@@ -67,8 +67,14 @@ pub fn variables_of(base_url: String) -> [(&'static str, String); 7] {
     ]
 }
 
+/// The variables by which this host is one of temporary pictures.
+pub fn trusting(host: &Origin) -> [(&'static str, String); 2] {
+    let address = host.address().to_string();
+    [("STORAGE__FETCH_HOSTS", format!("http://{address}")), ("NEXT__INTERNAL_HOSTS", address)]
+}
+
 fn setup(provider: &Origin) -> Setup {
-    variables(provider).iter().fold(Setup::new(), |setup, (name, value)| setup.with(name, value))
+    Setup::new().with_all(&variables(provider))
 }
 
 /// One caller's requests.
@@ -492,7 +498,7 @@ async fn a_provider_that_cannot_be_connected_to_is_tried_again_and_costs_nothing
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         format!("http://{}/v1", listener.local_addr().unwrap())
     };
-    let setup = variables_of(nobody).iter().fold(Setup::new(), |setup, (name, value)| setup.with(name, value));
+    let setup = Setup::new().with_all(&variables_of(nobody));
     let server = setup.with("AVATARS__PER_DAY", "1").start().await;
     let ann = Client::new(&server, ANN);
     for _ in 0..3 {
@@ -675,12 +681,7 @@ async fn a_url_is_stored_from_listed_hosts_and_by_its_content() {
     host.serve("/half.png", Reply::ok("image/png", whole[..whole.len() / 2].to_vec()));
     host.serve("/large.png", Reply::ok("image/png", vec![0; 5_242_881]));
     host.serve("/away", Reply::redirect("http://169.254.169.254/"));
-    let address = host.address().to_string();
-    let server = Setup::new()
-        .with("STORAGE__FETCH_HOSTS", &format!("http://{address}"))
-        .with("NEXT__INTERNAL_HOSTS", &address)
-        .start()
-        .await;
+    let server = Setup::new().with_all(&trusting(&host)).start().await;
     let (ann, kinkster) = (Client::new(&server, ANN), Uuid::new_v4());
     let path = "/api/kinksters/avatar/store";
     let stored =
@@ -722,12 +723,7 @@ async fn a_url_is_stored_from_listed_hosts_and_by_its_content() {
 async fn where_an_operator_removed_the_bucket_storing_is_refused_in_words() {
     let host = Origin::start();
     host.serve("/fox", Reply::ok("image/png", fox()));
-    let address = host.address().to_string();
-    let server = Setup::new()
-        .with("STORAGE__FETCH_HOSTS", &format!("http://{address}"))
-        .with("NEXT__INTERNAL_HOSTS", &address)
-        .start()
-        .await;
+    let server = Setup::new().with_all(&trusting(&host)).start().await;
     let (ann, service) = (Client::new(&server, ANN), Client::service(&server));
     service.call_with(Method::DELETE, "/storage/v1/bucket/kinkster-avatars", &[], &Value::Null).await.expect(200);
     let refused = ann.post("/api/kinksters/avatar/store", &json!({"image_url": host.url("/fox")})).await.expect(409);

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tintype::catalog::{Kinkster, KinksterChange};
 use uuid::Uuid;
 
-use crate::avatars::{ANN, fox, noise, paints, picture, provider, token, variables};
+use crate::avatars::{ANN, fox, noise, paints, picture, provider, token, trusting, variables};
 use crate::process::command;
 use crate::support::origin::{Origin, Reply};
 use crate::support::postgres::Database;
@@ -34,14 +34,8 @@ fn host() -> Origin {
     host
 }
 
-/// The variables by which this host is one of temporary pictures.
-fn trusting(host: &Origin) -> [(&'static str, String); 2] {
-    let address = host.address().to_string();
-    [("STORAGE__FETCH_HOSTS", format!("http://{address}")), ("NEXT__INTERNAL_HOSTS", address)]
-}
-
 fn setup(host: &Origin) -> Setup {
-    trusting(host).iter().fold(Setup::new(), |setup, (name, value)| setup.with(name, value))
+    Setup::new().with_all(&trusting(host))
 }
 
 /// The command beside a running server, in its data folder.
@@ -243,7 +237,7 @@ async fn eventually_slowly(condition: impl AsyncFn() -> bool) {
 async fn dead_avatars_are_painted_again_once_and_within_the_quota() {
     let (host, provider) = (host(), provider(picture(&fox())));
     let more = variables(&provider);
-    let setup = more.iter().fold(setup(&host), |setup, (name, value)| setup.with(name, value));
+    let setup = setup(&host).with_all(&more);
     let server = setup.start().await;
     let (one, two) = (row(&server, &host.url("/gone.png")).await, row(&server, &host.url("/gone-too.png")).await);
     let mut all = trusting(&host).to_vec();

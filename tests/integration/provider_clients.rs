@@ -183,7 +183,7 @@ async fn a_mock_with_faults_of_its_own_is_understood() {
 /// A server whose jobs ask the mock.
 fn asking(mock: &Mock) -> Setup {
     let variables = variables_of(format!("{}/v1", mock.base));
-    variables.iter().fold(Setup::new(), |setup, (name, value)| setup.with(name, value))
+    Setup::new().with_all(&variables)
 }
 
 fn one_cat() -> Value {

@@ -66,6 +66,10 @@ impl Setup {
         self
     }
 
+    pub fn with_all(self, variables: &[(&str, impl AsRef<str>)]) -> Self {
+        variables.iter().fold(self, |setup, (key, value)| setup.with(key, value.as_ref()))
+    }
+
     pub fn bucket(self, name: &str, place: impl AsRef<str>) -> Self {
         self.with(&format!("BUCKETS__{}__URL", name.to_uppercase()), place.as_ref())
     }

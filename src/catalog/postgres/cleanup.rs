@@ -3,13 +3,22 @@
 use futures_util::TryStreamExt;
 use futures_util::stream::BoxStream;
 use sqlx::postgres::PgRow;
-use sqlx::{AssertSqlSafe, PgConnection};
+use sqlx::{AssertSqlSafe, PgConnection, Row};
+use time::OffsetDateTime;
+use uuid::Uuid;
 
 use super::objects::{INSERT, insert, lock};
 use super::outbox::{note_events, note_stale_versions_since};
-use crate::catalog::types::{Event, EventKind};
+use super::rows::object;
+use crate::catalog::cleanup::Seen;
+use crate::catalog::columns::micros;
+use crate::catalog::types::{Event, EventKind, Object, StaleBlob};
+use crate::catalog::{CatalogError, bucket_name, now};
+use crate::config::ColumnName;
+use crate::object::{BucketName, ObjectId};
+use crate::transform::Pointed;
 
-crate::catalog::cleanup::cleanup_store!(Postgres, PgConnection, PgRow);
+crate::catalog::cleanup::store::cleanup_store!(Postgres);
 
 /// Removes the row, if it is still this version, and notes its event.
 async fn take(connection: &mut PgConnection, id: &ObjectId, version: Uuid) -> Result<Option<Object>, CatalogError> {

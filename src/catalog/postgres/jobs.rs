@@ -1,9 +1,11 @@
 //! Jobs and kinksters, as the owner of the tables: the caller was held against the rows before.
 
-use sqlx::PgConnection;
-use sqlx::postgres::{PgRow, PgTransaction};
+use sqlx::postgres::PgTransaction;
 
-crate::catalog::jobs::job_store!(Postgres, PgConnection, PgRow, " FOR UPDATE SKIP LOCKED");
+use super::Postgres;
+use crate::catalog::CatalogError;
+
+crate::catalog::jobs::store::job_store!(Postgres, " FOR UPDATE SKIP LOCKED");
 
 /// Held while a node looks how much room there is. Any number that nobody else uses.
 const LOCK: i64 = 0x7469_6e74_7970_6502;

@@ -5,6 +5,7 @@ use sqlx::{QueryBuilder, SqliteConnection};
 
 use super::{Database, Sqlite, rows};
 use crate::auth::{Caller, Operation};
+use crate::catalog::columns::micros;
 use crate::catalog::types::{Bucket, BucketChange, BucketOrder, BucketQuery, Direction, NewBucket};
 use crate::catalog::{CatalogError, now};
 use crate::object::BucketName;
@@ -96,7 +97,7 @@ impl Sqlite {
             return Err(CatalogError::NoBucket);
         }
         let mut query: QueryBuilder<Database> = QueryBuilder::new("UPDATE buckets SET updated_at = ");
-        query.push_bind(rows::micros(now()));
+        query.push_bind(micros(now()));
         if let Some(public) = change.public {
             query.push(", public = ").push_bind(public);
         }
@@ -159,7 +160,7 @@ async fn insert(
         .bind(new.file_size_limit.map(|bytes| bytes as i64))
         .bind(new.allowed_mime_types.as_ref().map(Json))
         .bind(Json(&new.settings))
-        .bind(rows::micros(now()))
+        .bind(micros(now()))
         .execute(connection)
         .await?;
     Ok(())

@@ -2,14 +2,21 @@
 
 use futures_util::TryStreamExt;
 use sqlx::SqliteConnection;
-use sqlx::sqlite::SqliteRow;
+use time::OffsetDateTime;
+use uuid::Uuid;
 
 use super::buckets;
 use super::objects::{delete, find, insert};
 use super::outbox::{forget, note_event, note_stale_version};
-use crate::catalog::types::EventKind;
+use crate::catalog::cleanup::Seen;
+use crate::catalog::columns::{micros, object};
+use crate::catalog::types::{EventKind, Object, StaleBlob};
+use crate::catalog::{CatalogError, now};
+use crate::config::ColumnName;
+use crate::object::{BucketName, ObjectId};
+use crate::transform::Pointed;
 
-crate::catalog::cleanup::cleanup_store!(Sqlite, SqliteConnection, SqliteRow);
+crate::catalog::cleanup::store::cleanup_store!(Sqlite);
 
 /// Removes the row, if it is still this version, and notes its event.
 async fn take(connection: &mut SqliteConnection, id: &ObjectId, version: Uuid) -> Result<Option<Object>, CatalogError> {
@@ -54,12 +61,10 @@ async fn happened(connection: &mut SqliteConnection, kind: EventKind, object: &O
 }
 
 /// Nobody else writes before the transaction's end: what nothing points at stays so.
-#[expect(clippy::unused_async, reason = "Postgres has to be asked")]
 async fn settle(_: &mut SqliteConnection) -> Result<(), CatalogError> {
     Ok(())
 }
 
-#[expect(clippy::unused_async, reason = "Postgres has to be asked")]
 async fn look(_: &mut SqliteConnection) -> Result<Seen, CatalogError> {
     Ok(Seen::at(now()))
 }

@@ -8,7 +8,8 @@ use sqlx::{Row, SqliteConnection};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Sqlite, rows};
+use super::Sqlite;
+use crate::catalog::columns::{Columns, micros};
 use crate::catalog::deliveries::{Backlog, Delivery, HandOver, NewDelivery};
 use crate::catalog::{CatalogError, now};
 
@@ -45,7 +46,7 @@ impl Sqlite {
             AND NOT EXISTS (SELECT 1 FROM deliveries AS older WHERE older.hook = due.hook \
             AND older.subject = due.subject AND older.dead_at IS NULL AND older.ordinal < due.ordinal) \
             ORDER BY due_at, ordinal LIMIT $4";
-        let query = sqlx::query(select).bind(hook).bind(rows::micros(at)).bind(Json(busy)).bind(limit);
+        let query = sqlx::query(select).bind(hook).bind(micros(at)).bind(Json(busy)).bind(limit);
         query.fetch_all(&self.readers).await?.iter().map(delivery).collect()
     }
 
@@ -56,8 +57,8 @@ impl Sqlite {
     ) -> Result<Option<OffsetDateTime>, CatalogError> {
         let select = "SELECT min(due_at) AS due_at FROM deliveries \
             WHERE hook = $1 AND dead_at IS NULL AND due_at > $2";
-        let row = sqlx::query(select).bind(hook).bind(rows::micros(after)).fetch_one(&self.readers).await?;
-        rows::optional_time(&row, "due_at")
+        let row = sqlx::query(select).bind(hook).bind(micros(after)).fetch_one(&self.readers).await?;
+        row.optional_time("due_at")
     }
 
     pub(in crate::catalog) async fn finish_delivery(&self, id: Uuid) -> Result<(), CatalogError> {
@@ -75,7 +76,7 @@ impl Sqlite {
         let update = "UPDATE deliveries SET attempts = attempts + 1, reason = $2 WHERE id = $1";
         sqlx::query(update).bind(delivery.id).bind(reason).execute(&mut *tx).await?;
         let update = "UPDATE deliveries SET due_at = $3 WHERE hook = $1 AND subject = $2 AND dead_at IS NULL";
-        let query = sqlx::query(update).bind(&delivery.hook).bind(&delivery.subject).bind(rows::micros(until));
+        let query = sqlx::query(update).bind(&delivery.hook).bind(&delivery.subject).bind(micros(until));
         query.execute(&mut *tx).await?;
         Ok(tx.commit().await?)
     }
@@ -88,7 +89,7 @@ impl Sqlite {
     ) -> Result<(), CatalogError> {
         let mut tx = self.begin().await?;
         let update = "UPDATE deliveries SET attempts = attempts + 1, reason = $2, dead_at = $3 WHERE id = $1";
-        let query = sqlx::query(update).bind(id).bind(reason).bind(rows::micros(now()));
+        let query = sqlx::query(update).bind(id).bind(reason).bind(micros(now()));
         query.execute(&mut *tx).await?;
         forget_oldest(&mut tx, keep).await?;
         Ok(tx.commit().await?)
@@ -97,7 +98,7 @@ impl Sqlite {
     pub(in crate::catalog) async fn bury_hook(&self, hook: &str, reason: &str, keep: u32) -> Result<u64, CatalogError> {
         let mut tx = self.begin().await?;
         let update = "UPDATE deliveries SET reason = $2, dead_at = $3 WHERE hook = $1 AND dead_at IS NULL";
-        let query = sqlx::query(update).bind(hook).bind(reason).bind(rows::micros(now()));
+        let query = sqlx::query(update).bind(hook).bind(reason).bind(micros(now()));
         let buried = query.execute(&mut *tx).await?.rows_affected();
         forget_oldest(&mut tx, keep).await?;
         tx.commit().await?;
@@ -121,7 +122,7 @@ impl Sqlite {
     ) -> Result<Option<String>, CatalogError> {
         let update = "UPDATE deliveries SET attempts = 0, since = $2, due_at = $2, dead_at = NULL, reason = NULL \
             WHERE id = $1 AND dead_at IS NOT NULL AND hook IN (SELECT value FROM json_each($3)) RETURNING hook";
-        let query = sqlx::query_scalar(update).bind(id).bind(rows::micros(now())).bind(Json(hooks));
+        let query = sqlx::query_scalar(update).bind(id).bind(micros(now())).bind(Json(hooks));
         Ok(query.fetch_optional(&self.writer).await?)
     }
 
@@ -131,10 +132,10 @@ impl Sqlite {
             (SELECT count(*) FROM deliveries WHERE dead_at IS NOT NULL) AS dead_letters";
         let row = sqlx::query(select).fetch_one(&self.readers).await?;
         Ok(Backlog {
-            events: rows::count(&row, "events")?,
-            oldest: rows::optional_time(&row, "oldest")?,
-            deliveries: rows::count(&row, "deliveries")?,
-            dead_letters: rows::count(&row, "dead_letters")?,
+            events: row.count("events")?,
+            oldest: row.optional_time("oldest")?,
+            deliveries: row.count("deliveries")?,
+            dead_letters: row.count("dead_letters")?,
         })
     }
 }
@@ -149,7 +150,7 @@ async fn add(connection: &mut SqliteConnection, deliveries: &[NewDelivery]) -> R
             .bind(new.message)
             .bind(&new.subject)
             .bind(&new.body)
-            .bind(rows::micros(now()))
+            .bind(micros(now()))
             .execute(&mut *connection)
             .await?;
     }
@@ -171,9 +172,9 @@ fn delivery(row: &SqliteRow) -> Result<Delivery, CatalogError> {
         subject: row.try_get("subject")?,
         body: row.try_get("body")?,
         attempts: row.try_get("attempts")?,
-        since: rows::time(row, "since")?,
-        due_at: rows::time(row, "due_at")?,
-        dead_at: rows::optional_time(row, "dead_at")?,
+        since: row.time("since")?,
+        due_at: row.time("due_at")?,
+        dead_at: row.optional_time("dead_at")?,
         reason: row.try_get("reason")?,
     })
 }

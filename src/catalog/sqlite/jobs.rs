@@ -1,9 +1,11 @@
 //! Jobs and kinksters. There is one writer: what it reads first nobody changes before it is done.
 
-use sqlx::SqliteConnection;
-use sqlx::sqlite::{SqliteRow, SqliteTransaction};
+use sqlx::sqlite::SqliteTransaction;
 
-crate::catalog::jobs::job_store!(Sqlite, SqliteConnection, SqliteRow, "");
+use super::Sqlite;
+use crate::catalog::CatalogError;
+
+crate::catalog::jobs::store::job_store!(Sqlite, "");
 
 impl Sqlite {
     pub(super) async fn begin_read(&self) -> Result<SqliteTransaction<'static>, CatalogError> {

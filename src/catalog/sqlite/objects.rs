@@ -5,8 +5,9 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::outbox::{adopt, note_event, note_stale};
-use super::{Sqlite, buckets, rows};
+use super::{Sqlite, buckets};
 use crate::auth::{Caller, Operation};
+use crate::catalog::columns::{micros, object};
 use crate::catalog::types::{EventKind, NewObject, Object, Put};
 use crate::catalog::{CatalogError, now};
 use crate::object::ObjectId;
@@ -91,7 +92,7 @@ impl Sqlite {
 pub(super) async fn find(connection: &mut SqliteConnection, id: &ObjectId) -> Result<Option<Object>, CatalogError> {
     let query = sqlx::query("SELECT * FROM objects WHERE bucket_id = $1 AND name = $2");
     let query = query.bind(id.bucket.as_str()).bind(id.key.as_str());
-    query.fetch_optional(connection).await?.as_ref().map(rows::object).transpose()
+    query.fetch_optional(connection).await?.as_ref().map(object).transpose()
 }
 
 /// Adds the row.
@@ -134,9 +135,9 @@ async fn write(
         .bind(&object.mime_type)
         .bind(&object.cache_control)
         .bind(object.user_metadata.as_ref().map(Json))
-        .bind(rows::micros(object.created_at))
-        .bind(rows::micros(object.updated_at))
-        .bind(rows::micros(object.last_accessed_at))
+        .bind(micros(object.created_at))
+        .bind(micros(object.updated_at))
+        .bind(micros(object.last_accessed_at))
         .execute(connection)
         .await?;
     Ok(())

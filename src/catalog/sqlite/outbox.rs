@@ -7,6 +7,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{Database, Sqlite, rows};
+use crate::catalog::columns::micros;
 use crate::catalog::types::{Event, EventKind, Object, StaleBlob};
 use crate::catalog::{CatalogError, bucket_name};
 use crate::object::BucketName;
@@ -40,7 +41,7 @@ impl Sqlite {
         limit: u32,
     ) -> Result<Vec<StaleBlob>, CatalogError> {
         let query = sqlx::query(STALE);
-        let rows = query.bind(rows::micros(before)).bind(limit).bind(skipped as i64).fetch_all(&self.readers).await?;
+        let rows = query.bind(micros(before)).bind(limit).bind(skipped as i64).fetch_all(&self.readers).await?;
         let blob = |row: &sqlx::sqlite::SqliteRow| {
             Ok(StaleBlob { bucket: bucket_name(row.try_get("bucket_id")?)?, version: row.try_get("version")? })
         };
@@ -88,7 +89,7 @@ pub(super) async fn note_event(
         .bind(event.size as i64)
         .bind(event.mime_type)
         .bind(event.owner)
-        .bind(rows::micros(event.at))
+        .bind(micros(event.at))
         .execute(connection)
         .await?;
     Ok(())
@@ -110,7 +111,7 @@ pub(super) async fn note_stale_version(
     since: OffsetDateTime,
 ) -> Result<(), CatalogError> {
     let insert = "INSERT INTO stale_blobs (bucket_id, version, since) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
-    let query = sqlx::query(insert).bind(bucket.as_str()).bind(version).bind(rows::micros(since));
+    let query = sqlx::query(insert).bind(bucket.as_str()).bind(version).bind(micros(since));
     query.execute(connection).await?;
     Ok(())
 }

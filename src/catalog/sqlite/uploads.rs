@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::outbox::note_stale_version;
 use super::{Sqlite, rows};
 use crate::auth::Caller;
+use crate::catalog::columns::micros;
 use crate::catalog::types::{NewUpload, Upload};
 use crate::catalog::{CatalogError, now};
 
@@ -29,8 +30,8 @@ impl Sqlite {
             .bind(&upload.cache_control)
             .bind(upload.user_metadata.as_ref().map(Json))
             .bind(upload.upsert)
-            .bind(rows::micros(upload.created_at))
-            .bind(rows::micros(upload.expires_at))
+            .bind(micros(upload.created_at))
+            .bind(micros(upload.expires_at))
             .execute(&self.writer)
             .await?;
         Ok(upload)
@@ -67,7 +68,7 @@ impl Sqlite {
         limit: u32,
     ) -> Result<Vec<Upload>, CatalogError> {
         let query = sqlx::query("SELECT * FROM uploads WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2");
-        let rows = query.bind(rows::micros(at)).bind(limit).fetch_all(&self.readers).await?;
+        let rows = query.bind(micros(at)).bind(limit).fetch_all(&self.readers).await?;
         rows.iter().map(rows::upload).collect()
     }
 }

@@ -3,7 +3,8 @@
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
-use super::{Sqlite, rows};
+use super::Sqlite;
+use crate::catalog::columns::{Columns, object};
 use crate::catalog::types::{Amount, Folder, Object, Usage};
 use crate::catalog::{CatalogError, bucket_name};
 use crate::object::BucketName;
@@ -28,8 +29,8 @@ impl Sqlite {
         let select = "SELECT count(*) AS objects, coalesce(sum(size), 0) AS bytes, min(created_at) AS oldest, \
             max(created_at) AS newest FROM objects WHERE bucket_id = $1 AND name > $2 || '/' AND name < $2 || '0'";
         let row = sqlx::query(select).bind(bucket.as_str()).bind(folder).fetch_one(&self.readers).await?;
-        let amount = Amount { objects: rows::count(&row, "objects")?, bytes: rows::count(&row, "bytes")? };
-        let time = |column| rows::optional_time(&row, column);
+        let amount = Amount { objects: row.count("objects")?, bytes: row.count("bytes")? };
+        let time = |column| row.optional_time(column);
         Ok(Folder { amount, oldest: time("oldest")?, newest: time("newest")? })
     }
 
@@ -40,6 +41,6 @@ impl Sqlite {
     ) -> Result<Vec<Object>, CatalogError> {
         let query = sqlx::query("SELECT * FROM objects WHERE bucket_id = $1 ORDER BY size DESC, name LIMIT $2");
         let rows = query.bind(bucket.as_str()).bind(limit).fetch_all(&self.readers).await?;
-        rows.iter().map(rows::object).collect()
+        rows.iter().map(object).collect()
     }
 }

@@ -16,7 +16,7 @@ use crate::support::{Running, Setup, eventually};
 const STATUSES: [&str; 4] = ["generating", "downloading", "uploading", "completed"];
 
 fn setup(provider: &Origin) -> Setup {
-    variables(provider).iter().fold(Setup::new(), |setup, (name, value)| setup.with(name, value))
+    Setup::new().with_all(&variables(provider))
 }
 
 /// A node of a fleet, whose bytes lie in a folder of its own: nobody looks at them here.

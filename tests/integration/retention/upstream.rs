@@ -54,7 +54,7 @@ impl Project {
 
     /// Without a rule.
     fn plain(&self) -> Setup {
-        self.variables().iter().fold(Setup::new(), |setup, (name, value)| setup.with(name, value))
+        Setup::new().with_all(&self.variables())
     }
 
     /// One picture is kept of each character.

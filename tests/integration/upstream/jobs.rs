@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::gate::{Fate, Gate};
 use super::{call_as, get_as};
-use crate::avatars::{ANN, BOB, fox, located, paints, picture, provider, token, variables};
+use crate::avatars::{ANN, BOB, fox, located, paints, picture, provider, token, trusting, variables};
 use crate::process::{Process, command, start_logging};
 use crate::realtime::client::{Socket, V1, V2, anon, statuses};
 use crate::support::origin::{Origin, Reply};
@@ -33,7 +33,7 @@ struct Front {
 
 fn front_of(url: &str, provider: &Origin, key: &str) -> Setup {
     let setup = Setup::new().with("JWT_SECRET", SECRET).with("UPSTREAM__URL", url).with("UPSTREAM__SERVICE_KEY", key);
-    variables(provider).iter().fold(setup, |setup, (name, value)| setup.with(name, value))
+    setup.with_all(&variables(provider))
 }
 
 impl Front {
@@ -46,7 +46,7 @@ impl Front {
         let gate = Gate::before(upstream.address).await;
         let provider = provider(picture(&fox()));
         let setup = front_of(&gate.url, &provider, key);
-        let setup = others.iter().fold(setup, |setup, (name, value)| setup.with(name, value));
+        let setup = setup.with_all(others);
         Self { served: setup.start().await, upstream, gate, provider }
     }
 
@@ -253,8 +253,7 @@ async fn a_wrong_service_key_is_told_of_and_shown_to_nobody() {
 async fn a_url_is_stored_at_the_project() {
     let host = Origin::start();
     host.serve("/fox", Reply::ok("image/png", fox()));
-    let address = host.address().to_string();
-    let hosts = [("STORAGE__FETCH_HOSTS", format!("http://{address}")), ("NEXT__INTERNAL_HOSTS", address)];
+    let hosts = trusting(&host);
     let hosts: Vec<(&str, &str)> = hosts.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let server = Front::with(&service_key(), &hosts).await;
     let id = server.kinkster(ANN).await;
