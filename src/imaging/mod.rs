@@ -42,7 +42,7 @@ pub use resize::resize;
 pub use shrink::Shrink;
 
 /// Part of every variant's key; raised whenever the pixels or bytes of a rendering would change.
-pub const REVISION: u32 = 3;
+pub const REVISION: u32 = 4;
 
 /// What a source may be. Both are read from the header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

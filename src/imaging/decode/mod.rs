@@ -48,7 +48,8 @@ pub struct Decoded {
 /// Who takes the canvases of an animation one by one, each with its delay in milliseconds.
 type Take<'a> = &'a mut dyn FnMut(Decoded, u32) -> Result<(), ImagingError>;
 
-/// Decodes what `probe` found in the same `bytes`, of an animation the first frame. A JPEG alone can be shrunk on the way.
+/// Decodes what `probe` found in the same `bytes`, of an animation the first frame. [`Shrink::of`] says what can be shrunk on
+/// the way.
 ///
 /// # Errors
 /// [`ImagingError::TooManyPixels`] before memory is taken, [`ImagingError::Corrupt`] for anything short of whole and sound,
@@ -61,7 +62,7 @@ pub fn decode(bytes: &[u8], probe: &Probe, shrink: Shrink, limits: &Limits) -> R
     match probe.natural.format {
         SourceFormat::Jpeg => jpeg::decode(bytes, probe, shrink),
         SourceFormat::Png => png::decode(bytes, probe),
-        SourceFormat::WebP => webp::decode(bytes, probe),
+        SourceFormat::WebP => webp::decode(bytes, probe, shrink),
         SourceFormat::Avif => avif::decode(bytes, probe),
         SourceFormat::Gif => first(bytes, probe),
         SourceFormat::Ico => Err(ImagingError::KindRefused { kind: RefusedKind::Ico }),

@@ -10,37 +10,44 @@ use crate::transform::{Size, SourceFormat};
 
 use super::{Decoded, Layout, Take, buffer};
 use crate::imaging::probe::webp::profile;
-use crate::imaging::{ImagingError, Probe};
+use crate::imaging::{ImagingError, Probe, Shrink};
 
 fn corrupt(reason: impl Into<std::borrow::Cow<'static, str>>) -> ImagingError {
     ImagingError::corrupt(SourceFormat::WebP, reason)
 }
 
-pub(super) fn decode(bytes: &[u8], probe: &Probe) -> Result<Decoded, ImagingError> {
+pub(super) fn decode(bytes: &[u8], probe: &Probe, shrink: Shrink) -> Result<Decoded, ImagingError> {
     let layout = if probe.natural.alpha { Layout::Rgba } else { Layout::Rgb };
-    let mut data = buffer(probe.stored, layout)?;
-    decode_into(bytes, probe.stored, layout, &mut data)?;
-    Ok(Decoded::still(probe, layout, data, profile(bytes)))
+    let size = shrink.size(probe.stored);
+    let mut data = buffer(size, layout)?;
+    decode_into(bytes, probe.stored, size, layout, &mut data)?;
+    Ok(Decoded { size, ..Decoded::still(probe, layout, data, profile(bytes)) })
 }
 
-fn decode_into(bytes: &[u8], size: Size, layout: Layout, data: &mut [u8]) -> Result<(), ImagingError> {
+/// Decodes a picture of `stored` pixels to `size`, which is the same or smaller.
+fn decode_into(bytes: &[u8], stored: Size, size: Size, layout: Layout, data: &mut [u8]) -> Result<(), ImagingError> {
     let mut config = sys::WebPDecoderConfig::new().map_err(|()| ImagingError::internal("libwebp's version differs"))?;
     // SAFETY: `bytes` is readable for its length, `config.input` writable; neither is kept.
     let status = unsafe { sys::WebPGetFeatures(bytes.as_ptr(), bytes.len(), &raw mut config.input) };
     let found = (config.input.width, config.input.height);
-    if status != sys::VP8StatusCode::VP8_STATUS_OK || found != (size.width as i32, size.height as i32) {
+    if status != sys::VP8StatusCode::VP8_STATUS_OK || found != (stored.width as i32, stored.height as i32) {
         return Err(corrupt(format!("the frame header makes no sense ({status:?})")));
     }
     let stride = size.width as usize * layout.channels();
     if data.len() != stride * size.height as usize {
         return Err(ImagingError::internal("a buffer does not match its picture"));
     }
+    if size != stored {
+        config.options.use_scaling = 1;
+        config.options.scaled_width = size.width as i32;
+        config.options.scaled_height = size.height as i32;
+    }
     config.output.colorspace =
         if layout == Layout::Rgba { sys::WEBP_CSP_MODE::MODE_RGBA } else { sys::WEBP_CSP_MODE::MODE_RGB };
     config.output.is_external_memory = 1;
     config.output.u.RGBA = sys::WebPRGBABuffer { rgba: data.as_mut_ptr(), stride: stride as i32, size: data.len() };
     // SAFETY: `bytes` is readable for its length. The output buffer is external, `size` bytes of `stride` rows as checked
-    // above, and outlives the call; libwebp checks both against the picture's own size before it writes.
+    // above, and outlives the call; libwebp checks both against the picture's own or its scaled size before it writes.
     let status = unsafe { sys::WebPDecode(bytes.as_ptr(), bytes.len(), &raw mut config) };
     // SAFETY: the buffer was initialised by `WebPDecoderConfig::new`; external memory is left alone.
     unsafe { sys::WebPFreeDecBuffer(&raw mut config.output) };

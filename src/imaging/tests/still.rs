@@ -392,8 +392,8 @@ fn resized_and_encoded_pictures_stay_close_to_the_reference() {
 
 #[test]
 fn a_photograph_that_is_shrunk_on_its_way_looks_the_same() {
-    for name in ["nagasaki-boats", "pink-lily-leek", "hubble-deep-field"] {
-        let path = format!("{}/fixtures/photos/{name}.jpg", env!("CARGO_MANIFEST_DIR"));
+    for name in ["nagasaki-boats.jpg", "pink-lily-leek.jpg", "hubble-deep-field.jpg", "lake-at-dusk.webp"] {
+        let path = format!("{}/fixtures/photos/{name}", env!("CARGO_MANIFEST_DIR"));
         let bytes = std::fs::read(path).unwrap();
         let probe = probe(&bytes).unwrap();
         let output = Size { width: probe.natural.width / 8, height: probe.natural.height / 8 };
@@ -423,5 +423,12 @@ fn only_photographs_are_shrunk_on_their_way_and_only_by_much() {
     assert_eq!(of(SourceFormat::Jpeg, 300, 200), Shrink::Half);
     assert_eq!(of(SourceFormat::Jpeg, 100, 201), Shrink::Whole, "the side that shrinks least counts");
     assert_eq!(of(SourceFormat::Jpeg, 100, 66), Shrink::Quarter);
+    assert_eq!(of(SourceFormat::WebP, 300, 200), Shrink::Half);
     assert_eq!(of(SourceFormat::Png, 10, 10), Shrink::Whole);
+    let mut clear = probe(SourceFormat::WebP);
+    clear.natural.alpha = true;
+    assert_eq!(Shrink::of(&clear, Size { width: 10, height: 10 }), Shrink::Whole, "what is transparent would bleed");
+    let mut moving = probe(SourceFormat::WebP);
+    moving.natural.frames = 2;
+    assert_eq!(Shrink::of(&moving, Size { width: 10, height: 10 }), Shrink::Whole);
 }
