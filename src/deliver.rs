@@ -1,103 +1,48 @@
 //! Walk A's order of things: version record, memory, variant store, fill. Knows no HTTP.
 
+mod ask;
 mod confirm;
 mod error;
 mod fill;
 mod inspect;
 mod lasting;
 mod listed;
+mod origins;
 mod purge;
 mod refined;
 mod rendering;
 mod shown;
 
-use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
+pub use ask::{Ask, Delivered, Purpose};
 pub use error::DeliverError;
 pub use inspect::{Cached, CachedVariant, Usage};
 pub use listed::WarmLists;
+pub use origins::{Origin, OriginKind, Origins};
 pub use shown::Shown;
 
 use crate::cache::{CacheStatus, Memory};
 use crate::changes::Changes;
-use crate::clients::{Client, Clients, Turn};
+use crate::clients::{Clients, Turn};
 use crate::fills::{Aborted, Fills, Part};
-use crate::imaging::{self, Effort};
-use crate::object::{BucketName, ObjectId};
+use crate::imaging;
+use crate::object::ObjectId;
 use crate::pictures::{OpenPicture, Pictures, Room};
 use crate::popularity::Popularity;
 use crate::purge::PurgeLog;
 use crate::refine::{Jobs, Refining};
-use crate::render::{Gate, Priority, Timings};
-use crate::source::Source;
-use crate::transform::{Dialect, Rendering, Resolved, Want, policy};
+use crate::render::{Gate, Timings};
+use crate::transform::{Rendering, Resolved, Want, policy};
 use crate::variants::{Made, Variant, VariantKey, VariantStore};
-use crate::versions::{Clocks, Record, Standing, Versions, judge};
+use crate::versions::{Record, Standing, Versions, judge};
 
 use confirm::{Confirmed, Question};
 use fill::Filled;
-
-/// A bucket's read side as `deliver` sees it.
-#[derive(Debug)]
-pub struct Origin {
-    pub source: Source,
-    /// Largest original in bytes, after content-decoding.
-    pub source_bytes: u64,
-    pub clocks: Clocks,
-    pub kind: OriginKind,
-}
-
-/// What a bucket's bytes are to us.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OriginKind {
-    /// A folder on this machine: asking is one stat, and only pictures are served.
-    Folder,
-    /// Ours, on this machine's disk: what is known of it holds until we write.
-    OwnDisk,
-    /// Ours, in an object store.
-    OwnStore,
-    /// Somebody else's.
-    Foreign,
-}
-
-impl OriginKind {
-    /// Whether the original's bytes are on this machine's disk already.
-    const fn is_local(self) -> bool {
-        matches!(self, Self::Folder | Self::OwnDisk)
-    }
-
-    pub(crate) const fn is_foreign(self) -> bool {
-        matches!(self, Self::Foreign)
-    }
-
-    const fn is_own(self) -> bool {
-        matches!(self, Self::OwnDisk | Self::OwnStore)
-    }
-}
-
-/// Every read side: the configured buckets by name, and the others, which come and go.
-#[derive(Debug, Default)]
-pub struct Origins {
-    pub named: HashMap<BucketName, Origin>,
-    /// All buckets that are not named: our own, or an upstream's public ones.
-    pub others: Option<Origin>,
-    /// What an upstream shows to permitted readers alone ([`BucketName::restricted`]).
-    pub restricted: Option<Origin>,
-}
-
-impl Origins {
-    pub fn get(&self, bucket: &BucketName) -> Option<&Origin> {
-        if bucket.is_restricted() {
-            return self.restricted.as_ref();
-        }
-        self.named.get(bucket).or(self.others.as_ref())
-    }
-}
 
 /// Bounds of what is made.
 #[derive(Clone, Copy, Debug)]
@@ -107,57 +52,6 @@ pub struct Bounds {
     pub output_side: u32,
     /// Bytes of originals in memory at the same time, those that wait for a thread among them.
     pub open_bytes: u64,
-}
-
-/// What is asked for, by whom.
-#[derive(Clone, Debug)]
-pub struct Ask {
-    pub object: ObjectId,
-    pub want: Want,
-    pub dialect: Dialect,
-    /// Who is limited; `None` is exempt.
-    pub client: Option<Client>,
-    pub purpose: Purpose,
-}
-
-/// Why a variant is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
-    /// Someone waits for it.
-    Request,
-    /// It is made before anyone asks: in the background, small, and kept at once.
-    Warm,
-    /// The same, but somebody will ask in a moment: it waits with the requests.
-    WarmFirst,
-}
-
-impl Purpose {
-    const fn priority(self, client: Option<Client>) -> Priority {
-        match self {
-            Self::Request | Self::WarmFirst => Priority::Request(client),
-            Self::Warm => Priority::Background,
-        }
-    }
-
-    const fn effort(self) -> Effort {
-        match self {
-            Self::Request => Effort::Fast,
-            Self::Warm | Self::WarmFirst => Effort::Small,
-        }
-    }
-}
-
-/// A variant, and what is known of its original.
-#[derive(Clone, Debug)]
-pub struct Delivered {
-    pub variant: Arc<Variant>,
-    pub record: Arc<Record>,
-    pub made: Made,
-    pub status: CacheStatus,
-    /// Time since the version was confirmed with its source; zero for folders and for our own buckets.
-    pub age: Duration,
-    /// Set where this request had the work done.
-    pub timings: Option<Timings>,
 }
 
 /// A shared result or error of confirming a version.
