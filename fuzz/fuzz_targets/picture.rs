@@ -5,7 +5,7 @@ use libfuzzer_sys::fuzz_target;
 use tintype::imaging::{
     AnimationWriter, Effort, Limits, Shrink, colour, decode, each_frame, encode, orient, passthrough, probe, resize, window,
 };
-use tintype::transform::{Dialect, Resolved, Want, native};
+use tintype::transform::{Dialect, MAX_SIDE, Resolved, Want, native};
 
 const LIMITS: Limits = Limits { pixels: 1_000_000, frames: 8 };
 
@@ -19,6 +19,8 @@ fuzz_target!(|bytes: &[u8]| {
     let Ok(asked) = native::parse("b/a", "w=16&f=webp", None) else { return };
     let Want::Variant { transform, format } = asked.want else { return };
     let Resolved::Render(rendering) = transform.resolve(&probe.natural, format, Dialect::Native) else { return };
+    // As every request is: WebP takes no longer side than 16383.
+    let rendering = rendering.bounded(MAX_SIDE);
     for shrink in [Shrink::of(&probe, rendering.output), Shrink::Whole] {
         let Ok(decoded) = decode(bytes, &probe, shrink, &LIMITS) else { continue };
         let Ok(picture) = colour(decoded).and_then(orient) else { continue };
