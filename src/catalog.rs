@@ -27,7 +27,7 @@ use uuid::Uuid;
 
 pub use cleanup::{
     Actor, Audit, AuditAction, AuditQuery, CleanupRun, NewAudit, NewRun, Removed, Restored, Retire, Retiree, RunCounts,
-    RunState, Seen,
+    RunState, Seen, Undo,
 };
 pub use deliveries::{Backlog, Delivery, HandOver, NewDelivery};
 pub use jobs::{
@@ -295,16 +295,18 @@ impl Catalog {
         }
     }
 
-    /// Removes those that exist and that the caller may remove, and says which.
+    /// Removes those that exist and that the caller may remove, and says which. `undo`: for how long they may be brought
+    /// back by [`Self::undo`]; until then their bytes are kept, else they are stale at once.
     pub async fn remove(
         &self,
         caller: &Caller,
         bucket: &BucketName,
         keys: &[ObjectKey],
+        undo: Option<Undo>,
     ) -> Result<Vec<Object>, CatalogError> {
         match self {
-            Self::Sqlite(sqlite) => sqlite.remove(caller, bucket, keys).await,
-            Self::Postgres(postgres) => Box::pin(postgres.remove(caller, bucket, keys)).await,
+            Self::Sqlite(sqlite) => sqlite.remove(caller, bucket, keys, undo).await,
+            Self::Postgres(postgres) => Box::pin(postgres.remove(caller, bucket, keys, undo)).await,
         }
     }
 
@@ -314,10 +316,11 @@ impl Catalog {
         caller: &Caller,
         bucket: &BucketName,
         limit: u32,
+        undo: Option<Undo>,
     ) -> Result<Vec<Object>, CatalogError> {
         match self {
-            Self::Sqlite(sqlite) => sqlite.empty_bucket(caller, bucket, limit).await,
-            Self::Postgres(postgres) => Box::pin(postgres.empty_bucket(caller, bucket, limit)).await,
+            Self::Sqlite(sqlite) => sqlite.empty_bucket(caller, bucket, limit, undo).await,
+            Self::Postgres(postgres) => Box::pin(postgres.empty_bucket(caller, bucket, limit, undo)).await,
         }
     }
 

@@ -177,7 +177,9 @@ impl Gate {
         let shared = Arc::new(Shared { memory, queues, wake, quiet, shed });
         for number in 0..threads.max(1) {
             let shared = Arc::clone(&shared);
-            std::thread::Builder::new().name(format!("render-{number}")).spawn(move || threads::work_until_closed(&shared))?;
+            std::thread::Builder::new()
+                .name(format!("render-{number}"))
+                .spawn(move || threads::work_until_closed(&shared))?;
         }
         let idle = Arc::clone(&shared);
         std::thread::Builder::new().name("render-idle".to_owned()).spawn(move || threads::idle_until_closed(&idle))?;

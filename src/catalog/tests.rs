@@ -127,7 +127,7 @@ async fn sqlite_serves_spawned_tasks() {
         let page = PageQuery { limit: 10, ..PageQuery::default() };
         assert_eq!(catalog.list_pages(&service, &bucket, &page).await.unwrap().objects[0].id, to);
         catalog.list(&service, &bucket, &ListQuery { limit: 10, ..ListQuery::default() }).await.unwrap();
-        catalog.empty_bucket(&service, &bucket, 10).await.unwrap();
+        catalog.empty_bucket(&service, &bucket, 10, None).await.unwrap();
         catalog.delete_bucket(&service, &bucket).await
     });
     assert_eq!(spawned.await.unwrap(), Ok(()));

@@ -16,13 +16,14 @@ macro_rules! cleanup_store {
 
         use super::$database;
         use super::rows;
+        use crate::auth::{Caller, Role};
         use crate::catalog::cleanup::{
             Actor, Audit, AuditAction, AuditQuery, CleanupRun, NewAudit, NewRun, Removed, Restored, Retire, RunCounts,
-            RunState, Seen,
+            RunState, Seen, remover,
         };
         use crate::catalog::{CatalogError, Object, StaleBlob, bucket_name, now, object_key};
         use crate::config::ColumnName;
-        use crate::object::{BucketName, ObjectId};
+        use crate::object::{BucketName, ObjectId, ObjectKey};
         use crate::transform::Pointed;
 
         impl $database {
@@ -197,17 +198,58 @@ macro_rules! cleanup_store {
                 query.fetch_all(&mut *tx).await?.iter().map(removed_of).collect()
             }
 
+            pub(in crate::catalog) async fn removed_named(
+                &self,
+                caller: &Caller,
+                bucket: &BucketName,
+                keys: &[ObjectKey],
+                version: Option<Uuid>,
+            ) -> Result<Vec<Removed>, CatalogError> {
+                let mut tx = self.begin_read().await?;
+                let remover = (caller.role != Role::Service).then(|| remover(caller));
+                let select = "SELECT * FROM removed_objects WHERE bucket_id = $1 AND name = $2 \
+                    AND restored_at IS NULL AND pending_since IS NULL AND restorable_until > $3 \
+                    AND ($4 IS NULL OR remover = $4) AND ($5 IS NULL OR version = $5) ORDER BY removed_at DESC LIMIT 1";
+                let (time, mut found) = (micros(now()), Vec::new());
+                for key in keys {
+                    let query = sqlx::query(select).bind(bucket.as_str()).bind(key.as_str()).bind(time);
+                    let row = query.bind(remover.as_deref()).bind(version).fetch_optional(&mut *tx).await?;
+                    found.extend(row.as_ref().map(removed_of).transpose()?);
+                }
+                Ok(found)
+            }
+
             pub(in crate::catalog) async fn restore(
                 &self,
                 removed: &Removed,
                 actor: Actor,
             ) -> Result<Restored, CatalogError> {
+                self.bring_back(removed, actor, None).await
+            }
+
+            pub(in crate::catalog) async fn undo(
+                &self,
+                removed: &Removed,
+                caller: &Caller,
+            ) -> Result<Restored, CatalogError> {
+                let restored = self.bring_back(removed, Actor::of(caller), Some(caller)).await?;
+                // What has its name now is perhaps not theirs to know of.
+                if restored == Restored::Taken && self.object(caller, &removed.object.id).await.is_err() {
+                    return Ok(Restored::Gone);
+                }
+                Ok(restored)
+            }
+
+            /// `caller`: who has to be able to remove it again, else it is gone for them.
+            async fn bring_back(
+                &self,
+                removed: &Removed,
+                actor: Actor,
+                caller: Option<&Caller>,
+            ) -> Result<Restored, CatalogError> {
                 let mut tx = self.begin().await?;
                 let object = &removed.object;
-                let mark = "UPDATE removed_objects SET restored_at = $3 WHERE bucket_id = $1 AND version = $2 \
-                    AND restored_at IS NULL AND restorable_until > $3";
-                let mark = sqlx::query(mark).bind(object.id.bucket.as_str()).bind(object.version).bind(micros(now()));
-                if mark.execute(&mut *tx).await?.rows_affected() == 0 {
+                if !let_go(&mut tx, removed).await? {
                     return Ok(Restored::Gone);
                 }
                 match give_back(&mut tx, object).await {
@@ -216,6 +258,11 @@ macro_rules! cleanup_store {
                     Err(CatalogError::ObjectExists) => return Ok(Restored::Taken),
                     Err(CatalogError::NoBucket) => return Ok(Restored::NoBucket),
                     Err(error) => return Err(error),
+                }
+                if let Some(caller) = caller
+                    && !self.may_remove(&mut tx, caller, object).await?
+                {
+                    return Ok(Restored::Gone);
                 }
                 let entry = NewAudit::of(actor, AuditAction::Restored, removed.run, object, "brought back by hand");
                 log(&mut tx, &entry).await?;
@@ -295,10 +342,12 @@ macro_rules! cleanup_store {
                 let query = sqlx::query(delete).bind(micros(now())).bind(i64::from(limit));
                 let rows = query.fetch_all(&mut *tx).await?;
                 let expired: Vec<Removed> = rows.iter().map(removed_of).collect::<Result<_, _>>()?;
-                for Removed { run, object, restorable_until, is_pending, .. } in &expired {
-                    stale(&mut tx, &object.id.bucket, object.version, *restorable_until).await?;
-                    // Nothing was removed.
-                    if *is_pending {
+                for Removed { run, remover, object, removed_at, restorable_until, is_pending } in &expired {
+                    // What somebody removed is kept no longer than if it could not have been brought back.
+                    let since = if remover.is_some() { removed_at } else { restorable_until };
+                    stale(&mut tx, &object.id.bucket, object.version, *since).await?;
+                    // Nothing was removed; or so many are every day, and the line of their bytes names them.
+                    if *is_pending || remover.is_some() {
                         continue;
                     }
                     let reason = "the time in which it could be brought back is over";
@@ -380,13 +429,17 @@ macro_rules! cleanup_store {
 
             pub(in crate::catalog) async fn audit(&self, query: &AuditQuery) -> Result<Vec<Audit>, CatalogError> {
                 let mut tx = self.begin_read().await?;
-                let select = "SELECT * FROM audit WHERE ($1 IS NULL OR run = $1) AND ($2 IS NULL OR bucket_id = $2) \
-                    AND ($3 IS NULL OR ordinal < $3) ORDER BY ordinal DESC LIMIT $4";
+                let select = "SELECT a.*, (SELECT r.restorable_until FROM removed_objects AS r \
+                    WHERE a.action = 'removed' AND r.bucket_id = a.bucket_id AND r.version = a.version \
+                    AND r.run = a.run AND r.restored_at IS NULL AND r.restorable_until > $5) AS restorable_until \
+                    FROM audit AS a WHERE ($1 IS NULL OR a.run = $1) AND ($2 IS NULL OR a.bucket_id = $2) \
+                    AND ($3 IS NULL OR a.ordinal < $3) ORDER BY a.ordinal DESC LIMIT $4";
                 let query = sqlx::query(select)
                     .bind(query.run)
                     .bind(query.bucket.as_ref().map(BucketName::as_str))
                     .bind(query.before)
-                    .bind(i64::from(query.limit));
+                    .bind(i64::from(query.limit))
+                    .bind(micros(now()));
                 query.fetch_all(&mut *tx).await?.iter().map(audit_of).collect()
             }
 
@@ -412,22 +465,51 @@ macro_rules! cleanup_store {
             Ok(renew.bind(run).bind(micros(until)).execute(connection).await?.rows_affected() == 1)
         }
 
+        const KEEP: &str = "INSERT INTO removed_objects (bucket_id, version, run, id, name, owner_id, size, etag, mime_type, \
+            cache_control, user_metadata, created_at, updated_at, last_accessed_at, removed_at, restorable_until, \
+            pending_since, remover)";
+        /// An upstream's is here already of a run that broke off: a version that was brought back no rule removes again.
+        /// Somebody may.
+        const KEPT_ALREADY: &str = "ON CONFLICT (bucket_id, version) DO UPDATE SET run = excluded.run, \
+            removed_at = excluded.removed_at, restorable_until = excluded.restorable_until, \
+            pending_since = excluded.pending_since, remover = excluded.remover, \
+            restored_before = CASE WHEN excluded.remover IS NULL THEN removed_objects.restored_before \
+                ELSE removed_objects.restored_at END, \
+            restored_at = CASE WHEN excluded.remover IS NULL THEN removed_objects.restored_at END";
+
+        /// What is removed may be brought back by this: `false`, where its time is over or it is back already.
+        async fn let_go(connection: &mut $connection, removed: &Removed) -> Result<bool, CatalogError> {
+            // Brought back by hand from retention: then no rule removes it again. Else it is as if nothing had happened.
+            const MARK: &str = "UPDATE removed_objects SET restored_at = $3 WHERE bucket_id = $1 AND version = $2 \
+                AND restored_at IS NULL AND restorable_until > $3 AND run = $4";
+            const MARK_AGAIN: &str = "UPDATE removed_objects SET restored_at = restored_before, restored_before = NULL, \
+                remover = NULL WHERE bucket_id = $1 AND version = $2 AND restored_at IS NULL AND restorable_until > $3 \
+                AND run = $4 AND restored_before IS NOT NULL";
+            const FORGET: &str = "DELETE FROM removed_objects WHERE bucket_id = $1 AND version = $2 \
+                AND restored_at IS NULL AND restorable_until > $3 AND run = $4";
+            let statements: &[&'static str] = if removed.remover.is_none() { &[MARK] } else { &[MARK_AGAIN, FORGET] };
+            let id = &removed.object.id;
+            for statement in statements {
+                let change = sqlx::query(*statement).bind(id.bucket.as_str()).bind(removed.object.version);
+                let change = change.bind(micros(now())).bind(removed.run);
+                if change.execute(&mut *connection).await?.rows_affected() == 1 {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        }
+
         /// `pending`: since when it is not known whether it is removed.
         async fn keep_row(
             connection: &mut $connection,
             removed: &Removed,
             pending: Option<OffsetDateTime>,
         ) -> Result<(), CatalogError> {
-            // Only an upstream's is here already: of a run that broke off. A version that was brought back is never
-            // removed again.
-            let insert = "INSERT INTO removed_objects (bucket_id, version, run, id, name, owner_id, size, etag, mime_type, \
-                cache_control, user_metadata, created_at, updated_at, last_accessed_at, removed_at, restorable_until, \
-                pending_since) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) \
-                ON CONFLICT (bucket_id, version) DO UPDATE SET run = excluded.run, removed_at = excluded.removed_at, \
-                restorable_until = excluded.restorable_until, pending_since = excluded.pending_since";
+            let insert = format!("{KEEP} VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, \
+                $17, $18) {KEPT_ALREADY}");
             let object = &removed.object;
             let user_metadata = object.user_metadata.clone().map(|map| Value::Object(map).to_string());
-            sqlx::query(insert)
+            sqlx::query(sqlx::AssertSqlSafe(insert))
                 .bind(object.id.bucket.as_str())
                 .bind(object.version)
                 .bind(removed.run)
@@ -445,6 +527,7 @@ macro_rules! cleanup_store {
                 .bind(micros(removed.removed_at))
                 .bind(micros(removed.restorable_until))
                 .bind(pending.map(micros))
+                .bind(removed.remover.as_deref())
                 .execute(connection)
                 .await?;
             Ok(())
@@ -518,7 +601,9 @@ macro_rules! cleanup_store {
                 size: row.try_get::<Option<i64>, _>("size")?.map(|size| size as u64),
                 reason: row.try_get("reason")?,
             };
-            Ok(Audit { ordinal: row.try_get("ordinal")?, at: time_of(row, "at")?, entry })
+            let can_come_back = row.try_get::<Option<i64>, _>("restorable_until")?.is_some();
+            let restorable_until = can_come_back.then(|| time_of(row, "restorable_until")).transpose()?;
+            Ok(Audit { ordinal: row.try_get("ordinal")?, at: time_of(row, "at")?, entry, restorable_until })
         }
 
         fn removed_of(row: &$row) -> Result<Removed, CatalogError> {
@@ -540,6 +625,7 @@ macro_rules! cleanup_store {
             };
             Ok(Removed {
                 run: row.try_get("run")?,
+                remover: row.try_get("remover")?,
                 object,
                 removed_at: time_of(row, "removed_at")?,
                 restorable_until: time_of(row, "restorable_until")?,

@@ -7,6 +7,8 @@ use sqlx::sqlite::SqliteRow;
 use super::buckets;
 use super::objects::{delete, find, insert};
 use super::outbox::{forget, note_event, note_stale_version};
+use crate::auth::Operation;
+use crate::catalog::Undo;
 use crate::catalog::types::EventKind;
 
 crate::catalog::cleanup::cleanup_store!(Sqlite, SqliteConnection, SqliteRow);
@@ -27,6 +29,32 @@ async fn give_back(connection: &mut SqliteConnection, object: &Object) -> Result
     }
     insert(connection, object).await?;
     note_event(connection, EventKind::Created, object).await
+}
+
+impl Sqlite {
+    /// Whether the caller may remove an object that is there.
+    #[expect(clippy::unused_async, reason = "Postgres has to be asked")]
+    async fn may_remove(
+        &self,
+        _: &mut SqliteConnection,
+        caller: &Caller,
+        object: &Object,
+    ) -> Result<bool, CatalogError> {
+        let allows = |operation| self.allows(caller, operation, &object.id);
+        Ok(allows(Operation::Delete) && allows(Operation::Select))
+    }
+}
+
+/// Keeps what a caller removed, with its line in the log.
+pub(super) async fn keep_removed(
+    connection: &mut SqliteConnection,
+    caller: &Caller,
+    undo: Undo,
+    object: &Object,
+) -> Result<(), CatalogError> {
+    let removed = Removed::by(caller, undo, object.clone());
+    keep_row(connection, &removed, None).await?;
+    log(connection, &NewAudit::of_removal(caller, &removed)).await
 }
 
 async fn stale(
