@@ -38,7 +38,7 @@ impl Postgres {
         object: &Object,
     ) -> Result<bool, CatalogError> {
         let mut savepoint = connection.begin().await?;
-        become_caller(&mut savepoint, caller, "storage.object.delete").await?;
+        become_caller(&mut savepoint, caller, "storage.object.delete_many").await?;
         let delete = sqlx::query("DELETE FROM objects WHERE id = $1").bind(object.row).execute(&mut *savepoint).await;
         savepoint.rollback().await?;
         match delete.map_err(CatalogError::from) {
