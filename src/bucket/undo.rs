@@ -1,6 +1,7 @@
 //! Bringing back what a caller has removed, for as long as the configuration says.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use uuid::Uuid;
 
@@ -33,7 +34,12 @@ impl Undone {
 }
 
 impl Buckets {
-    /// For how long what is removed now can be brought back.
+    /// How long what is removed can be brought back.
+    pub fn undo_time(&self) -> Duration {
+        self.undo
+    }
+
+    /// Until when what is removed now can be brought back.
     pub(super) fn undo(&self) -> Option<Undo> {
         Undo::within(self.undo)
     }
