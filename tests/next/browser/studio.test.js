@@ -483,6 +483,24 @@ describe('the studio', () => {
 
     const service = await enter(`#/avatars/${user.id}`);
     await service.page.waitForFunction(() => document.querySelectorAll('.portrait').length === 3);
+    // Everybody's jobs are told to the service as they go, and are not asked for again and again.
+    await goTo(service.page, '#/jobs');
+    await service.page.waitForFunction(() => document.querySelectorAll('.job').length >= 3);
+    const asked = [];
+    service.page.on('request', (request) => { if (request.url().includes('/api/avatars/jobs?')) asked.push(request.url()); });
+    Object.assign(provider, { delay: 3000 });
+    const begun = await fetch(`${tintype.url}/api/kinksters/avatar/generate`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${newUser().token()}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ prompt: 'A badger' }),
+    });
+    assert.ok(begun.ok, await begun.text());
+    await service.page.locator('.job[data-state=generating]', { hasText: 'for ' }).waitFor({ timeout: 2500 });
+    await service.page.waitForFunction(() => document.querySelectorAll('.job[data-state=completed]').length === 4, null, { timeout: PATIENCE });
+    assert.ok(asked.length <= 3, `${asked.length} questions`);
+    provider.delay = 0;
+    await goTo(service.page, `#/avatars/${user.id}`);
+    await service.page.waitForFunction(() => document.querySelectorAll('.portrait').length === 3);
     await service.page.locator('.portrait').first().getByRole('button', { name: /^Delete/ }).click();
     await press(notices(service.page), 'Undo');
     await service.page.waitForFunction(() => document.querySelectorAll('.portrait').length === 3);

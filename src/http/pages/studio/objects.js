@@ -134,7 +134,7 @@ export class Objects {
 
   sayEmpty() {
     const words = this.fits ? 'Nothing here is what you look for.' : 'Nothing is here yet, or nothing that you may see.';
-    const hint = this.fits ? 'Try other words, or fewer filters.' : 'Drop files anywhere on this page, or press Upload.';
+    const hint = this.fits ? 'Try other words, or fewer filters.' : 'Drop files or folders anywhere on this page, or press Upload.';
     this.empty.replaceChildren(make('p', {}, words), make('p', { class: 'quiet' }, hint));
   }
 
