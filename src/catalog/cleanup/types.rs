@@ -277,9 +277,10 @@ impl Removed {
 }
 
 impl Undo {
-    /// From now on for as long; none for no time at all.
+    /// From now on for as long; none for no time at all, nor for one that no calendar has.
     pub fn within(time: std::time::Duration) -> Option<Self> {
-        (!time.is_zero()).then(|| Self { run: Uuid::now_v7(), until: OffsetDateTime::now_utc() + time })
+        let until = OffsetDateTime::now_utc().checked_add(time.try_into().ok()?)?;
+        (!time.is_zero()).then(|| Self { run: Uuid::now_v7(), until })
     }
 }
 

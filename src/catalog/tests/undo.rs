@@ -95,6 +95,7 @@ pub async fn does_not_outlive_its_time_or_its_bucket(catalog: &Catalog) {
     catalog.delete_bucket(&service, &name).await.unwrap();
     assert_eq!(catalog.undo(&removed[0], &service).await, Ok(Restored::NoBucket));
     assert_eq!(Undo::within(std::time::Duration::ZERO), None);
+    assert_eq!(Undo::within(std::time::Duration::MAX), None);
     forget_stale(catalog).await;
     events(catalog).await;
     catalog.prune_audit(OffsetDateTime::now_utc() + Duration::MINUTE).await.unwrap();
