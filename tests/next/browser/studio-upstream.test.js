@@ -63,7 +63,7 @@ describe('the studio in front of an upstream', () => {
     assert.equal((await fetch(await link.inputValue())).status, 200);
     assert.deepEqual(await serious(page), []);
     await keepScreenshot(page, 'studio-upstream');
-    assert.deepEqual(unexpected(problems), []);
+    assert.deepEqual(unexpected(problems, [/admin\/objects\/.*: 404/]), []);
     await close();
   });
 

@@ -488,16 +488,22 @@ describe('the studio', () => {
     await service.page.waitForFunction(() => document.querySelectorAll('.job').length >= 3);
     const asked = [];
     service.page.on('request', (request) => { if (request.url().includes('/api/avatars/jobs?')) asked.push(request.url()); });
-    Object.assign(provider, { delay: 3000 });
-    const begun = await fetch(`${tintype.url}/api/kinksters/avatar/generate`, {
+    provider.delay = 60_000;
+    const other = newUser();
+    const begun = await fetch(`${tintype.url}/api/avatars/jobs`, {
       method: 'POST',
-      headers: { authorization: `Bearer ${newUser().token()}`, 'content-type': 'application/json' },
-      body: JSON.stringify({ prompt: 'A badger' }),
+      headers: { authorization: `Bearer ${other.token()}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ user_id: other.id, prompt: 'A badger' }),
     });
-    assert.ok(begun.ok, await begun.text());
-    await service.page.locator('.job[data-state=generating]', { hasText: 'for ' }).waitFor({ timeout: 2500 });
-    await service.page.waitForFunction(() => document.querySelectorAll('.job[data-state=completed]').length === 4, null, { timeout: PATIENCE });
-    assert.ok(asked.length <= 3, `${asked.length} questions`);
+    const text = await begun.text();
+    assert.ok(begun.ok, text);
+    const badger = service.page.locator('.job', { hasText: `for ${other.id}` });
+    await badger.and(service.page.locator('[data-state=generating]')).waitFor({ timeout: PATIENCE });
+    // Somebody else ends it, and it is seen here.
+    const ended = await fetch(`${tintype.url}/api/avatars/jobs/${JSON.parse(text).job_id}/cancel`, { method: 'POST', headers: { authorization: `Bearer ${other.token()}` } });
+    assert.ok(ended.ok, await ended.text());
+    await badger.and(service.page.locator('[data-state=cancelled]')).waitFor({ timeout: PATIENCE });
+    assert.ok(asked.length <= 4, `${asked.length} questions`);
     provider.delay = 0;
     await goTo(service.page, `#/avatars/${user.id}`);
     await service.page.waitForFunction(() => document.querySelectorAll('.portrait').length === 3);
