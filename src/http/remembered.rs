@@ -144,11 +144,6 @@ pub(super) struct Timed {
 
 impl Timed {
     #[cold]
-    fn begin(since: SystemTime, tally: &Arc<Tally>) -> Box<Self> {
-        Box::new(Self { since, tally: Arc::clone(tally) })
-    }
-
-    #[cold]
     fn end(&self) {
         // A clock that was set back tells nothing.
         if let Ok(took) = self.since.elapsed() {
@@ -219,7 +214,7 @@ impl Memo {
             let mut given = Given { answer, body: (!is_held_by_client).then_some(variant), timed: None };
             let bytes = given.body.is_some().then(|| given.bytes());
             if held.tally.count(answer.dialect, effort, bytes, answer.original) {
-                given.timed = Some(Timed::begin(now, &held.tally));
+                given.timed = Some(Box::new(Timed { since: now, tally: Arc::clone(&held.tally) }));
             }
             if let Some(counter) = &answer.asked {
                 counter.hit();

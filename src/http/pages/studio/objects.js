@@ -78,7 +78,7 @@ export class Objects {
     };
     const warm = who.operates && button('Warm', complaining(() => warmFolder(this.bucket, this.folder)));
     return make('div', { class: 'tools' }, filterForm(looking, () => this.load()),
-      make('div', { class: 'buttons' }, look, warm || null, 'webkitdirectory' in picker ? button('Upload folder', pick(true)) : null, button('Upload', pick(false), { class: 'primary' }), picker));
+      make('div', { class: 'buttons' }, look, warm || null, 'webkitdirectory' in picker ? button('Upload folder', pick(true), { class: 'folders' }) : null, button('Upload', pick(false), { class: 'primary' }), picker));
   }
 
   /** After the last of several changes. */
