@@ -260,6 +260,7 @@ fn write_side(
         fetching: fetching(config)?,
         upload_bytes: config.storage.upload_bytes.unwrap_or(config.limits.source_bytes).0,
         upload_life: Duration::from_secs(config.storage.upload_seconds),
+        undo: config.storage.undo(),
         tasks: tasks.clone(),
     })))
 }

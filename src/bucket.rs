@@ -15,6 +15,7 @@ mod remove;
 mod resume;
 mod tidy;
 mod turns;
+mod undo;
 mod writing;
 
 use std::sync::Arc;
@@ -34,6 +35,7 @@ pub use put::{Door, Upload};
 pub use resume::{Checksum, Part, Reached, ResumeError, Standing};
 pub use tidy::{By, Orphans, Swept, find_orphans, remove_expired, remove_halves, remove_stale, remove_stray_uploads};
 pub use turns::Turn;
+pub use undo::Undone;
 
 use crate::admission::{BucketBook, OwnBucket};
 use crate::blobs::Blobs;
@@ -61,6 +63,8 @@ pub struct Parts {
     pub upload_bytes: u64,
     /// How long a resumable upload may take.
     pub upload_life: Duration,
+    /// How long what is removed through the API can be brought back.
+    pub undo: Duration,
     /// Owned tasks, waited for at shutdown.
     pub tasks: TaskTracker,
 }
@@ -75,6 +79,7 @@ pub struct Buckets {
     fetching: Fetching,
     upload_bytes: u64,
     upload_life: Duration,
+    undo: Duration,
     looking: Semaphore,
     turns: Turns,
     writes: Arc<Writes>,
@@ -88,7 +93,7 @@ pub struct Buckets {
 impl Buckets {
     /// Must run inside the tokio runtime on which the owned tasks are to run.
     pub fn new(parts: Parts) -> Self {
-        let Parts { catalog, blobs, book, deliver, fetching, upload_bytes, upload_life, tasks } = parts;
+        let Parts { catalog, blobs, book, deliver, fetching, upload_bytes, upload_life, undo, tasks } = parts;
         let events = Arc::new(Notify::new());
         Self {
             catalog,
@@ -98,6 +103,7 @@ impl Buckets {
             fetching,
             upload_bytes,
             upload_life,
+            undo,
             looking: Semaphore::new(LOOKED_AT),
             turns: Turns::default(),
             writes: Writes::new(Arc::clone(&events)),

@@ -31,7 +31,7 @@ use time::OffsetDateTime;
 
 pub use cleanup::{
     Actor, Audit, AuditAction, AuditQuery, CleanupRun, NewAudit, NewRun, Removed, Restored, Retire, Retiree, RunCounts,
-    RunState, Seen,
+    RunState, Seen, Undo,
 };
 pub use deliveries::{Backlog, Delivery, HandOver, NewDelivery};
 pub use error::CatalogError;

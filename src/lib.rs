@@ -55,6 +55,7 @@
 //! Once a day one server of a fleet takes the turn ([`retention::Retention::start`]), plans what of each bucket is beyond
 //! the newest pictures of its character, old enough and shown by no row, and removes it in batches that hold all of that
 //! again ([`catalog::Catalog::retire`]). Rows and bytes wait to be brought back ([`retention::Retention::restore`]).
+//! What a client deletes waits in the same place, for a minute, for whoever deleted it ([`bucket::Buckets::restore`]).
 //! In front of a Supabase they are its own: the bytes are fetched and the row is noted before it is asked to remove them
 //! ([`project::Project::remove_all`]).
 //!

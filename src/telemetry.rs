@@ -1,5 +1,7 @@
 //! Logs and metrics. Every metric is a field whose comment is its help text.
 
+mod hits;
+
 use std::fmt::Write;
 use std::io::IsTerminal;
 use std::sync::Arc;
@@ -14,6 +16,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 use tracing_subscriber::EnvFilter;
+
+use hits::{Durations, HitTimes};
 
 use crate::config::{Log, LogFormat};
 use crate::deliver::Deliver;
@@ -84,6 +88,8 @@ pub struct Metrics {
     requests: Family<RequestLabels, Counter>,
     /// Seconds that the stages of a fill took.
     stages: Family<StageLabels, Histogram, fn() -> Histogram>,
+    /// Seconds that hits took, of every 64th that a thread answers by itself.
+    hits: HitTimes,
     /// Bytes of pictures sent.
     sent: Counter,
     /// Pictures sent, by the effort with which they were made.
@@ -144,17 +150,29 @@ pub struct Tally {
     by_effort: [AtomicU64; 2],
     sent: AtomicU64,
     saved: AtomicU64,
+    hits: Durations,
 }
+
+/// One of so many hits is timed: a clock costs more than what is left of a hit without it.
+const TIMED: u64 = 64;
 
 impl Tally {
     /// Counts an answer from memory, of so many bytes in place of an original's; `None`: the client's copy is still good.
-    pub fn count(&self, dialect: Dialect, effort: Effort, bytes: Option<u64>, original: u64) {
+    /// Answers whether this one is to be timed.
+    #[must_use]
+    pub fn count(&self, dialect: Dialect, effort: Effort, bytes: Option<u64>, original: u64) -> bool {
         self.by_effort[usize::from(effort == Effort::Small)].fetch_add(1, Relaxed);
-        self.answers[dialect as usize][usize::from(bytes.is_none())].fetch_add(1, Relaxed);
+        let before = self.answers[dialect as usize][usize::from(bytes.is_none())].fetch_add(1, Relaxed);
         if let Some(bytes) = bytes {
             self.sent.fetch_add(bytes, Relaxed);
             self.saved.fetch_add(original.saturating_sub(bytes), Relaxed);
         }
+        before.is_multiple_of(TIMED)
+    }
+
+    /// Notes how long one took that was to be timed.
+    pub fn time(&self, took: Duration) {
+        self.hits.note(took);
     }
 }
 
@@ -167,6 +185,7 @@ impl Default for Metrics {
             registry: Registry::with_prefix("tintype"),
             requests: Family::default(),
             stages: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.0005, 2.0, 16))),
+            hits: HitTimes::default(),
             sent: Counter::default(),
             efforts,
             by_effort,
@@ -211,6 +230,12 @@ impl Metrics {
             "Seconds that the stages of a fill took",
             Unit::Seconds,
             self.stages.clone(),
+        );
+        registry.register_with_unit(
+            "hit",
+            "Seconds from a request to the last byte of its answer, of every 64th hit that a thread answers by itself",
+            Unit::Seconds,
+            self.hits.clone(),
         );
         registry.register_with_unit("sent", "Bytes of pictures sent", Unit::Bytes, self.sent.clone());
         registry.register_with_unit(
@@ -338,6 +363,7 @@ impl Metrics {
             }
             self.sent.inc_by(tally.sent.swap(0, Relaxed));
             self.saved.inc_by(tally.saved.swap(0, Relaxed));
+            self.hits.take(&tally.hits);
             is_held
         });
     }
@@ -432,6 +458,38 @@ pub fn stages(timings: &Timings) -> [(&'static str, Duration); 4] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hits_of_threads_are_added_up_in_their_buckets() {
+        let metrics = Metrics::default();
+        let tallies = [metrics.tally(), metrics.tally()];
+        let times = [0, 1, 1000, 1001, 2000, 4001, 250_000_000, 90_000_000_000];
+        for (at, nanoseconds) in times.into_iter().enumerate() {
+            tallies[at % 2].time(Duration::from_nanos(nanoseconds));
+        }
+        metrics.add_up();
+        let text = metrics.text();
+        for line in [
+            r#"tintype_hit_seconds_bucket{le="1e-6"} 3"#,
+            r#"tintype_hit_seconds_bucket{le="2e-6"} 5"#,
+            r#"tintype_hit_seconds_bucket{le="4e-6"} 5"#,
+            r#"tintype_hit_seconds_bucket{le="8e-6"} 6"#,
+            r#"tintype_hit_seconds_bucket{le="0.131072"} 6"#,
+            r#"tintype_hit_seconds_bucket{le="0.262144"} 7"#,
+            r#"tintype_hit_seconds_bucket{le="+Inf"} 8"#,
+            "tintype_hit_seconds_count 8",
+        ] {
+            assert!(text.contains(line), "{line} in\n{text}");
+        }
+    }
+
+    #[test]
+    fn one_of_so_many_hits_is_timed() {
+        let tally = Tally::default();
+        let count = |bytes| tally.count(Dialect::Native, Effort::Fast, bytes, 10);
+        let timed = (0..640).filter(|_| count(Some(1))).count() + (0..64).filter(|_| count(None)).count();
+        assert_eq!(timed, 11);
+    }
 
     #[test]
     fn tokens_and_signatures_are_masked() {

@@ -20,7 +20,7 @@ impl Buckets {
     ) -> Result<Vec<Object>, BucketError> {
         let (buckets, caller, bucket, keys) = (Arc::clone(self), caller.clone(), bucket.clone(), keys.to_vec());
         self.owned(async move {
-            let removed = buckets.catalog.remove(&caller, &bucket, &keys).await?;
+            let removed = buckets.catalog.remove(&caller, &bucket, &keys, buckets.undo()).await?;
             for object in &removed {
                 buckets.gone(&object.id, object.version).await;
             }
@@ -48,9 +48,9 @@ impl Buckets {
     pub async fn empty(self: &Arc<Self>, caller: &Caller, bucket: &BucketName) -> Result<u64, BucketError> {
         let (buckets, caller, bucket) = (Arc::clone(self), caller.clone(), bucket.clone());
         self.owned(async move {
-            let mut count = 0;
+            let (mut count, undo) = (0, buckets.undo());
             loop {
-                let removed = buckets.catalog.empty_bucket(&caller, &bucket, BATCH).await?;
+                let removed = buckets.catalog.empty_bucket(&caller, &bucket, BATCH, undo).await?;
                 for object in &removed {
                     buckets.gone(&object.id, object.version).await;
                 }

@@ -14,12 +14,14 @@ use uuid::Uuid;
 
 pub use types::{
     Actor, Audit, AuditAction, AuditQuery, CleanupRun, NewAudit, NewRun, Removed, Restored, Retire, Retiree, RunCounts,
-    RunState, Seen,
+    RunState, Seen, Undo,
 };
+pub(super) use types::{DELETED, remover};
 
 use super::{Catalog, CatalogError, Object, StaleBlob, either};
+use crate::auth::Caller;
 use crate::config::ColumnName;
-use crate::object::BucketName;
+use crate::object::{BucketName, ObjectKey};
 use crate::transform::Pointed;
 
 impl Catalog {
@@ -96,6 +98,24 @@ impl Catalog {
     /// Brings an object back, row and all. No rule removes this version again.
     pub async fn restore(&self, removed: &Removed, actor: Actor) -> Result<Restored, CatalogError> {
         either!(self, restore(removed, actor))
+    }
+
+    /// What this caller may ask to have back: what they removed themselves, or whatever it is for the service. The newest
+    /// of each name; `version`: only that one.
+    pub async fn removed_named(
+        &self,
+        caller: &Caller,
+        bucket: &BucketName,
+        keys: &[ObjectKey],
+        version: Option<Uuid>,
+    ) -> Result<Vec<Removed>, CatalogError> {
+        either!(self, removed_named(caller, bucket, keys, version))
+    }
+
+    /// Brings an object back for a caller, if they may remove it again. What was removed through the API is then as if
+    /// nothing had happened.
+    pub async fn undo(&self, removed: &Removed, caller: &Caller) -> Result<Restored, CatalogError> {
+        either!(self, undo(removed, caller))
     }
 
     /// Notes what an upstream is about to be asked to remove, and whose bytes are kept here by now.

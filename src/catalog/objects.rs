@@ -1,6 +1,8 @@
 //! Objects: which version is the current one, and who may see and change it.
 
-use super::{Catalog, CatalogError, Copied, Entry, ListQuery, Listing, NewObject, Object, PageQuery, Put, either};
+use super::{
+    Catalog, CatalogError, Copied, Entry, ListQuery, Listing, NewObject, Object, PageQuery, Put, Undo, either,
+};
 use crate::auth::Caller;
 use crate::object::{BucketName, ObjectId, ObjectKey};
 
@@ -45,14 +47,16 @@ impl Catalog {
         either!(self, list_pages(caller, bucket, query))
     }
 
-    /// Removes those that exist and that the caller may remove, and says which.
+    /// Removes those that exist and that the caller may remove, and says which. `undo`: for how long they may be brought
+    /// back by [`Self::undo`]; until then their bytes are kept, else they are stale at once.
     pub async fn remove(
         &self,
         caller: &Caller,
         bucket: &BucketName,
         keys: &[ObjectKey],
+        undo: Option<Undo>,
     ) -> Result<Vec<Object>, CatalogError> {
-        either!(self, remove(caller, bucket, keys))
+        either!(self, remove(caller, bucket, keys, undo))
     }
 
     /// Removes up to `limit` objects that the caller may remove; the bucket is empty for them once none comes back.
@@ -61,8 +65,9 @@ impl Catalog {
         caller: &Caller,
         bucket: &BucketName,
         limit: u32,
+        undo: Option<Undo>,
     ) -> Result<Vec<Object>, CatalogError> {
-        either!(self, empty_bucket(caller, bucket, limit))
+        either!(self, empty_bucket(caller, bucket, limit, undo))
     }
 
     /// Gives an object another name. In another bucket its bytes lie under a version of their own: `moved`.

@@ -12,6 +12,7 @@ mod policies;
 #[path = "../../tests/support/postgres.rs"]
 mod postgres;
 mod scale;
+mod undo;
 mod uploads;
 
 use std::collections::HashMap;
@@ -93,6 +94,9 @@ async fn contract(catalog: &Catalog, step: usize) {
     cleanup::what_is_shown_is_read_once_and_then_only_what_was_written_since(catalog).await;
     cleanup::what_an_upstream_removes_is_noted_before_and_after(catalog).await;
     cleanup::what_an_upstream_may_not_have_removed_is_forgotten_in_silence(catalog).await;
+    undo::gives_back_to_whom_removed_it(catalog).await;
+    undo::does_not_outlive_its_time_or_its_bucket(catalog).await;
+    undo::leaves_what_retention_knows(catalog).await;
     deliveries::go_out_in_order_per_subject(catalog).await;
     deliveries::come_with_their_event_or_not_at_all(catalog).await;
     deliveries::dead_letters_are_kept_revived_and_bounded(catalog).await;
@@ -127,7 +131,7 @@ async fn sqlite_serves_spawned_tasks() {
         let page = PageQuery { limit: 10, ..PageQuery::default() };
         assert_eq!(catalog.list_pages(&service, &bucket, &page).await.unwrap().objects[0].id, to);
         catalog.list(&service, &bucket, &ListQuery { limit: 10, ..ListQuery::default() }).await.unwrap();
-        catalog.empty_bucket(&service, &bucket, 10).await.unwrap();
+        catalog.empty_bucket(&service, &bucket, 10, None).await.unwrap();
         catalog.delete_bucket(&service, &bucket).await
     });
     assert_eq!(spawned.await.unwrap(), Ok(()));

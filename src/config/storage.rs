@@ -1,6 +1,7 @@
 //! Our own buckets.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -28,6 +29,8 @@ pub struct Storage {
     pub utf8_keys: bool,
     /// Seconds for which replaced and removed bytes are kept.
     pub grace_seconds: u64,
+    /// Seconds for which whoever deletes objects can bring them back, never longer than `storage.grace_seconds`. 0: what is deleted cannot be brought back, and the audit log does not name it.
+    pub undo_seconds: u64,
     /// Hosts from which pictures may be stored by URL, https unless `http://` is written: `example.com`, `*.example.com`, `http://example.com:8080`. Default: where OpenAI keeps what it has painted.
     pub fetch_hosts: TextList,
 }
@@ -38,6 +41,13 @@ pub const PAINTED: [&str; 3] = [
     "dalleproduse.blob.core.windows.net",
     "dalleprodsec.blob.core.windows.net",
 ];
+
+impl Storage {
+    /// How long a deletion can be undone: no bytes are kept for it that would not be kept without it.
+    pub fn undo(&self) -> Duration {
+        Duration::from_secs(self.undo_seconds.min(self.grace_seconds))
+    }
+}
 
 impl Default for Storage {
     fn default() -> Self {
@@ -50,6 +60,7 @@ impl Default for Storage {
             upload_seconds: 3600,
             utf8_keys: false,
             grace_seconds: 3600,
+            undo_seconds: 60,
             fetch_hosts: TextList(PAINTED.map(str::to_owned).to_vec()),
         }
     }

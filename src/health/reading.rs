@@ -3,7 +3,7 @@
 /// The stages of a fill, as they are labelled.
 pub const STAGES: [&str; 4] = ["fetch", "decode", "resize", "encode"];
 
-/// How long a stage took, since the start: cumulative counts up to each bound, the last one without a bound.
+/// How long a stage, or a hit, took, since the start: cumulative counts up to each bound, the last one without a bound.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Stage {
     /// Bounds in seconds, ascending.
@@ -29,6 +29,8 @@ pub struct Reading {
     pub store_failures: u64,
     pub provider_errors: u64,
     pub stages: [Stage; 4],
+    /// Hits, as a sample of them was timed.
+    pub hit_times: Stage,
     pub now: Now,
 }
 
@@ -72,6 +74,7 @@ impl Reading {
         match name {
             "requests_total" => self.take_requests(labels, number()),
             "stage_seconds_bucket" => self.take_stage(labels, number()),
+            "hit_seconds_bucket" => self.hit_times.take(labels, number()),
             "sent_bytes_total" => self.sent_bytes = number(),
             "saved_bytes_total" => self.saved_bytes = number(),
             "shed" => self.shed = number(),
@@ -116,11 +119,19 @@ impl Reading {
 
     fn take_stage(&mut self, labels: &str, count: u64) {
         let named = label(labels, "stage").and_then(|stage| STAGES.iter().position(|known| *known == stage));
-        let (Some(stage), Some(bound)) = (named, label(labels, "le")) else { return };
-        let stage = &mut self.stages[stage];
-        stage.counts.push(count);
+        if let Some(stage) = named {
+            self.stages[stage].take(labels, count);
+        }
+    }
+}
+
+impl Stage {
+    /// Takes the next bucket.
+    fn take(&mut self, labels: &str, count: u64) {
+        let Some(bound) = label(labels, "le") else { return };
+        self.counts.push(count);
         if let Ok(bound @ 0.0..=f64::MAX) = bound.parse() {
-            stage.bounds.push(bound);
+            self.bounds.push(bound);
         }
     }
 }
@@ -173,6 +184,14 @@ mod tests {
         assert_eq!((reading.requests, reading.found, reading.hits), (8, 4, 3));
         assert_eq!((reading.caller_errors, reading.source_errors, reading.own_errors), (1, 1, 1));
         assert_eq!((reading.sent_bytes, reading.saved_bytes), (80, 990));
+    }
+
+    #[test]
+    fn hits_are_read_as_they_are_written() {
+        let reading = Reading::of(&Metrics::default().text());
+        let hits = &reading.hit_times;
+        assert_eq!((hits.bounds.len() + 1, hits.counts.last()), (hits.counts.len(), Some(&0)));
+        assert!(hits.bounds.is_sorted() && hits.bounds[0] < 2e-6, "{:?}", hits.bounds);
     }
 
     #[test]

@@ -63,9 +63,11 @@ pub struct Rates {
     pub store_failures: u64,
     pub provider_errors: u64,
     pub stages: BTreeMap<&'static str, Percentiles>,
+    /// Of the hits that were timed: one of 64 that a thread answers by itself.
+    pub hits: Percentiles,
 }
 
-/// How long a stage took: half, and 95 and 99 of a hundred, took no longer. `None` where none was run.
+/// How long a stage, or a hit, took: half, and 95 and 99 of a hundred, took no longer. `None` where none was run.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Percentiles {
     pub count: u64,
@@ -122,6 +124,7 @@ impl Rates {
             store_failures: after.store_failures.saturating_sub(before.store_failures),
             provider_errors: after.provider_errors.saturating_sub(before.provider_errors),
             stages: stages.map(|(name, (before, after))| (name, Percentiles::between(before, after))).collect(),
+            hits: Percentiles::between(&before.hit_times, &after.hit_times),
         }
     }
 }

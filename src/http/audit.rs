@@ -62,7 +62,7 @@ fn checked(limit: Option<u32>) -> Result<u32, Refusal> {
 }
 
 fn entry(audit: &Audit) -> Value {
-    let Audit { ordinal, at, entry } = audit;
+    let Audit { ordinal, at, entry, restorable_until } = audit;
     json!({
         "id": ordinal,
         "time": timestamp(*at),
@@ -74,6 +74,7 @@ fn entry(audit: &Audit) -> Value {
         "version": entry.version,
         "size": entry.size,
         "reason": entry.reason,
+        "restorable_until": restorable_until.map(timestamp),
     })
 }
 

@@ -117,11 +117,38 @@ fn read(head: &Bytes) -> HeaderMap {
 
 /// The body of an answer that is given again, held until it is sent; none for a 304.
 #[derive(Debug)]
-pub struct Again(Option<Arc<Variant>>);
+pub struct Again {
+    body: Option<Arc<Variant>>,
+    timed: Option<Box<Timed>>,
+}
 
 impl Again {
     pub fn body(&self) -> &[u8] {
-        self.0.as_ref().map_or(&[], |variant| &variant.body)
+        self.body.as_ref().map_or(&[], |variant| &variant.body)
+    }
+
+    /// Notes that all of it was sent.
+    pub fn sent(self) {
+        if let Some(timed) = self.timed {
+            timed.end();
+        }
+    }
+}
+
+/// One of the answers of which it is measured how long they take. In a box: the others carry nothing but that there is none.
+#[derive(Debug)]
+pub(super) struct Timed {
+    since: SystemTime,
+    tally: Arc<Tally>,
+}
+
+impl Timed {
+    #[cold]
+    fn end(&self) {
+        // A clock that was set back tells nothing.
+        if let Ok(took) = self.since.elapsed() {
+            self.tally.time(took);
+        }
     }
 }
 
@@ -130,6 +157,7 @@ impl Again {
 pub(super) struct Given<'a> {
     pub answer: &'a Answer,
     pub body: Option<Arc<Variant>>,
+    timed: Option<Box<Timed>>,
 }
 
 impl Given<'_> {
@@ -149,7 +177,7 @@ impl Given<'_> {
     pub(super) fn write(self, out: &mut Vec<u8>, now: SystemTime) -> Again {
         out.extend_from_slice(&self.prepared().head);
         head::end(out, now);
-        Again(self.body)
+        Again { body: self.body, timed: self.timed }
     }
 }
 
@@ -160,6 +188,9 @@ pub(super) fn response(given: Given<'_>) -> Response<Body> {
     let mut response = Response::new(Body::Bytes(bytes));
     *response.status_mut() = status;
     *response.headers_mut() = headers;
+    if let Some(timed) = given.timed {
+        timed.end();
+    }
     response
 }
 
@@ -180,8 +211,11 @@ impl Memo {
             let is_held_by_client =
                 asked.condition.is_some_and(|line| conditional::names(line, answer.etag.as_bytes()));
             let effort = variant.note.effort;
-            let given = Given { answer, body: (!is_held_by_client).then_some(variant) };
-            held.tally.count(answer.dialect, effort, given.body.is_some().then(|| given.bytes()), answer.original);
+            let mut given = Given { answer, body: (!is_held_by_client).then_some(variant), timed: None };
+            let bytes = given.body.is_some().then(|| given.bytes());
+            if held.tally.count(answer.dialect, effort, bytes, answer.original) {
+                given.timed = Some(Box::new(Timed { since: now, tally: Arc::clone(&held.tally) }));
+            }
             if let Some(counter) = &answer.asked {
                 counter.hit();
             }

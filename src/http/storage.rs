@@ -116,6 +116,7 @@ impl Storage {
             Operation::ListPages(bucket) => self.list_pages(bucket, request).await,
             Operation::Move => self.rename(request).await,
             Operation::Copy => self.copy(request).await,
+            Operation::Restore => self.restore(request).await,
             Operation::SignOne(place) => self.sign_one(place, request).await,
             Operation::SignMany(bucket) => self.sign_many(bucket, request).await,
             Operation::SignUpload(place) => self.sign_upload(place, &request.into_parts().0.headers).await,

@@ -28,7 +28,7 @@ macro_rules! files {
 }
 
 /// Style and modules. Those beyond the first view are asked for when they are needed.
-const FILES: [(&str, &str); 30] = files![
+const FILES: [(&str, &str); 31] = files![
     "studio.css",
     "main.js",
     "session.js",
@@ -51,6 +51,7 @@ const FILES: [(&str, &str); 30] = files![
     "preview.js",
     "addresses.js",
     "uploads.js",
+    "dropped.js",
     "tus.js",
     "avatars.js",
     "jobs.js",
@@ -62,9 +63,15 @@ const FILES: [(&str, &str); 30] = files![
 ];
 
 pub(super) async fn studio(State(api): State<Arc<Api>>) -> Response {
+    // In front of a Supabase deletions are that one's, which gives nothing back.
+    let undo = api.backend.own().map_or(0, |storage| storage.buckets.undo_time().as_secs());
     let mut response = page(filled(
         PAGE,
-        &[("version", env!("CARGO_PKG_VERSION")), ("public_url", &escaped(api.public_url.as_deref().unwrap_or("")))],
+        &[
+            ("version", env!("CARGO_PKG_VERSION")),
+            ("public_url", &escaped(api.public_url.as_deref().unwrap_or(""))),
+            ("undo", &undo.to_string()),
+        ],
     ));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, POLICY);

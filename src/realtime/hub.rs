@@ -125,7 +125,7 @@ impl Hub {
     /// Tells everyone in the topic whom it may concern. `from`: the member that sent it.
     pub fn publish(&self, publication: Publication, from: Option<MemberId>) -> Told {
         let progress = publication.progress();
-        let topic = publication.topic.clone();
+        let (topic, is_state) = (publication.topic.clone(), progress.is_some());
         let told = self.in_room(&topic, |room| {
             let event = Event::new(self.next_number(), publication, progress.as_ref());
             if let Some(progress) = progress {
@@ -135,11 +135,14 @@ impl Hub {
                 }
                 self.shelf.lock().push_back((expires, topic.clone(), event.number));
             }
-            Some(self.fan_out(room, &event, from))
+            Some((self.fan_out(room, &event, from), event))
         });
         self.clear_shelf();
         self.close_if_empty(&topic);
-        let Some(members) = told else { return Told::Outdated };
+        let Some((members, event)) = told else { return Told::Outdated };
+        if is_state && let Some(room) = self.room(&Topic::every_avatar()) {
+            self.fan_out(&mut room.lock(), &event, None);
+        }
         self.published.fetch_add(1, Ordering::Relaxed);
         Told::Members(members)
     }

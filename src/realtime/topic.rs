@@ -31,7 +31,8 @@ impl Space {
     }
 }
 
-/// Where events are sent and heard. Its name is neither empty nor longer than [`NAME_BYTES`].
+/// Where events are sent and heard. Its name is neither empty, but for [`Topic::every_avatar`], nor longer than
+/// [`NAME_BYTES`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Topic {
     space: Space,
@@ -66,6 +67,11 @@ impl Topic {
             1..=NAME_BYTES => Ok(Self { space, name: name.into() }),
             _ => Err(TopicError::TooLong),
         }
+    }
+
+    /// Where every avatar's events are told once more, to the service alone. It has no name: no client can say it.
+    pub fn every_avatar() -> Self {
+        Self { space: Space::Private, name: "".into() }
     }
 
     pub const fn space(&self) -> Space {

@@ -120,6 +120,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Express<'a, S> {
         if let Some(again) = again {
             self.take(length);
             self.send(again.body()).await?;
+            again.sent();
             return Ok(Next::Answered);
         }
         let Some(request) = head::request(&self.input[..length]) else { return Ok(Next::Other) };

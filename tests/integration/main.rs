@@ -44,5 +44,6 @@ mod storage_crash;
 mod store_url;
 mod support;
 mod tus;
+mod undo;
 mod upstream;
 mod warm;

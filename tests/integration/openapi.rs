@@ -110,6 +110,7 @@ async fn every_documented_route_is_answered_by_a_running_server() {
         let there = path.replace("{bucket}", "photos").replace("{object}", "a/b.png").replace("{name}", "gallery.css");
         // What goes on without an end is asked for none of it.
         let there = there.replace("/health/live", "/health/live?most=0");
+        let there = if there == "/api/avatars/events" { format!("{there}?token=none") } else { there };
         let body = (method != Method::GET).then_some("{}");
         let answer = call(&server, method.clone(), &there, body).await;
         assert!(!is_unrouted(&answer), "{method} {path}: {} {}", answer.status, answer.text());

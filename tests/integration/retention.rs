@@ -7,7 +7,7 @@ mod never;
 mod restore;
 mod tidy;
 mod upstream;
-mod world;
+pub(crate) mod world;
 
 use std::time::Duration;
 

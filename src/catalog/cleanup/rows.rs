@@ -36,12 +36,14 @@ pub(in crate::catalog) fn audit(row: &impl Columns) -> Result<Audit, CatalogErro
         size: row.optional_count("size")?,
         reason: row.text("reason")?,
     };
-    Ok(Audit { ordinal: row.number("ordinal")?, at: row.time("at")?, entry })
+    let restorable_until = row.optional_time("restorable_until")?;
+    Ok(Audit { ordinal: row.number("ordinal")?, at: row.time("at")?, entry, restorable_until })
 }
 
 pub(in crate::catalog) fn removed(row: &impl Columns) -> Result<Removed, CatalogError> {
     Ok(Removed {
         run: row.id("run")?,
+        remover: row.optional_text("remover")?,
         object: columns::object(row)?,
         removed_at: row.time("removed_at")?,
         restorable_until: row.time("restorable_until")?,

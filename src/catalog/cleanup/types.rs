@@ -5,8 +5,12 @@ use std::collections::BTreeMap;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
+use crate::auth::{Caller, Role};
 use crate::catalog::{CatalogError, Object, StaleBlob};
 use crate::object::{BucketName, ObjectKey};
+
+/// Why it went, in the audit log.
+pub(in crate::catalog) const DELETED: &str = "deleted through the storage API";
 
 /// Versions named in one line of the audit log.
 const LINE: usize = 100;
@@ -18,6 +22,10 @@ pub enum Actor {
     Schedule,
     /// The command line.
     Operator,
+    /// A service key, through the API.
+    Service,
+    /// Anybody else, through the API.
+    User,
 }
 
 /// What became of a run.
@@ -98,6 +106,8 @@ pub struct Audit {
     pub ordinal: i64,
     pub at: OffsetDateTime,
     pub entry: NewAudit,
+    /// Of a removed object of ours: until when it can be brought back.
+    pub restorable_until: Option<OffsetDateTime>,
 }
 
 /// Which rows of `audit`.
@@ -159,10 +169,21 @@ impl Seen {
     }
 }
 
+/// How long whoever removes objects through the API may bring them back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Undo {
+    /// Names what is removed together.
+    pub run: Uuid,
+    pub until: OffsetDateTime,
+}
+
 /// A row of `removed_objects` that can still be brought back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Removed {
+    /// Of retention, or what names a removal through the API.
     pub run: Uuid,
+    /// Who removed it through the API; `None`: a run of retention.
+    pub remover: Option<String>,
     pub object: Object,
     pub removed_at: OffsetDateTime,
     pub restorable_until: OffsetDateTime,
@@ -187,11 +208,18 @@ impl Actor {
         match self {
             Self::Schedule => "schedule",
             Self::Operator => "operator",
+            Self::Service => "service",
+            Self::User => "user",
         }
     }
 
+    pub(in crate::catalog) fn of(caller: &Caller) -> Self {
+        if caller.role == Role::Service { Self::Service } else { Self::User }
+    }
+
     pub(in crate::catalog) fn parse(text: &str) -> Result<Self, CatalogError> {
-        let found = [Self::Schedule, Self::Operator].into_iter().find(|actor| actor.as_str() == text);
+        let all = [Self::Schedule, Self::Operator, Self::Service, Self::User];
+        let found = all.into_iter().find(|actor| actor.as_str() == text);
         found.ok_or_else(|| CatalogError::Broken(format!("`{text}` is no actor")))
     }
 }
@@ -236,11 +264,38 @@ impl Removed {
     /// An object of this batch, as it is removed now.
     pub fn now(retire: &Retire<'_>, object: Object) -> Self {
         let (run, restorable_until) = (retire.run, retire.restorable_until);
-        Self { run, object, removed_at: OffsetDateTime::now_utc(), restorable_until, is_pending: false }
+        let removed_at = OffsetDateTime::now_utc();
+        Self { run, remover: None, object, removed_at, restorable_until, is_pending: false }
+    }
+
+    /// An object that this caller removes now, and may bring back.
+    pub(in crate::catalog) fn by(caller: &Caller, undo: Undo, object: Object) -> Self {
+        let Undo { run, until } = undo;
+        let (removed_at, remover) = (OffsetDateTime::now_utc(), Some(remover(caller)));
+        Self { run, remover, object, removed_at, restorable_until: until, is_pending: false }
     }
 }
 
+impl Undo {
+    /// From now on for as long; none for no time at all, nor for one that no calendar has.
+    pub fn within(time: std::time::Duration) -> Option<Self> {
+        let until = OffsetDateTime::now_utc().checked_add(time.try_into().ok()?)?;
+        (!time.is_zero()).then(|| Self { run: Uuid::now_v7(), until })
+    }
+}
+
+/// Names a caller to whom what they removed is to be given back: nobody can choose a role and a subject so that they
+/// together look like those of somebody else.
+pub(in crate::catalog) fn remover(caller: &Caller) -> String {
+    serde_json::json!([caller.role.as_str(), caller.subject.as_deref()]).to_string()
+}
+
 impl NewAudit {
+    /// What is told of an object that was removed through the API.
+    pub(in crate::catalog) fn of_removal(caller: &Caller, removed: &Removed) -> Self {
+        Self::of(Actor::of(caller), AuditAction::Removed, removed.run, &removed.object, DELETED)
+    }
+
     /// What is told of bytes whose time is over: a line for up to 100 versions of a bucket.
     pub(in crate::catalog) fn of_bytes(actor: Actor, run: Option<Uuid>, blobs: &[StaleBlob]) -> Vec<Self> {
         let mut by_bucket: BTreeMap<&BucketName, Vec<String>> = BTreeMap::new();

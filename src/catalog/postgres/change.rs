@@ -2,12 +2,13 @@
 
 use sqlx::{Connection, PgConnection};
 
+use super::cleanup::keep_removed;
 use super::objects::{lock, probe};
 use super::outbox::{adopt, note_events, note_stale};
 use super::{Postgres, become_caller, become_owner, buckets, rows, unless_unique};
 use crate::auth::Caller;
-use crate::catalog::CatalogError;
 use crate::catalog::types::{Copied, Event, EventKind, Object};
+use crate::catalog::{CatalogError, Undo};
 use crate::object::{BucketName, ObjectId, ObjectKey};
 
 impl Postgres {
@@ -16,6 +17,7 @@ impl Postgres {
         caller: &Caller,
         bucket: &BucketName,
         keys: &[ObjectKey],
+        undo: Option<Undo>,
     ) -> Result<Vec<Object>, CatalogError> {
         let names: Vec<String> = keys.iter().map(ToString::to_string).collect();
         let mut tx = self.begin().await?;
@@ -24,7 +26,7 @@ impl Postgres {
         sqlx::query(lock).bind(bucket.as_str()).bind(&names).execute(&mut *tx).await?;
         become_caller(&mut tx, caller, "storage.object.delete_many").await?;
         let removed = delete(&mut tx, bucket, &names).await?;
-        note_removed(&mut tx, &removed).await?;
+        note_removed(&mut tx, caller, &removed, undo).await?;
         tx.commit().await?;
         Ok(removed)
     }
@@ -34,6 +36,7 @@ impl Postgres {
         caller: &Caller,
         bucket: &BucketName,
         limit: u32,
+        undo: Option<Undo>,
     ) -> Result<Vec<Object>, CatalogError> {
         let mut tx = self.begin_as(caller, "storage.bucket.empty").await?;
         buckets::visible(&mut tx, bucket).await?;
@@ -45,7 +48,7 @@ impl Postgres {
             let Some(last) = names.last().cloned() else { return Ok(Vec::new()) };
             let removed = delete(&mut tx, bucket, &names).await?;
             if !removed.is_empty() {
-                note_removed(&mut tx, &removed).await?;
+                note_removed(&mut tx, caller, &removed, undo).await?;
                 tx.commit().await?;
                 return Ok(removed);
             }
@@ -129,10 +132,18 @@ async fn delete(
     Ok(removed)
 }
 
-/// Bytes stale, events noted: as the owner of the tables.
-async fn note_removed(connection: &mut PgConnection, removed: &[Object]) -> Result<(), CatalogError> {
+/// Bytes stale or kept for as long as it can be undone, events noted: as the owner of the tables.
+async fn note_removed(
+    connection: &mut PgConnection,
+    caller: &Caller,
+    removed: &[Object],
+    undo: Option<Undo>,
+) -> Result<(), CatalogError> {
     become_owner(connection).await?;
-    note_stale(connection, removed).await?;
+    match undo {
+        Some(undo) => keep_removed(connection, caller, undo, removed).await?,
+        None => note_stale(connection, removed).await?,
+    }
     let events: Vec<Event> = removed.iter().map(|object| Event::of(EventKind::Deleted, object)).collect();
     note_events(connection, &events).await
 }

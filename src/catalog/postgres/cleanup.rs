@@ -2,15 +2,19 @@
 
 use futures_util::TryStreamExt;
 use futures_util::stream::BoxStream;
+use serde_json::Value;
 use sqlx::postgres::PgRow;
-use sqlx::{AssertSqlSafe, PgConnection, Row};
+use sqlx::types::Json;
+use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::objects::{INSERT, insert, lock};
 use super::outbox::{note_events, note_stale_versions_since};
 use super::rows::object;
-use crate::catalog::cleanup::Seen;
+use super::{Postgres, become_caller};
+use crate::auth::Caller;
+use crate::catalog::cleanup::{Actor, AuditAction, DELETED, Removed, Seen, Undo};
 use crate::catalog::columns::micros;
 use crate::catalog::types::{Event, EventKind, Object, StaleBlob};
 use crate::catalog::{CatalogError, bucket_name, now};
@@ -19,6 +23,8 @@ use crate::object::{BucketName, ObjectId};
 use crate::transform::Pointed;
 
 crate::catalog::cleanup::store::cleanup_store!(Postgres);
+
+use removals::{KEEP, KEPT_ALREADY};
 
 /// Removes the row, if it is still this version, and notes its event.
 async fn take(connection: &mut PgConnection, id: &ObjectId, version: Uuid) -> Result<Option<Object>, CatalogError> {
@@ -32,6 +38,74 @@ async fn take(connection: &mut PgConnection, id: &ObjectId, version: Uuid) -> Re
 async fn give_back(connection: &mut PgConnection, object: &Object) -> Result<(), CatalogError> {
     insert(connection, INSERT, object.row, object).await?;
     note_events(connection, &[Event::of(EventKind::Created, object)]).await
+}
+
+impl Postgres {
+    /// Whether the caller may remove an object that is there: tried and undone, for only the policies know.
+    async fn may_remove(
+        &self,
+        connection: &mut PgConnection,
+        caller: &Caller,
+        object: &Object,
+    ) -> Result<bool, CatalogError> {
+        let mut savepoint = connection.begin().await?;
+        become_caller(&mut savepoint, caller, "storage.object.delete_many").await?;
+        let delete = sqlx::query("DELETE FROM objects WHERE id = $1").bind(object.row).execute(&mut *savepoint).await;
+        savepoint.rollback().await?;
+        match delete.map_err(CatalogError::from) {
+            Ok(deleted) => Ok(deleted.rows_affected() == 1),
+            Err(CatalogError::Denied) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Keeps what a caller removed, with its lines in the log: at once, however many they are. As the owner of the tables.
+pub(super) async fn keep_removed(
+    connection: &mut PgConnection,
+    caller: &Caller,
+    undo: Undo,
+    objects: &[Object],
+) -> Result<(), CatalogError> {
+    let removed: Vec<Removed> = objects.iter().map(|object| Removed::by(caller, undo, object.clone())).collect();
+    let rows = Json(removed.iter().map(removed_row).collect::<Vec<_>>());
+    let keep = format!(
+        "{KEEP} SELECT * FROM jsonb_to_recordset($1) AS r (bucket_id text, version uuid, run uuid, id uuid, name text, \
+         owner_id text, size bigint, etag text, mime_type text, cache_control text, user_metadata text, \
+         created_at bigint, updated_at bigint, last_accessed_at bigint, removed_at bigint, restorable_until bigint, \
+         pending_since bigint, remover text) {KEPT_ALREADY}"
+    );
+    sqlx::query(AssertSqlSafe(keep)).bind(&rows).execute(&mut *connection).await?;
+    let log = "INSERT INTO audit (at, actor, action, run, bucket_id, name, version, size, reason) \
+        SELECT r.removed_at, $2, $3, r.run, r.bucket_id, r.name, r.version, r.size, $4 FROM jsonb_to_recordset($1) \
+        AS r (bucket_id text, version uuid, run uuid, name text, size bigint, removed_at bigint)";
+    let log = sqlx::query(log).bind(&rows).bind(Actor::of(caller).as_str()).bind(AuditAction::Removed.as_str());
+    log.bind(DELETED).execute(connection).await?;
+    Ok(())
+}
+
+/// A row of `removed_objects`.
+fn removed_row(removed: &Removed) -> Value {
+    let object = &removed.object;
+    serde_json::json!({
+        "bucket_id": object.id.bucket.as_str(),
+        "version": object.version,
+        "run": removed.run,
+        "id": object.row,
+        "name": object.id.key.as_str(),
+        "owner_id": object.owner,
+        "size": object.size,
+        "etag": object.etag,
+        "mime_type": object.mime_type,
+        "cache_control": object.cache_control,
+        "user_metadata": object.user_metadata.clone().map(|map| Value::Object(map).to_string()),
+        "created_at": micros(object.created_at),
+        "updated_at": micros(object.updated_at),
+        "last_accessed_at": micros(object.last_accessed_at),
+        "removed_at": micros(removed.removed_at),
+        "restorable_until": micros(removed.restorable_until),
+        "remover": removed.remover,
+    })
 }
 
 async fn stale(

@@ -2,6 +2,7 @@
 
 use sqlx::SqliteConnection;
 
+use super::cleanup::keep_removed;
 use super::objects::{self, find, replace};
 use super::outbox::{adopt, note_event, note_stale};
 use super::{Sqlite, buckets, rows};
@@ -9,7 +10,7 @@ use crate::auth::{Caller, Operation, Reach};
 use crate::catalog::level::Level;
 use crate::catalog::select::{Found, Select};
 use crate::catalog::types::{Copied, EventKind, Object};
-use crate::catalog::{CatalogError, now};
+use crate::catalog::{CatalogError, Undo, now};
 use crate::object::{BucketName, ObjectId, ObjectKey};
 
 impl Sqlite {
@@ -18,6 +19,7 @@ impl Sqlite {
         caller: &Caller,
         bucket: &BucketName,
         keys: &[ObjectKey],
+        undo: Option<Undo>,
     ) -> Result<Vec<Object>, CatalogError> {
         let mut tx = self.begin().await?;
         let mut removed = Vec::new();
@@ -27,7 +29,7 @@ impl Sqlite {
                 continue;
             }
             if let Some(object) = find(&mut tx, &id).await? {
-                take_away(&mut tx, &object).await?;
+                take_away(&mut tx, caller, &object, undo).await?;
                 removed.push(object);
             }
         }
@@ -41,6 +43,7 @@ impl Sqlite {
         caller: &Caller,
         bucket: &BucketName,
         limit: u32,
+        undo: Option<Undo>,
     ) -> Result<Vec<Object>, CatalogError> {
         let rules = self.rules.of(bucket);
         if !rules.allows(caller, Operation::Buckets, None) {
@@ -51,7 +54,7 @@ impl Sqlite {
         let reaches = [Operation::Delete, Operation::Select].map(|operation| rules.reach(caller, operation));
         let removed = first_within(&mut tx, bucket, &reaches, limit).await?;
         for object in &removed {
-            take_away(&mut tx, object).await?;
+            take_away(&mut tx, caller, object, undo).await?;
         }
         tx.commit().await?;
         Ok(removed)
@@ -87,10 +90,18 @@ impl Sqlite {
     }
 }
 
-/// Row away, bytes stale, event noted.
-async fn take_away(connection: &mut SqliteConnection, object: &Object) -> Result<(), CatalogError> {
+/// Row away, bytes stale or kept for as long as it can be undone, event noted.
+async fn take_away(
+    connection: &mut SqliteConnection,
+    caller: &Caller,
+    object: &Object,
+    undo: Option<Undo>,
+) -> Result<(), CatalogError> {
     objects::delete(connection, object.row).await?;
-    note_stale(connection, object, now()).await?;
+    match undo {
+        Some(undo) => keep_removed(connection, caller, undo, object).await?,
+        None => note_stale(connection, object, now()).await?,
+    }
     note_event(connection, EventKind::Deleted, object).await
 }
 

@@ -5,10 +5,11 @@ use sqlx::SqliteConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::buckets;
 use super::objects::{delete, find, insert};
 use super::outbox::{forget, note_event, note_stale_version};
-use crate::catalog::cleanup::Seen;
+use super::{Sqlite, buckets};
+use crate::auth::{Caller, Operation};
+use crate::catalog::cleanup::{NewAudit, Removed, Seen, Undo};
 use crate::catalog::columns::{micros, object};
 use crate::catalog::types::{EventKind, Object, StaleBlob};
 use crate::catalog::{CatalogError, now};
@@ -17,6 +18,9 @@ use crate::object::{BucketName, ObjectId};
 use crate::transform::Pointed;
 
 crate::catalog::cleanup::store::cleanup_store!(Sqlite);
+
+use audit::log;
+use removals::keep_row;
 
 /// Removes the row, if it is still this version, and notes its event.
 async fn take(connection: &mut SqliteConnection, id: &ObjectId, version: Uuid) -> Result<Option<Object>, CatalogError> {
@@ -34,6 +38,32 @@ async fn give_back(connection: &mut SqliteConnection, object: &Object) -> Result
     }
     insert(connection, object).await?;
     note_event(connection, EventKind::Created, object).await
+}
+
+impl Sqlite {
+    /// Whether the caller may remove an object that is there.
+    #[expect(clippy::unused_async, reason = "Postgres has to be asked")]
+    async fn may_remove(
+        &self,
+        _: &mut SqliteConnection,
+        caller: &Caller,
+        object: &Object,
+    ) -> Result<bool, CatalogError> {
+        let allows = |operation| self.allows(caller, operation, &object.id);
+        Ok(allows(Operation::Delete) && allows(Operation::Select))
+    }
+}
+
+/// Keeps what a caller removed, with its line in the log.
+pub(super) async fn keep_removed(
+    connection: &mut SqliteConnection,
+    caller: &Caller,
+    undo: Undo,
+    object: &Object,
+) -> Result<(), CatalogError> {
+    let removed = Removed::by(caller, undo, object.clone());
+    keep_row(connection, &removed, None).await?;
+    log(connection, &NewAudit::of_removal(caller, &removed)).await
 }
 
 async fn stale(

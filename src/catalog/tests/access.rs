@@ -49,7 +49,7 @@ async fn written_as_the_rules_say(catalog: &Catalog, caller: &Caller, id: &Objec
         assert_eq!(catalog.find_object(id).await, before, "asking changed something: {of}");
         let new = new_object(id.bucket.as_str(), id.key.as_str());
         assert_eq!(catalog.put(caller, new, upsert).await.map(drop), expected, "{of} {exists} {upsert}");
-        catalog.remove(&Caller::service(), &id.bucket, std::slice::from_ref(&id.key)).await.unwrap();
+        catalog.remove(&Caller::service(), &id.bucket, std::slice::from_ref(&id.key), None).await.unwrap();
     }
 }
 
@@ -61,8 +61,8 @@ async fn seen_as_the_rules_say(catalog: &Catalog, caller: &Caller, id: &ObjectId
     assert_eq!(catalog.object(caller, id).await, seen, "{of}");
     let removed = if may(Operation::Select) && may(Operation::Delete) { vec![object] } else { vec![] };
     let keys = std::slice::from_ref(&id.key);
-    assert_eq!(catalog.remove(caller, &id.bucket, keys).await, Ok(removed), "{of}");
-    catalog.remove(&Caller::service(), &id.bucket, keys).await.unwrap();
+    assert_eq!(catalog.remove(caller, &id.bucket, keys, None).await, Ok(removed), "{of}");
+    catalog.remove(&Caller::service(), &id.bucket, keys, None).await.unwrap();
 }
 
 async fn renamed_as_the_rules_say(catalog: &Catalog, caller: &Caller, from: &ObjectId, of: &str) {
@@ -79,6 +79,6 @@ async fn renamed_as_the_rules_say(catalog: &Catalog, caller: &Caller, from: &Obj
         let renamed = catalog.rename(caller, from, &to, Some(copied("image/png"))).await.map(|object| object.id);
         assert_eq!(renamed, expected, "{of} to {key}");
         let both = [from.key.clone(), to.key];
-        catalog.remove(&Caller::service(), &bucket_name(from.bucket.as_str()), &both).await.unwrap();
+        catalog.remove(&Caller::service(), &bucket_name(from.bucket.as_str()), &both, None).await.unwrap();
     }
 }

@@ -30,7 +30,7 @@ pub async fn are_made_changed_and_removed(catalog: &Catalog) {
 
     put(catalog, "made", "a").await;
     assert_eq!(catalog.delete_bucket(&service, &name).await, Err(CatalogError::NotEmpty));
-    catalog.remove(&service, &name, &[super::key("a")]).await.unwrap();
+    catalog.remove(&service, &name, &[super::key("a")], None).await.unwrap();
     catalog.delete_bucket(&service, &name).await.unwrap();
     assert_eq!(catalog.delete_bucket(&service, &name).await, Err(CatalogError::NoBucket));
     assert_eq!(catalog.bucket(&service, &name).await, Err(CatalogError::NoBucket));

@@ -151,7 +151,7 @@ pub async fn callers_see_what_they_may(catalog: &Catalog, step: usize) {
             assert_as_the_model(catalog, &caller, bucket, &seen, step).await;
         }
         let keys = KEYS.map(key);
-        catalog.remove(&Caller::service(), &bucket_name(bucket), &keys).await.unwrap();
+        catalog.remove(&Caller::service(), &bucket_name(bucket), &keys, None).await.unwrap();
     }
     events(catalog).await;
 }

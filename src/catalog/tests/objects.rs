@@ -90,14 +90,14 @@ pub async fn removed_objects_are_gone_with_their_bytes(catalog: &Catalog) {
     let (mine, theirs) = (put(catalog, "removed", "ann/a.png").await, put(catalog, "removed", "bob/a.png").await);
     events(catalog).await;
     let keys = [key("ann/a.png"), key("bob/a.png"), key("ann/none.png"), key("ann/a.png")];
-    let removed = catalog.remove(&user("ann"), &bucket_name("removed"), &keys).await.unwrap();
+    let removed = catalog.remove(&user("ann"), &bucket_name("removed"), &keys, None).await.unwrap();
     assert_eq!(removed, std::slice::from_ref(&mine));
     assert_eq!(catalog.find_object(&mine.id).await, Ok(None));
     assert_eq!(catalog.find_object(&theirs.id).await, Ok(Some(theirs)));
     assert_eq!(stale(catalog, "removed").await, [mine.version]);
     let told = events(catalog).await;
     assert_eq!((told.len(), told[0].kind, &told[0].object), (1, EventKind::Deleted, &mine.id));
-    assert_eq!(catalog.remove(&user("ann"), &bucket_name("nowhere"), &keys).await, Ok(Vec::new()));
+    assert_eq!(catalog.remove(&user("ann"), &bucket_name("nowhere"), &keys, None).await, Ok(Vec::new()));
 }
 
 pub async fn bucket_is_emptied_batch_by_batch(catalog: &Catalog) {
@@ -107,14 +107,14 @@ pub async fn bucket_is_emptied_batch_by_batch(catalog: &Catalog) {
         put(catalog, "emptied", &format!("a/{number}")).await;
     }
     events(catalog).await;
-    assert_eq!(catalog.empty_bucket(&user("ann"), &name, 2).await, Err(CatalogError::NoBucket));
+    assert_eq!(catalog.empty_bucket(&user("ann"), &name, 2, None).await, Err(CatalogError::NoBucket));
     let mut sizes = Vec::new();
     for _ in 0..4 {
-        sizes.push(catalog.empty_bucket(&service, &name, 2).await.unwrap().len());
+        sizes.push(catalog.empty_bucket(&service, &name, 2, None).await.unwrap().len());
     }
     assert_eq!(sizes, [2, 2, 1, 0]);
     assert_eq!((stale(catalog, "emptied").await.len(), events(catalog).await.len()), (5, 5));
-    assert_eq!(catalog.empty_bucket(&service, &bucket_name("nowhere"), 2).await, Err(CatalogError::NoBucket));
+    assert_eq!(catalog.empty_bucket(&service, &bucket_name("nowhere"), 2, None).await, Err(CatalogError::NoBucket));
 }
 
 pub async fn renamed_object_keeps_its_row(catalog: &Catalog) {

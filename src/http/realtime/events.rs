@@ -1,4 +1,4 @@
-//! A user's avatars as Server-Sent Events, for apps without a realtime client.
+//! A user's avatars as Server-Sent Events, for apps without a realtime client; and everybody's, for the service.
 //!
 //! `GET /api/avatars/events` with a bearer token, or `?token=` where a browser's `EventSource` can send no header:
 //! `POST /api/avatars/events/token` gives such a token. `Last-Event-ID` (or `?last_event_id=`) resumes.
@@ -110,8 +110,11 @@ fn unauthorized(error: &TokenError) -> Response {
     (StatusCode::UNAUTHORIZED, Json(json!({"error": "Unauthorized", "details": error.to_string()}))).into_response()
 }
 
-/// The caller's own topic, and that of the kinkster asked for.
+/// The caller's own topic, and that of the kinkster asked for; of the service, which asks for none, every avatar's.
 async fn topics(live: &Live, caller: &Caller, kinkster: Option<&str>) -> Result<Vec<Topic>, Box<Response>> {
+    if caller.is_service() && kinkster.is_none() {
+        return Ok(vec![Topic::every_avatar()]);
+    }
     let own = caller.subject.as_deref().map(|subject| format!("user:{subject}:avatar"));
     let named = kinkster.map(|id| format!("kinkster:{id}:avatar"));
     let mut topics = Vec::new();

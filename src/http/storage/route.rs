@@ -36,6 +36,7 @@ pub(in crate::http) enum Operation<'a> {
     ListPages(&'a str),
     Move,
     Copy,
+    Restore,
     SignOne(Place<'a>),
     SignMany(&'a str),
     SignUpload(Place<'a>),
@@ -72,7 +73,7 @@ impl<'a> Resumable<'a> {
 type Row = (Method, &'static str, for<'a> fn(Place<'a>) -> Operation<'a>);
 
 /// The first row that fits counts.
-static ROWS: [Row; 29] = [
+static ROWS: [Row; 30] = [
     (Method::GET, "status", |_| Operation::Status),
     (Method::GET, "version", |_| Operation::Version),
     (Method::GET, "health", |_| Operation::Health),
@@ -84,6 +85,7 @@ static ROWS: [Row; 29] = [
     (Method::POST, "bucket/{bucket}/empty", |at| Operation::EmptyBucket(at.bucket)),
     (Method::POST, "object/move", |_| Operation::Move),
     (Method::POST, "object/copy", |_| Operation::Copy),
+    (Method::POST, "object/restore", |_| Operation::Restore),
     (Method::POST, "object/list/{bucket}", |at| Operation::List(at.bucket)),
     (Method::POST, "object/list-v2/{bucket}", |at| Operation::ListPages(at.bucket)),
     (Method::POST, "object/sign/{bucket}", |at| Operation::SignMany(at.bucket)),
@@ -166,7 +168,7 @@ mod tests {
     fn every_call_of_the_clients_has_its_operation() {
         let place = Place { bucket: "b", key: "a/c.png" };
         let tus = |signed, id| Some(Operation::Resumable(Resumable { signed, id }));
-        let rows: [(Method, &str, Option<Operation<'_>>); 47] = [
+        let rows: [(Method, &str, Option<Operation<'_>>); 49] = [
             (Method::GET, "status", Some(Operation::Status)),
             (Method::GET, "bucket", Some(Operation::ListBuckets)),
             (Method::GET, "bucket/", Some(Operation::ListBuckets)),
@@ -194,6 +196,7 @@ mod tests {
             (Method::POST, "object/list-v2/b", Some(Operation::ListPages("b"))),
             (Method::POST, "object/move", Some(Operation::Move)),
             (Method::POST, "object/copy", Some(Operation::Copy)),
+            (Method::POST, "object/restore", Some(Operation::Restore)),
             (Method::GET, "render/image/authenticated/b/a/c.png", Some(Operation::RenderAuthenticated(place))),
             (Method::GET, "render/image/sign/b/a/c.png", Some(Operation::RenderSigned(place))),
             (Method::POST, "upload/resumable", tus(false, None)),
@@ -212,6 +215,7 @@ mod tests {
             (Method::PATCH, "object/b/a/c.png", None),
             (Method::GET, "nothing", None),
             // Buckets that are named like words of the API.
+            (Method::POST, "object/restore/c", Some(Operation::Upload(Place { bucket: "restore", key: "c" }, false))),
             (Method::GET, "object/sign/c.png", Some(Operation::Read(Place { bucket: "sign", key: "c.png" }))),
             (Method::POST, "object/list/a/c", Some(Operation::Upload(Place { bucket: "list", key: "a/c" }, false))),
             (Method::GET, "object/info/public/b", Some(Operation::Info(Place { bucket: "public", key: "b" }))),

@@ -157,6 +157,30 @@ async fn a_browser_opens_a_stream_with_a_token_of_its_own() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_service_hears_of_every_avatar_and_nobody_else_does() {
+    let server = Setup::new().start().await;
+    let mut everything = Stream::open(&server, "", &[("authorization", &bearer(&service_key()))]).await;
+    let mut anns = Stream::open(&server, "", &[("authorization", &bearer(&user("ann")))]).await;
+    announce(&server, "user:bob:avatar", "bob", &json!({"job_id": "b", "seq": 2}));
+    announce(&server, "user:bob:avatar", "bob", &json!({"job_id": "b", "seq": 1}));
+    announce(&server, "kinkster:k:avatar", "cid", &json!({"job_id": "k", "seq": 1}));
+    announce(&server, "user:ann:avatar", "ann", &json!({"job_id": "a", "seq": 1}));
+    for job in [json!({"job_id": "b", "seq": 2}), json!({"job_id": "k", "seq": 1}), json!({"job_id": "a", "seq": 1})] {
+        let told = everything.next().await.unwrap();
+        assert_eq!((told.event.as_str(), told.data), ("avatar_generation_progress", job), "what is older is not told");
+    }
+    assert_eq!(anns.next().await.unwrap().data, json!({"job_id": "a", "seq": 1}));
+    // What is no avatar's is not among it.
+    let message = json!({"messages": [{"topic": "room", "event": "hello", "payload": {}, "private": true}]});
+    let service = bearer(&service_key());
+    let headers = [("authorization", service.as_str()), ("content-type", "application/json")];
+    let body = message.to_string();
+    server.send(Method::POST, "/realtime/v1/api/broadcast", &headers, Some(&body)).await.expect(202);
+    announce(&server, "user:ann:avatar", "ann", &json!({"job_id": "a", "seq": 2}));
+    assert_eq!(everything.next().await.unwrap().data, json!({"job_id": "a", "seq": 2}));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stream_ends_with_its_token_and_with_the_server() {
     let server = Setup::new().start().await;
     let short = bearer(&token_for("authenticated", Some("ann"), 2));

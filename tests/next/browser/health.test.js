@@ -74,12 +74,13 @@ describe('the operator’s page', () => {
         await state(page, 'live');
         const before = await requests(page);
         await Promise.all([64, 64, 65, 66].map(picture));
-        await picture(64);
-        await page.waitForFunction(moreThan, before + 4);
+        for (let hits = 0; hits < 5; hits += 1) await (await picture(64)).arrayBuffer();
+        await page.waitForFunction(moreThan, before + 8);
+        await page.waitForFunction(() => /^hit[\d.]+ [µm]s/.test(document.getElementById('stage-rows').textContent));
         await page.waitForFunction(() => document.querySelector('svg[data-line=requests] polyline'));
         assert.match(await page.locator('#hits').textContent(), /%$/);
         assert.match(await page.locator('#saved').textContent(), /[1-9].* [kM]?B$/);
-        assert.match(await page.locator('#stage-rows').textContent(), /decode[\d.]+ ms/);
+        assert.match(await page.locator('#stage-rows').textContent(), /decode[\d.]+ [µm]s/);
         await page.locator('#findings li').first().waitFor({ timeout: PATIENCE });
         assert.match(await page.locator('#findings').textContent(), /bucket photos/);
         assert.deepEqual(await violations(page), []);

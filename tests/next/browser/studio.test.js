@@ -1,10 +1,11 @@
 // The management page, as the service and as a user see it, against the real binary.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { keepScreenshot, launchChromium } from './support/chromium.js';
+import { makeFolder, removeFolder } from './support/processes.js';
 import { painted, startProvider } from './support/provider.js';
 import {
   KEY, PATIENCE, VARIABLES, drop, goTo, makeBucket, newUser, objectKey, option, pictured, press, put, seed, serious, signIn, token, unexpected, visit,
@@ -150,6 +151,41 @@ describe('the studio', () => {
     await page.locator('#uploads').waitFor({ state: 'hidden' });
     assert.deepEqual(unexpected(problems, [/upload\/resumable: 40/]), []);
     await close();
+  });
+
+  test('a folder is dropped or chosen, and its files keep the folders that they lie in', async () => {
+    const folder = makeFolder();
+    for (const path of ['trip/one.png', 'trip/deep/er/two.png', 'trip/.DS_Store']) {
+      mkdirSync(dirname(join(folder, path)), { recursive: true });
+      writeFileSync(join(folder, path), photo('coffee-cup.png'));
+    }
+    mkdirSync(join(folder, 'many'));
+    for (let number = 0; number < 130; number += 1) writeFileSync(join(folder, 'many', `${number}.txt`), `${number}`);
+    const { page, problems, close } = await enter('#/objects/photos/dropped');
+    await page.getByText('Nothing is here yet').waitFor();
+    const { x, y } = await page.locator('.objects').boundingBox();
+    const session = await page.context().newCDPSession(page);
+    const data = { items: [], files: [join(folder, 'trip'), join(folder, 'many')], dragOperationsMask: 1 };
+    for (const type of ['dragEnter', 'dragOver', 'drop']) await session.send('Input.dispatchDragEvent', { type, x: x + 100, y: y + 100, data });
+    await page.waitForFunction(() => document.getElementById('uploads-count')?.textContent.startsWith('132 of 132 stored'), null, { timeout: PATIENCE });
+    assert.equal(await page.locator('.upload').count(), 60);
+    assert.equal(await page.getByLabel('Progress of all files').evaluate((bar) => bar.value), 1);
+    await keepScreenshot(page, 'studio-folder');
+    const size = (key) => fetch(`${tintype.url}/storage/v1/object/public/photos/dropped/${key}`).then((answer) => (answer.ok ? Number(answer.headers.get('content-length')) : answer.status));
+    assert.equal(await size('trip/deep/er/two.png'), photo('coffee-cup.png').length);
+    assert.equal(await size('many/129.txt'), 3);
+    assert.equal(await size('trip/.DS_Store'), 400);
+    await option(page, 'trip').waitFor();
+    await press(page, 'Clear finished');
+    await page.locator('#uploads').waitFor({ state: 'hidden' });
+    const choosing = page.waitForEvent('filechooser');
+    await press(page, 'Upload folder');
+    await (await choosing).setFiles(join(folder, 'trip', 'deep'));
+    await page.locator('.upload[data-state=done]').waitFor({ timeout: PATIENCE });
+    assert.equal(await size('deep/er/two.png'), photo('coffee-cup.png').length);
+    assert.deepEqual(unexpected(problems), []);
+    await close();
+    removeFolder(folder);
   });
 
   test('an upload is paused, resumed, and goes on over a lost connection', async () => {
@@ -305,17 +341,38 @@ describe('the studio', () => {
     await option(page, 'new name.txt').locator('.tick-box').click();
     await press(page.getByRole('toolbar', { name: 'Chosen objects' }), 'Delete');
     await option(page, 'new name.txt').waitFor({ state: 'detached' });
-    assert.ok(await there());
+    await notices(page).getByText('Deleted new name.txt').waitFor();
+    assert.ok(!(await there()));
+    await keepScreenshot(page, 'studio-undo');
     await press(notices(page), 'Undo');
     await option(page, 'new name.txt').waitFor();
-    // By the keyboard, and then not taken back.
+    assert.ok(await there());
+    // By the keyboard, and brought back from the log.
     await page.locator('.port').focus();
     await page.keyboard.press('ArrowDown');
     await page.keyboard.press('Delete');
     await option(page, 'new name.txt').waitFor({ state: 'detached' });
-    await notices(page).getByText('Deleting').waitFor({ state: 'detached', timeout: PATIENCE });
-    for (let tries = 0; tries < 50 && await there(); tries += 1) await page.waitForTimeout(100);
-    assert.ok(!(await there()));
+    await notices(page).getByText('Deleted new name.txt').waitFor();
+    await goTo(page, '#/audit');
+    const line = page.locator('tr', { hasText: 'new name.txt' }).first();
+    assert.match(await line.textContent(), /removed.*service.*deleted through the storage API/);
+    await keepScreenshot(page, 'studio-audit');
+    await press(line, 'Restore moved/new name.txt');
+    await notices(page).getByText('is back.').waitFor();
+    await page.waitForFunction(() => /restored/.test(document.querySelector('tbody tr').textContent));
+    assert.equal(await page.getByRole('button', { name: 'Restore moved/new name.txt' }).count(), 0);
+    assert.ok(await there());
+    await goTo(page, '#/objects/photos/moved');
+    await option(page, 'new name.txt').waitFor();
+    // Something else has the name by the time.
+    await page.locator('.port').focus();
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('Delete');
+    await option(page, 'new name.txt').waitFor({ state: 'detached' });
+    await put(tintype.url, 'photos', 'moved/new name.txt', 'newer');
+    await notices(page).getByText('Deleted new name.txt').last().waitFor();
+    await notices(page).getByRole('button', { name: 'Undo' }).last().click();
+    await notices(page).getByText('stays deleted: something else has that name').waitFor();
     assert.deepEqual(unexpected(problems, [/object\/move: 40/]), []);
     await close();
   });
@@ -426,6 +483,30 @@ describe('the studio', () => {
 
     const service = await enter(`#/avatars/${user.id}`);
     await service.page.waitForFunction(() => document.querySelectorAll('.portrait').length === 3);
+    // Everybody's jobs are told to the service as they go, and are not asked for again and again.
+    await goTo(service.page, '#/jobs');
+    await service.page.waitForFunction(() => document.querySelectorAll('.job').length >= 3);
+    const asked = [];
+    service.page.on('request', (request) => { if (request.url().includes('/api/avatars/jobs?')) asked.push(request.url()); });
+    provider.delay = 60_000;
+    const other = newUser();
+    const begun = await fetch(`${tintype.url}/api/avatars/jobs`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${other.token()}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ user_id: other.id, prompt: 'A badger' }),
+    });
+    const text = await begun.text();
+    assert.ok(begun.ok, text);
+    const badger = service.page.locator('.job', { hasText: `for ${other.id}` });
+    await badger.and(service.page.locator('[data-state=generating]')).waitFor({ timeout: PATIENCE });
+    // Somebody else ends it, and it is seen here.
+    const ended = await fetch(`${tintype.url}/api/avatars/jobs/${JSON.parse(text).job_id}/cancel`, { method: 'POST', headers: { authorization: `Bearer ${other.token()}` } });
+    assert.ok(ended.ok, await ended.text());
+    await badger.and(service.page.locator('[data-state=cancelled]')).waitFor({ timeout: PATIENCE });
+    assert.ok(asked.length <= 4, `${asked.length} questions`);
+    provider.delay = 0;
+    await goTo(service.page, `#/avatars/${user.id}`);
+    await service.page.waitForFunction(() => document.querySelectorAll('.portrait').length === 3);
     await service.page.locator('.portrait').first().getByRole('button', { name: /^Delete/ }).click();
     await press(notices(service.page), 'Undo');
     await service.page.waitForFunction(() => document.querySelectorAll('.portrait').length === 3);
@@ -472,7 +553,7 @@ describe('the studio', () => {
     await option(page, MARKUP).click();
     assert.equal(await preview(page).locator('h2').textContent(), MARKUP);
     await press(preview(page), 'Delete');
-    await notices(page).getByText(`Deleting ${MARKUP}`).waitFor();
+    await notices(page).getByText(`Deleted ${MARKUP}`).waitFor();
     await press(notices(page), 'Undo');
     await option(page, MARKUP).waitFor();
     await page.locator('[role=option].folder').click();

@@ -34,13 +34,17 @@ macro_rules! audit {
 
             pub(in crate::catalog) async fn audit(&self, query: &AuditQuery) -> Result<Vec<Audit>, CatalogError> {
                 let mut tx = self.begin_read().await?;
-                let select = "SELECT * FROM audit WHERE ($1 IS NULL OR run = $1) AND ($2 IS NULL OR bucket_id = $2) \
-                    AND ($3 IS NULL OR ordinal < $3) ORDER BY ordinal DESC LIMIT $4";
+                let select = "SELECT a.*, (SELECT r.restorable_until FROM removed_objects AS r \
+                    WHERE a.action = 'removed' AND r.bucket_id = a.bucket_id AND r.version = a.version \
+                    AND r.run = a.run AND r.restored_at IS NULL AND r.restorable_until > $5) AS restorable_until \
+                    FROM audit AS a WHERE ($1 IS NULL OR a.run = $1) AND ($2 IS NULL OR a.bucket_id = $2) \
+                    AND ($3 IS NULL OR a.ordinal < $3) ORDER BY a.ordinal DESC LIMIT $4";
                 let query = sqlx::query(select)
                     .bind(query.run)
                     .bind(query.bucket.as_ref().map(BucketName::as_str))
                     .bind(query.before)
-                    .bind(i64::from(query.limit));
+                    .bind(i64::from(query.limit))
+                    .bind(micros(now()));
                 query.fetch_all(&mut *tx).await?.iter().map(rows::audit).collect()
             }
 

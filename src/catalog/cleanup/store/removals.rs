@@ -104,10 +104,12 @@ macro_rules! removals {
                 let query = sqlx::query(delete).bind(micros(now())).bind(i64::from(limit));
                 let rows = query.fetch_all(&mut *tx).await?;
                 let expired: Vec<Removed> = rows.iter().map(removed).collect::<Result<_, _>>()?;
-                for Removed { run, object, restorable_until, is_pending, .. } in &expired {
-                    stale(&mut tx, &object.id.bucket, object.version, *restorable_until).await?;
-                    // Nothing was removed.
-                    if *is_pending {
+                for Removed { run, remover, object, removed_at, restorable_until, is_pending } in &expired {
+                    // What somebody removed is kept no longer than if it could not have been brought back.
+                    let since = if remover.is_some() { removed_at } else { restorable_until };
+                    stale(&mut tx, &object.id.bucket, object.version, *since).await?;
+                    // Nothing was removed; or so many are every day, and the line of their bytes names them.
+                    if *is_pending || remover.is_some() {
                         continue;
                     }
                     let reason = "the time in which it could be brought back is over";
@@ -119,22 +121,29 @@ macro_rules! removals {
             }
         }
 
+        pub(in super::super) const KEEP: &str = "INSERT INTO removed_objects (bucket_id, version, run, id, name, owner_id, \
+            size, etag, mime_type, cache_control, user_metadata, created_at, updated_at, last_accessed_at, removed_at, \
+            restorable_until, pending_since, remover)";
+        /// An upstream's is here already of a run that broke off: a version that was brought back no rule removes again.
+        /// Somebody may.
+        pub(in super::super) const KEPT_ALREADY: &str = "ON CONFLICT (bucket_id, version) DO UPDATE SET run = excluded.run, \
+            removed_at = excluded.removed_at, restorable_until = excluded.restorable_until, \
+            pending_since = excluded.pending_since, remover = excluded.remover, \
+            restored_before = CASE WHEN excluded.remover IS NULL THEN removed_objects.restored_before \
+                ELSE removed_objects.restored_at END, \
+            restored_at = CASE WHEN excluded.remover IS NULL THEN removed_objects.restored_at END";
+
         /// `pending`: since when it is not known whether it is removed.
-        pub(super) async fn keep_row(
+        pub(in super::super) async fn keep_row(
             connection: &mut Connection,
             removed: &Removed,
             pending: Option<OffsetDateTime>,
         ) -> Result<(), CatalogError> {
-            // Only an upstream's is here already: of a run that broke off. A version that was brought back is never
-            // removed again.
-            let insert = "INSERT INTO removed_objects (bucket_id, version, run, id, name, owner_id, size, etag, mime_type, \
-                cache_control, user_metadata, created_at, updated_at, last_accessed_at, removed_at, restorable_until, \
-                pending_since) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) \
-                ON CONFLICT (bucket_id, version) DO UPDATE SET run = excluded.run, removed_at = excluded.removed_at, \
-                restorable_until = excluded.restorable_until, pending_since = excluded.pending_since";
+            let insert = format!("{KEEP} VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, \
+                $17, $18) {KEPT_ALREADY}");
             let object = &removed.object;
             let user_metadata = object.user_metadata.clone().map(|map| Value::Object(map).to_string());
-            sqlx::query(insert)
+            sqlx::query(sqlx::AssertSqlSafe(insert))
                 .bind(object.id.bucket.as_str())
                 .bind(object.version)
                 .bind(removed.run)
@@ -152,6 +161,7 @@ macro_rules! removals {
                 .bind(micros(removed.removed_at))
                 .bind(micros(removed.restorable_until))
                 .bind(pending.map(micros))
+                .bind(removed.remover.as_deref())
                 .execute(connection)
                 .await?;
             Ok(())

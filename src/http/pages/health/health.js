@@ -16,7 +16,12 @@ function bytes(number) {
 }
 const percent = (share) => (share === null ? '–' : `${(share * 100).toFixed(share > 0.995 || share === 0 ? 0 : 1)} %`);
 const rate = (number) => number.toFixed(number < 10 ? 1 : 0);
-const milliseconds = (number) => (number === null ? '–' : `${number.toFixed(number < 10 ? 1 : 0)} ms`);
+/** Hits take microseconds. */
+const duration = (milliseconds) => {
+  if (milliseconds === null) return '–';
+  const [number, unit] = milliseconds < 0.95 ? [milliseconds * 1000, 'µs'] : [milliseconds, 'ms'];
+  return `${number.toFixed(number < 10 ? 1 : 0)} ${unit}`;
+};
 const many = (number, one, more = `${one}s`) => `${count.format(number)} ${number === 1 ? one : more}`;
 
 function age(seconds) {
@@ -86,18 +91,18 @@ function showTraffic({ now, windows, since_start: whole }) {
   const failed = rates.provider_errors ? `, ${many(rates.provider_errors, 'provider error')}` : '';
   say('jobs-detail', `${now.jobs_queued} queued${failed}`);
   at('jobs-tile').classList.toggle('bad', rates.provider_errors > 0);
-  showStages(rates.stages);
+  showTimes({ hit: rates.hits, ...rates.stages });
 }
 
-function showStages(stages) {
-  const names = ['fetch', 'decode', 'resize', 'encode'];
+function showTimes(times) {
+  const names = ['hit', 'fetch', 'decode', 'resize', 'encode'];
   at('stage-rows').replaceChildren(...names.map((name) => {
-    const stage = stages[name];
+    const stage = times[name];
     const row = document.createElement('tr');
     const head = document.createElement('th');
     head.scope = 'row';
     head.textContent = name;
-    const cells = [milliseconds(stage.p50_ms), milliseconds(stage.p95_ms), milliseconds(stage.p99_ms), count.format(stage.count)];
+    const cells = [duration(stage.p50_ms), duration(stage.p95_ms), duration(stage.p99_ms), count.format(stage.count)];
     row.append(head, ...cells.map((text) => Object.assign(document.createElement('td'), { textContent: text })));
     return row;
   }));

@@ -29,13 +29,11 @@ export function snippet(bucket, row, width, natural) {
 }
 
 function copier(words, input, label) {
-  const press = button(words, async () => {
+  return button(words, async () => {
     const done = await copy(input.value, input);
-    press.textContent = done ? 'Copied' : 'Select and copy';
-    setTimeout(() => { press.textContent = words; }, 1500);
     if (done) notice('Copied.', { stays: 1500 });
+    else notice('This browser does not let the page copy. Select the text, and copy it by hand.', { kind: 'bad' });
   }, { 'aria-label': label });
-  return press;
 }
 
 /** The part of the preview with URLs of a public object. `natural()`: its size, once it is known. */

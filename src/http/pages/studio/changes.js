@@ -3,11 +3,14 @@
 import { bytesText } from '../figures.js';
 import { button, choices, copy, field, judge, make } from './dom.js';
 import { form, open } from './dialogs.js';
-import { complain, notice } from './notices.js';
+import { complain, complaining, notice } from './notices.js';
 import * as storage from './storage.js';
 
-/** Milliseconds for which a removal can be taken back: until then nothing is sent. */
-const GRACE = 8000;
+/** Milliseconds for which a removal is held back where the server does not give back what it removed. */
+const HELD = 8000;
+/** Most milliseconds for which Undo is offered, and those before the server's time is over. */
+const OFFERED = 30_000;
+const MARGIN = 1000;
 
 /** Keys by bucket that are to be removed, or just were. */
 const going = new Map();
@@ -20,17 +23,60 @@ export function deleting(bucket) {
   return going.get(bucket);
 }
 
-/** Removes after a grace time. `changed`: called when rows go, or come back. */
+/** Removes so that it can be taken back. `changed`: called when rows go, or come back. */
 export function removeWithUndo(bucket, rows, changed) {
   const keys = rows.map((row) => row.key);
   const hidden = deleting(bucket);
   keys.forEach((key) => hidden.add(key));
-  held += 1;
-  changed();
-  const back = () => {
-    keys.forEach((key) => hidden.delete(key));
+  const what = keys.length === 1 ? rows[0].name : `${keys.length} objects`;
+  const shown = (back) => {
+    back.forEach((key) => hidden.delete(key));
     changed();
   };
+  changed();
+  return (storage.undoSeconds() ? removeNow : removeLater)({ bucket, keys, what, shown });
+}
+
+/** Removes, and shows again what stays. Answers what is gone. */
+async function send({ bucket, keys, what, shown }) {
+  try {
+    const gone = new Set(await storage.remove(bucket, keys));
+    const kept = keys.filter((key) => !gone.has(key));
+    if (kept.length) {
+      notice(`${kept.length === 1 ? kept[0] : `${kept.length} objects`} could not be deleted: gone already, or not yours to delete.`, { kind: 'bad', stays: 15_000 });
+      shown(kept);
+    }
+    return [...gone];
+  } catch (fault) {
+    complain(fault, `${what} could not be deleted`);
+    shown(keys);
+    return [];
+  }
+}
+
+/** The server gives it back for a while. */
+async function removeNow(removal) {
+  const gone = await send(removal);
+  if (!gone.length) return;
+  const undo = complaining(async () => removal.shown(await bringBack(removal.bucket, gone)), `${removal.what} could not be brought back`);
+  const stays = Math.max(MARGIN, Math.min(OFFERED, storage.undoSeconds() * 1000 - MARGIN));
+  notice(`Deleted ${removal.what}.`, { stays, actions: [['Undo', undo]] });
+}
+
+/** Brings back what was deleted, and says what cannot be. Answers the keys that are back. */
+export async function bringBack(bucket, keys, version) {
+  const rows = await storage.restore(bucket, keys, version);
+  const of = (result) => rows.filter((row) => row.result === result).map((row) => row.name);
+  const counted = (names) => (names.length === 1 ? names[0] : `${names.length} objects`);
+  const [newer, gone, back] = ['newer', 'gone', 'restored'].map(of);
+  if (newer.length) notice(`${counted(newer)} stays deleted: something else has that name by now.`, { kind: 'bad', stays: 15_000 });
+  if (gone.length) notice(`${counted(gone)} could not be brought back: the time for that is over, or it is back already.`, { kind: 'bad', stays: 15_000 });
+  return back;
+}
+
+/** Nothing is sent until it cannot be taken back any more. */
+function removeLater(removal) {
+  held += 1;
   let isOver = false;
   const end = () => {
     if (isOver) return false;
@@ -39,24 +85,12 @@ export function removeWithUndo(bucket, rows, changed) {
     clearTimeout(timer);
     return true;
   };
-  const what = keys.length === 1 ? rows[0].name : `${keys.length} objects`;
-  const told = notice(`Deleting ${what}.`, { stays: Infinity, actions: [['Undo', () => { if (end()) back(); }]] });
+  const told = notice(`Deleting ${removal.what}.`, { stays: Infinity, actions: [['Undo', () => { if (end()) removal.shown(removal.keys); }]] });
   const timer = setTimeout(async () => {
     if (!end()) return;
     told.close();
-    try {
-      const gone = new Set(await storage.remove(bucket, keys));
-      const kept = keys.filter((key) => !gone.has(key));
-      kept.forEach((key) => hidden.delete(key));
-      if (kept.length) {
-        notice(`${kept.length === 1 ? kept[0] : `${kept.length} objects`} could not be deleted: gone already, or not yours to delete.`, { kind: 'bad', stays: 15_000 });
-        changed();
-      }
-    } catch (fault) {
-      complain(fault, `${what} could not be deleted`);
-      back();
-    }
-  }, GRACE);
+    await send(removal);
+  }, HELD);
 }
 
 /** A removed key that is stored again is there again. */

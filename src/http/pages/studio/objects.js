@@ -11,6 +11,7 @@ import { who } from './session.js';
 import { Virtual } from './virtual.js';
 import { deleting, removeWithUndo, rename, signMany, warmFolder } from './changes.js';
 import { closePreview, preview } from './preview.js';
+import { chosen } from './dropped.js';
 import { chooseFiles, dropZone, onStored } from './uploads.js';
 
 const counted = new Intl.NumberFormat('en');
@@ -68,12 +69,16 @@ export class Objects {
     });
     const picker = make('input', { type: 'file', multiple: true, class: 'unseen', tabIndex: -1, 'aria-hidden': 'true' });
     picker.addEventListener('change', () => {
-      chooseFiles(this.bucket, this.folder, [...picker.files]);
+      complaining(() => chooseFiles(this.bucket, this.folder, chosen(picker.files)))();
       picker.value = '';
     });
+    const pick = (folders) => () => {
+      picker.webkitdirectory = folders;
+      picker.click();
+    };
     const warm = who.operates && button('Warm', complaining(() => warmFolder(this.bucket, this.folder)));
     return make('div', { class: 'tools' }, filterForm(looking, () => this.load()),
-      make('div', { class: 'buttons' }, look, warm || null, button('Upload', () => picker.click(), { class: 'primary' }), picker));
+      make('div', { class: 'buttons' }, look, warm || null, 'webkitdirectory' in picker ? button('Upload folder', pick(true), { class: 'folders' }) : null, button('Upload', pick(false), { class: 'primary' }), picker));
   }
 
   /** After the last of several changes. */
@@ -129,7 +134,7 @@ export class Objects {
 
   sayEmpty() {
     const words = this.fits ? 'Nothing here is what you look for.' : 'Nothing is here yet, or nothing that you may see.';
-    const hint = this.fits ? 'Try other words, or fewer filters.' : 'Drop files anywhere on this page, or press Upload.';
+    const hint = this.fits ? 'Try other words, or fewer filters.' : 'Drop files or folders anywhere on this page, or press Upload.';
     this.empty.replaceChildren(make('p', {}, words), make('p', { class: 'quiet' }, hint));
   }
 

@@ -30,6 +30,18 @@ export async function remove(bucket, keys) {
   return gone;
 }
 
+/** Seconds for which the server gives back what was deleted; 0: it does not. */
+export const undoSeconds = () => Number(document.body.dataset.undo) || 0;
+
+/** Brings back what was deleted: [{name, result}], where `result` is restored, newer or gone. */
+export async function restore(bucket, keys, version) {
+  const rows = [];
+  for (let from = 0; from < keys.length; from += MOST) {
+    rows.push(...await call('POST', `${STORAGE}/object/restore`, { body: { bucket, names: keys.slice(from, from + MOST), version } }));
+  }
+  return rows;
+}
+
 /** A URL that opens an object for `seconds`, whole. */
 export async function sign(bucket, key, seconds) {
   const { signedURL } = await call('POST', `${STORAGE}/object/sign/${at(bucket, key)}`, { body: { expiresIn: seconds }, again: true });

@@ -4,7 +4,8 @@ import { bytesText } from '../figures.js';
 import { healed, verify } from './api.js';
 import { button, byId, make } from './dom.js';
 import { isBack } from './changes.js';
-import { say } from './notices.js';
+import { dropped } from './dropped.js';
+import { complain, notice, say } from './notices.js';
 import { expire, isSignedIn, signIn } from './session.js';
 import * as tus from './tus.js';
 
@@ -30,9 +31,10 @@ export function check(bucket, file) {
   return null;
 }
 
+/** Uploads [{path, file}] into a folder, each below it by its path. */
 export function chooseFiles(bucket, folder, files) {
-  for (const file of files) add(bucket, folder + file.name, file, false);
-  if (files.length) say(`${files.length} files to upload`);
+  for (const { path, file } of files) add(bucket, folder + path, file, false);
+  say(files.length ? `${files.length} files to upload` : 'There are no files in it.');
   next();
 }
 
@@ -50,6 +52,15 @@ function add(bucket, key, file, upsert) {
   item.element = make('li', { class: 'upload' }, make('p', { class: 'name' }, key), item.bar, item.words, item.buttons);
   items.push(item);
   draw(item);
+}
+
+/** Rows that are shown of many files: what needs somebody first, then what is on its way. */
+const SHOWN = 60;
+const IMPORTANCE = ['failed', 'refused', 'paused', 'sending', 'waiting', 'done'];
+
+function shownItems() {
+  if (items.length <= SHOWN) return items;
+  return IMPORTANCE.flatMap((state) => items.filter((item) => item.state === state)).slice(0, SHOWN);
 }
 
 function next() {
@@ -117,7 +128,7 @@ function drop(item) {
   }
   if (item.place && item.state !== 'done') tus.giveUp(item.place);
   items.splice(items.indexOf(item), 1);
-  drawAll();
+  drawSoon();
 }
 
 const again = (item, changes = {}) => () => {
@@ -129,6 +140,7 @@ const again = (item, changes = {}) => () => {
 const WORDS = { waiting: 'Waits for its turn', sending: 'Is sent', paused: 'Paused', done: 'Stored' };
 
 function progress(item) {
+  drawSoon();
   item.bar.value = item.state === 'done' ? 1 : item.file.size ? item.sent / item.file.size : 0;
   item.words.textContent = item.fault ?? `${WORDS[item.state] ?? ''}, ${item.state === 'done' ? '' : `${bytesText(Math.min(item.sent, item.file.size))} of `}${bytesText(item.file.size)}`;
 }
@@ -145,7 +157,18 @@ function draw(item) {
     failed: [item.exists ? named('Replace it', again(item, { upsert: true, place: null })) : named('Try again', again(item)), named('Dismiss', () => drop(item))],
   };
   item.buttons.replaceChildren(...(buttons[item.state] ?? [named('Dismiss', () => drop(item))]));
-  drawAll();
+}
+
+let isDrawing = false;
+
+/** Once for whatever changes until then: a folder's files are many. */
+function drawSoon() {
+  if (isDrawing) return;
+  isDrawing = true;
+  requestAnimationFrame(() => {
+    isDrawing = false;
+    drawAll();
+  });
 }
 
 /** The panel as a whole. */
@@ -154,16 +177,38 @@ function drawAll() {
   panel.hidden = items.length === 0;
   if (!panel.firstChild) {
     const clear = button('Clear finished', () => [...items].filter((item) => ['done', 'refused'].includes(item.state)).forEach(drop), { class: 'plain' });
-    panel.append(make('div', { class: 'uploads-head' }, make('h2', {}, 'Uploads'), make('span', { id: 'uploads-count' }), clear), make('ul', { id: 'uploads-list', tabIndex: 0, 'aria-label': 'Files' }));
+    panel.append(make('div', { class: 'uploads-head' }, make('h2', {}, 'Uploads'), make('span', { id: 'uploads-count' }), clear),
+      make('progress', { id: 'uploads-all', max: 1, value: 0, 'aria-label': 'Progress of all files' }), make('ul', { id: 'uploads-list', tabIndex: 0, 'aria-label': 'Files' }));
   }
   const list = byId('uploads-list');
-  for (const element of [...list.children]) if (!items.some((item) => item.element === element)) element.remove();
-  for (const item of items) if (!item.element.isConnected) list.append(item.element);
+  const shown = new Set(shownItems().map((item) => item.element));
+  for (const element of [...list.children]) if (!shown.has(element)) element.remove();
+  for (const element of shown) if (!element.isConnected) list.append(element);
   const done = items.filter((item) => item.state === 'done').length;
-  byId('uploads-count').textContent = `${done} of ${items.length} stored`;
+  const further = items.length - shown.size;
+  byId('uploads-count').textContent = `${done} of ${items.length} stored${further ? `, ${shown.size} shown` : ''}`;
+  const wanted = items.filter((item) => item.state !== 'refused');
+  const bytes = (of) => wanted.reduce((sum, item) => sum + of(item) + 1, 0);
+  byId('uploads-all').hidden = items.length < 2;
+  byId('uploads-all').value = bytes((item) => (item.state === 'done' ? item.file.size : Math.min(item.sent, item.file.size) - 1)) / Math.max(1, bytes((item) => item.file.size));
 }
 
-/** Lets files be dropped onto an element. */
+/** Reads what was dropped, and says how far it is where that takes its time. */
+async function reading(transfer, take) {
+  let told = null;
+  const asked = setTimeout(() => { told = notice('Reading the folder.', { stays: Infinity }); }, 300);
+  const found = (count) => { if (told) told.element.firstChild.textContent = `Reading the folder: ${count} files so far.`; };
+  try {
+    take(await dropped(transfer, found));
+  } catch (fault) {
+    complain(fault, 'What was dropped cannot be uploaded');
+  } finally {
+    clearTimeout(asked);
+    told?.close();
+  }
+}
+
+/** Lets files and folders be dropped onto an element. */
 export function dropZone(element, take) {
   const isFiles = (event) => event.dataTransfer?.types.includes('Files');
   let depth = 0;
@@ -176,7 +221,7 @@ export function dropZone(element, take) {
     event.preventDefault();
     depth = 0;
     over(0);
-    take([...event.dataTransfer.files]);
+    reading(event.dataTransfer, take);
   });
 }
 // A file that misses the zone must not take the place of this page.

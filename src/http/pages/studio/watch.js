@@ -1,4 +1,4 @@
-// Jobs as they are now: told by the server's event stream, or asked for where a key has no stream of its own.
+// Jobs as they are now: told by the server's event stream, or asked for where the server has none.
 
 import { eventsOf } from '/assets/events.js';
 import { call, healed, verify } from './api.js';
@@ -82,12 +82,18 @@ async function listen(jobs, refresh, signal) {
     return false;
   }
   await refresh();
+  // A service key hears of everybody's, also where one user's are looked at.
+  const others = new Set();
   try {
     for await (const { data } of eventsOf(answer.body)) {
       const told = JSON.parse(data);
-      jobs.take(told);
+      const id = told.job_id;
+      if (!id || others.has(id)) continue;
+      const isKnown = jobs.known.has(id);
+      if (isKnown) jobs.take(told);
       // What is told of a job has neither its prompt nor its cost.
-      if (isOver(told)) await refresh();
+      if (!isKnown || isOver(told)) await refresh();
+      if (!jobs.known.has(id)) others.add(id);
     }
   } catch {
     if (!signal.aborted) await healed();
