@@ -470,10 +470,10 @@ mod tests {
         metrics.add_up();
         let text = metrics.text();
         for line in [
-            r#"tintype_hit_seconds_bucket{le="1e-6"} 3"#,
-            r#"tintype_hit_seconds_bucket{le="2e-6"} 5"#,
-            r#"tintype_hit_seconds_bucket{le="4e-6"} 5"#,
-            r#"tintype_hit_seconds_bucket{le="8e-6"} 6"#,
+            r#"tintype_hit_seconds_bucket{le="0.000001"} 3"#,
+            r#"tintype_hit_seconds_bucket{le="0.000002"} 5"#,
+            r#"tintype_hit_seconds_bucket{le="0.000004"} 5"#,
+            r#"tintype_hit_seconds_bucket{le="0.000008"} 6"#,
             r#"tintype_hit_seconds_bucket{le="0.131072"} 6"#,
             r#"tintype_hit_seconds_bucket{le="0.262144"} 7"#,
             r#"tintype_hit_seconds_bucket{le="+Inf"} 8"#,

@@ -49,7 +49,7 @@ impl HitTimes {
 
 impl EncodeMetric for HitTimes {
     fn encode(&self, mut encoder: MetricEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let bound = |at: usize| if at + 1 < BUCKETS { f64::from(1_u32 << at) / 1e6 } else { f64::MAX };
+        let bound = |at: usize| if at + 1 < BUCKETS { f64::from(1_u32 << at) / 1e6 } else { f64::INFINITY };
         let counts = self.0.counts.iter().map(|count| count.load(Relaxed));
         let buckets: Vec<(f64, u64)> = counts.enumerate().map(|(at, count)| (bound(at), count)).collect();
         let count = buckets.iter().map(|(_, count)| count).sum();
