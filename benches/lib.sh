@@ -295,3 +295,14 @@ column() {
         { v[NR] = $n }
         END { m = NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2; printf "%.1f %.1f %.1f\n", m, v[1], v[NR] }'
 }
+
+# until_refined URL: asks tintype for it until its small file is there, at most a minute.
+until_refined() {
+    for _ in $(seq 600); do
+        # Not by a pipe: who is told no more would make curl fail.
+        case $(curl -fsSI "$1") in *detail=small*) return ;; esac
+        sleep 0.1
+    done
+    echo "$1 was not refined"
+    return 1
+}

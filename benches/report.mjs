@@ -38,6 +38,14 @@ section(
     return [row, server, spread(rate), faster, p99[0], count(Number(bytes)), ours ? ratio(ours.values[2][3], bytes) : '', score, lowest, failed];
   },
 );
+const bytesOf = (row, server) => of('cold').find((other) => other.row === row && other.server === server)?.values[2][3];
+section(
+  'refined',
+  'After refining',
+  'The same pictures once they were encoded anew while nothing else was to do, or when they are warmed.',
+  ['work', 'bytes', 'of the first answer', 'of oximg’s', 'SSIMULACRA2', 'lowest'],
+  ({ row, values: [[, , , bytes, score, lowest]] }) => [row, count(Number(bytes)), ratio(bytes, bytesOf(row, 'tintype')), ratio(bytes, bytesOf(row, 'oximg')), score, lowest],
+);
 section(
   'burst',
   'A srcset at once',
