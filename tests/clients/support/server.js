@@ -15,7 +15,9 @@ import { PUBLISHABLE_KEY, SECRET, SECRET_KEY } from './tokens.js';
 
 const LISTENING = /listening on (http:\/\/[^\s/]+)/;
 
-const KNOWN_CALLERS = {
+const SETTINGS = {
+  // Answers are compared byte by byte.
+  TINTYPE_RENDER__REFINE: 'false',
   TINTYPE_JWT_SECRET: SECRET,
   TINTYPE_AUTH__PUBLISHABLE_KEYS: PUBLISHABLE_KEY,
   TINTYPE_AUTH__SECRET_KEYS: SECRET_KEY,
@@ -28,7 +30,7 @@ async function startOne(environment) {
   const server = await startServer(
     resolve(binary),
     ['serve', '--listen', '127.0.0.1:0', '--data', join(folder, 'data')],
-    { listening: LISTENING, folder, environment: { ...KNOWN_CALLERS, ...environment } },
+    { listening: LISTENING, folder, environment: { ...SETTINGS, ...environment } },
   );
   const stop = async () => {
     const ending = await server.stop();

@@ -17,7 +17,8 @@ export async function startTintypeWith(environment, command, ...args) {
   const server = await startServer(
     resolve(binary),
     [command, '--listen', listen, '--data', join(folder, 'data'), ...args],
-    { listening: LISTENING, folder, environment },
+    // What a page shows is not replaced by a smaller file while it is looked at.
+    { listening: LISTENING, folder, environment: { TINTYPE_RENDER__REFINE: 'false', ...environment } },
   );
   return {
     ...server,
