@@ -23,7 +23,7 @@ test('helpers take what there is', () => {
   expectTypeOf(srcSet).returns.toEqualTypeOf<string | undefined>();
   expectTypeOf(placeholder).returns.resolves.toEqualTypeOf<Placeholder>();
   // @ts-expect-error no such format
-  void (() => imageUrl('b/a.png', { format: 'avif' }));
+  void (() => imageUrl('b/a.png', { format: 'heic' }));
   // @ts-expect-error no such gravity
   void (() => imageUrl('b/a.png', { gravity: 'middle' }));
 });
