@@ -130,7 +130,8 @@ describe('the page for avatars', () => {
       await shownAt(page, 640);
       const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       assert.ok(overflow <= 0, `wider than the window by ${overflow} px`);
-      assert.ok(await page.locator('#plate').evaluate((plate) => plate.getBoundingClientRect().top < innerHeight));
+      // It is scrolled to, which takes a moment.
+      await page.waitForFunction(() => document.getElementById('plate').getBoundingClientRect().top < innerHeight);
       await keepScreenshot(page, 'avatars-phone-dark-completed', { fullPage: true });
       assert.deepEqual(problems, []);
       await close();
