@@ -91,13 +91,25 @@ if (calm) {
 section('slow', 'A slow origin', 'At 0.7 of what can be sustained; the nine in ten that the origin answers at once.', ['origin', 'answered a second', 'p50, p99, most ms', 'refused', 'failed'],
   ({ row, values: [[seconds], [answered, p50, p99, most, refused, , , other]] }) => [row, (Number(answered) / Number(seconds)).toFixed(1), `${p50}, ${p99}, ${most}`, refused, other]);
 
+/** One line for each row, which the README shows. */
+function inShort() {
+  const servers = ['tintype', 'oximg', 'ipx', 'next', 'nginx'].filter((name) => results.some(({ server }) => server === name));
+  const cell = ({ part, values: [rate, , more] }) =>
+    part === 'cold' ? `${count(Number(rate[0]))}/s, ${count(Number(more[3]))} B, ${more[4]}` : `${count(Number(rate[0]))}/s`;
+  const rows = ['cold', 'hits'].flatMap((part) => rowsOf(part).map((row) => {
+    const found = servers.map((server) => of(part).find((result) => result.row === row && result.server === server));
+    return [row, ...found.map((result) => (result ? cell(result) : ''))];
+  }));
+  return `## In short\n\nAnswers a second; of cold pictures also their mean bytes and SSIMULACRA2.\n\n${table(['', ...servers], rows)}`;
+}
+
 const versions = ['tintype', 'oximg', 'ipx', 'next', 'nginx'].filter((name) => name === 'tintype' || results.some(({ server }) => server === name));
 const intro = `# Results of benches/compare
 
 ${machine.rounds} rounds of ${machine.seconds} s, A B A B, medians; ${machine.cores} ${machine.processor} cores shared by servers and clients; load average
 ${machine.load}. tintype: ${machine.profile}. Versions: ${versions.map((name) => `${name} ${machine[name]}`).join(', ')}.
 “tintype is 1.30x” means that tintype makes 1.30 times as many.`;
-writeFileSync(`${folder}/results.md`, `${[intro, ...sections].join('\n\n')}\n`);
+writeFileSync(`${folder}/results.md`, `${[intro, inShort(), ...sections].join('\n\n')}\n`);
 
 /** Bars of each row beside the row's best: rates of one row say nothing about another's. */
 function chart() {
