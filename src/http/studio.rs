@@ -64,13 +64,15 @@ const FILES: [(&str, &str); 31] = files![
 
 pub(super) async fn studio(State(api): State<Arc<Api>>) -> Response {
     // In front of a Supabase deletions are that one's, which gives nothing back.
-    let undo = api.backend.own().map_or(0, |storage| storage.buckets.undo_time().as_secs());
+    let own = api.backend.own();
+    let undo = own.map_or(0, |storage| storage.buckets.undo_time().as_secs());
     let mut response = page(filled(
         PAGE,
         &[
             ("version", env!("CARGO_PKG_VERSION")),
             ("public_url", &escaped(api.public_url.as_deref().unwrap_or(""))),
             ("undo", &undo.to_string()),
+            ("store", if own.is_some() { "own" } else { "upstream" }),
         ],
     ));
     let headers = response.headers_mut();

@@ -6,6 +6,7 @@ import { button, make, time } from './dom.js';
 import { table } from './chart.js';
 import { bringBack, isBack } from './changes.js';
 import { complaining, notice } from './notices.js';
+import { isOwn } from './storage.js';
 
 const PAGE = 100;
 
@@ -13,7 +14,7 @@ const log = (before) => call('GET', `/admin/audit?${new URLSearchParams({ limit:
 
 const entryRow = (entry) => [time(entry.time), entry.action, entry.actor, make('span', { class: 'mono' }, [entry.bucket, entry.name].filter(Boolean).join('/')), entry.size === null ? '' : bytesText(entry.size), entry.reason];
 /** Until when what a line tells of can come back, if it still can. */
-const canComeBack = (entry) => entry.restorable_until && new Date(entry.restorable_until) > new Date();
+const canComeBack = (entry) => isOwn() && entry.restorable_until && new Date(entry.restorable_until) > new Date();
 
 async function restore({ bucket, name, version }) {
   const back = await bringBack(bucket, [name], version);
@@ -50,7 +51,7 @@ export async function view() {
   draw();
   const element = make('section', { class: 'view', 'aria-label': 'Audit log' },
     make('div', { class: 'view-head' }, make('h1', {}, 'Audit log')),
-    make('p', { class: 'hint' }, 'What was removed can be brought back for a while: here one by one, or all of a run by tintype cleanup --restore.'),
+    make('p', { class: 'hint' }, `What was removed can be brought back for a while: ${isOwn() ? 'here one by one, or all of a run ' : ''}by tintype cleanup --restore.`),
     place, make('h2', {}, 'Runs'),
     runs.length ? table('The newest runs', ['Began', 'State', 'By', 'Listed', 'Removed', 'Bytes', 'Restored'], runs.map(runRow), [3, 4, 5, 6]) : make('p', { class: 'empty' }, 'Retention has not run yet.'));
   return { element, title: 'Audit log' };

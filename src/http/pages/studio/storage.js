@@ -33,6 +33,9 @@ export async function remove(bucket, keys) {
 /** Seconds for which the server gives back what was deleted; 0: it does not. */
 export const undoSeconds = () => Number(document.body.dataset.undo) || 0;
 
+/** Whether the objects are kept here, where what retention removed is given back; not in front of an upstream. */
+export const isOwn = () => document.body.dataset.store === 'own';
+
 /** Brings back what was deleted: [{name, result}], where `result` is restored, newer or gone. */
 export async function restore(bucket, keys, version) {
   const rows = [];
