@@ -109,6 +109,10 @@ function write(own) {
   changed();
 }
 
+/** Whether somebody wrote before this script ran, or the browser brought back what was written. */
+const isTouched = () => [...sheet.elements].some((input) => 'defaultValue' in input
+  && (input.value !== input.defaultValue || Boolean(input.checked) !== Boolean(input.defaultChecked)));
+
 let sampled = Math.floor(Math.random() * SAMPLES.length);
 
 function writeSample() {
@@ -504,5 +508,6 @@ byId('reuse').addEventListener('click', () => {
   write(sheets().get(current));
   byId('name').focus();
 });
-writeSample();
+if (isTouched()) changed();
+else writeSample();
 listen();

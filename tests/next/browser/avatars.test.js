@@ -122,6 +122,26 @@ describe('the page for avatars', () => {
       await close();
     });
 
+    test('what is written before the script runs stays', async () => {
+      const { page, problems, close } = await open(browser, 'about:blank');
+      let release;
+      const written = new Promise((resolve) => { release = resolve; });
+      await page.route('**/assets/avatars.js', async (route) => {
+        await written;
+        await route.continue();
+      });
+      await page.goto(`${tintype.url}/demo/avatars`, { waitUntil: 'commit' });
+      await page.getByLabel('Name', { exact: true }).fill('Ada');
+      await page.getByLabel('glasses').check({ force: true });
+      release();
+      await page.waitForFunction(() => /Ada/.test(document.getElementById('prompt').textContent));
+      const prompt = await page.locator('#prompt').textContent();
+      assert.match(prompt, /glasses/);
+      assert.equal(await page.getByLabel('Archetype').inputValue(), '');
+      assert.deepEqual(problems, []);
+      await close();
+    });
+
     test('on a phone in the dark it fits, and works by touch', async () => {
       const { page, problems, close } = await visit(browser, tintype, { ...PHONE, colorScheme: 'dark' });
       await keepScreenshot(page, 'avatars-phone-dark');
