@@ -88,6 +88,11 @@ describe('the studio in front of an upstream', () => {
     await notices(page).getByText('Deleting').waitFor({ state: 'detached', timeout: PATIENCE });
     for (let tries = 0; tries < 50 && (await at(upstream, 'new.png')).ok; tries += 1) await page.waitForTimeout(100);
     for (const server of [upstream, front]) assert.ok(!(await at(server, 'new.png')).ok);
+    // It is gone there, so the log here offers nothing.
+    await goTo(page, '#/audit');
+    const log = page.getByLabel('Audit log');
+    assert.doesNotMatch(await log.locator('.hint').textContent(), /here one by one/);
+    assert.equal(await log.getByRole('button', { name: 'Restore' }).count(), 0);
     assert.deepEqual(unexpected(problems), []);
     await close();
   });
