@@ -12,7 +12,7 @@ use tokio::sync::OnceCell;
 
 pub use room::{Place, Room};
 
-use crate::imaging::{self, ImagingError, Limits, Probe, Raster, Shrink};
+use crate::imaging::{self, ImagingError, Limits, Pixels, Probe, Shrink};
 use crate::object::{ObjectId, VersionId};
 use crate::render::{Cost, Gate, GateError, Held, Priority, Timings, timed};
 
@@ -51,7 +51,7 @@ pub struct OpenPicture {
     /// Time it took to fetch the bytes.
     pub fetched_in: Duration,
     /// By how much smaller than stored they are.
-    decoded: [OnceCell<Arc<Raster>>; 3],
+    decoded: [OnceCell<Arc<Pixels>>; 3],
     /// What the bytes take of the room for originals.
     _place: Option<Place>,
 }
@@ -68,7 +68,7 @@ impl OpenPicture {
         wanted: Wanted,
         gate: &Gate,
         timings: &mut Timings,
-    ) -> Result<(Arc<Raster>, Option<Held>), RenderError> {
+    ) -> Result<(Arc<Pixels>, Option<Held>), RenderError> {
         let Wanted { shrink, limits, priority, next, next_bytes } = wanted;
         let probe = self.probe.ok_or(ImagingError::NotAPicture)?;
         let (bytes, mut held) = (self.bytes.clone(), None);
@@ -89,7 +89,7 @@ impl OpenPicture {
     }
 
     /// The pixels for work that nobody waits for, where it runs: those that are there, or decoded for it alone.
-    pub fn decoded_apart(&self, shrink: Shrink, limits: &Limits) -> Result<Arc<Raster>, ImagingError> {
+    pub fn decoded_apart(&self, shrink: Shrink, limits: &Limits) -> Result<Arc<Pixels>, ImagingError> {
         let probe = self.probe.ok_or(ImagingError::NotAPicture)?;
         match self.decoded[shrink as usize].get() {
             Some(picture) => Ok(Arc::clone(picture)),
@@ -109,12 +109,9 @@ fn frame_pixels(probe: &Probe) -> u64 {
     probe.pixels() / u64::from(probe.natural.frames.max(1))
 }
 
-fn decode(bytes: &[u8], probe: &Probe, shrink: Shrink, limits: &Limits) -> Result<(Raster, Duration), ImagingError> {
+fn decode(bytes: &[u8], probe: &Probe, shrink: Shrink, limits: &Limits) -> Result<(Pixels, Duration), ImagingError> {
     let mut spent = Duration::ZERO;
-    let picture = timed(&mut spent, || {
-        let decoded = imaging::decode(bytes, probe, shrink, limits)?;
-        imaging::orient(imaging::colour(decoded)?)
-    })?;
+    let picture = timed(&mut spent, || imaging::open(bytes, probe, shrink, limits))?;
     Ok((picture, spent))
 }
 

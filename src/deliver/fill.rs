@@ -11,7 +11,7 @@ use super::rendering::{Need, animate, is_animated, render};
 use super::{Deliver, DeliverError, Purpose, is_usual};
 use crate::clients::Client;
 use crate::fills::Part;
-use crate::imaging::{self, ImagingError, Probe, Raster, Sample, Shrink};
+use crate::imaging::{self, ImagingError, Pixels, Probe, Sample, Shrink};
 use crate::pictures::{OpenPicture, RenderError, Wanted};
 use crate::purge::Moment;
 use crate::render::{Held, Priority, Timings, timed};
@@ -235,7 +235,7 @@ impl Deliver {
         (purpose, client): Waiter,
         next: Need,
         timings: &mut Timings,
-    ) -> Result<(Arc<Raster>, Priority, Option<Held>), DeliverError> {
+    ) -> Result<(Arc<Pixels>, Priority, Option<Held>), DeliverError> {
         let (limits, priority) = (self.bounds.imaging, purpose.priority(client));
         let wanted = Wanted { shrink, limits, priority, next: next.cost, next_bytes: next.bytes };
         let (decoded, held) = picture.decoded(wanted, &self.gate, timings).await?;

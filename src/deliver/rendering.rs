@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::Instant;
 
-use crate::imaging::{self, AnimationWriter, Effort, ImagingError, Limits, Probe, Raster, Window};
+use crate::imaging::{self, AnimationWriter, Effort, ImagingError, Limits, Pixels, Probe, Raster};
 use crate::render::{Cost, Timings, timed};
 use crate::transform::{Blur, Format, Rendering};
 
@@ -60,14 +60,13 @@ pub(super) const fn is_animated(probe: &Probe, rendering: &Rendering) -> bool {
 
 /// Decoded pixels to a variant's bytes.
 pub(super) fn render(
-    raster: &Raster,
+    pixels: &Pixels,
     rendering: &Rendering,
     effort: Effort,
     timings: &mut Timings,
 ) -> Result<Vec<u8>, ImagingError> {
-    let finished = timed(&mut timings.resize, || {
-        finished(raster, imaging::window(raster, rendering.output, rendering.crop), rendering)
-    })?;
+    let finished =
+        timed(&mut timings.resize, || finished(pixels.resize(rendering.output, rendering.crop)?, rendering))?;
     timed(&mut timings.encode, || imaging::encode(&finished, rendering, effort))
 }
 
@@ -86,7 +85,7 @@ pub(super) fn animate(
         let finished = timed(&mut timings.resize, || {
             let window =
                 *window.get_or_insert_with(|| imaging::window(&frame.raster, rendering.output, rendering.crop));
-            finished(&frame.raster, window, rendering)
+            finished(imaging::resize(&frame.raster, window, rendering.output)?, rendering)
         })?;
         timed(&mut timings.encode, || writer.add(&finished, frame.delay))
     })?;
@@ -96,9 +95,8 @@ pub(super) fn animate(
     bytes
 }
 
-/// Resized, blurred and flattened.
-fn finished<'a>(raster: &'a Raster, window: Window, rendering: &Rendering) -> Result<Cow<'a, Raster>, ImagingError> {
-    let resized = imaging::resize(raster, window, rendering.output)?;
+/// Blurred and flattened.
+fn finished<'a>(resized: Cow<'a, Raster>, rendering: &Rendering) -> Result<Cow<'a, Raster>, ImagingError> {
     let blurred = match rendering.blur {
         Blur(0) => resized,
         blur => Cow::Owned(imaging::blur(resized.into_owned(), blur)?),

@@ -26,6 +26,11 @@ pub fn colour(decoded: Decoded) -> Result<Coloured, ImagingError> {
     Ok(Coloured { raster: Raster::new(size.width, size.height, channels, data)?, orientation })
 }
 
+/// Whether the profile of a picture of three channels is usable, and makes other colours of them.
+pub(super) fn changes_colours(profile: &[u8]) -> bool {
+    transform(profile, Layout::Rgb, Channels::Rgb).is_some()
+}
+
 /// A conversion to sRGB; `None` where the profile cannot be used or would change nothing.
 fn transform(profile: &[u8], layout: Layout, channels: Channels) -> Option<Arc<Transform8BitExecutor>> {
     let from = match layout {

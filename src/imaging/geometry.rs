@@ -12,12 +12,20 @@ pub struct Window {
 
 /// The part of `raster` that a rendering keeps: all of it without `crop`, otherwise the largest part of `output`'s ratio.
 pub fn window(raster: &Raster, output: Size, crop: Option<Gravity>) -> Window {
-    let source = raster.size();
-    let Some(gravity) = crop else { return Window { left: 0, top: 0, size: source } };
+    kept(raster.size(), output, crop).unwrap_or_else(|| {
+        let size = largest(raster.size(), output);
+        let (left, top) = smart::place(raster, size);
+        Window { left, top, size }
+    })
+}
+
+/// The same of any picture of this size; `None` where its pixels have to tell.
+pub(super) fn kept(source: Size, output: Size, crop: Option<Gravity>) -> Option<Window> {
+    let Some(gravity) = crop else { return Some(Window { left: 0, top: 0, size: source }) };
     let size = largest(source, output);
     let free = Size { width: source.width - size.width, height: source.height - size.height };
     let (left, top) = match gravity {
-        Gravity::Smart => smart::place(raster, size),
+        Gravity::Smart => return None,
         Gravity::Focal { x, y } => {
             (centred(source.width, size.width, free.width, x), centred(source.height, size.height, free.height, y))
         }
@@ -26,7 +34,7 @@ pub fn window(raster: &Raster, output: Size, crop: Option<Gravity>) -> Window {
             (free.width * across / 2, free.height * down / 2)
         }
     };
-    Window { left, top, size }
+    Some(Window { left, top, size })
 }
 
 /// The largest window of `output`'s ratio, rounded to whole pixels.

@@ -1,14 +1,12 @@
 //! What stands in for a picture until it is there: hashes, a copy of a few pixels, and its colour.
 
-use std::borrow::Cow;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
 use crate::transform::{Blur, Format, Placeholder, Quality, Rendering, Rgb, Size};
 
-use super::{Channels, Effort, ImagingError, Raster, encode, flatten, resize, window};
+use super::{Channels, Effort, ImagingError, Pixels, Raster, encode, flatten, resize, window};
 
 /// Longest side of a sample in pixels. A hash is a sum of at most seven waves a side: more pixels tell it nothing.
 const SIDE: u32 = 32;
@@ -48,8 +46,8 @@ impl Sample {
     }
 
     /// Takes the sample of a picture, which may be decoded smaller than it is.
-    pub fn of(raster: &Raster, natural: Size) -> Result<Self, ImagingError> {
-        Ok(Self { raster: whole(raster, Self::size(natural))?.into_owned(), natural })
+    pub fn of(pixels: &Pixels, natural: Size) -> Result<Self, ImagingError> {
+        Ok(Self { raster: pixels.resize(Self::size(natural), None)?.into_owned(), natural })
     }
 
     /// The bytes of a placeholder. The same sample gives the same bytes.
@@ -97,7 +95,7 @@ impl Sample {
     /// A WebP. It takes the small effort whoever waits: of so few pixels that is no time.
     fn copy(&self) -> Result<Vec<u8>, ImagingError> {
         let output = self.natural.within(COPY_SIDE);
-        let copied = whole(&self.raster, output)?;
+        let copied = resize(&self.raster, window(&self.raster, output, None), output)?;
         let rendering = Rendering {
             output,
             crop: None,
@@ -109,11 +107,6 @@ impl Sample {
         };
         encode(&copied, &rendering, Effort::Small)
     }
-}
-
-/// All of the raster, scaled.
-fn whole(raster: &Raster, output: Size) -> Result<Cow<'_, Raster>, ImagingError> {
-    resize(raster, window(raster, output, None), output)
 }
 
 fn rgba(raster: &Raster) -> Vec<u8> {

@@ -5,19 +5,52 @@
 //! many source rows are widened at a time as one output row needs.
 
 mod boxes;
+mod interleaved;
 mod kernel;
 mod light;
+mod planar;
 mod scale;
 mod taps;
 
 use std::borrow::Cow;
 
-use crate::transform::Size;
+use crate::transform::{Gravity, Size};
 
-use super::{Channels, ImagingError, Raster, Window};
+use super::geometry::kept;
+use super::planes::Planes;
+use super::{Channels, ImagingError, Pixels, Raster, Window, window};
 
-use kernel::Kernel;
+pub(super) use kernel::Kernel;
+
+use interleaved::interleaved;
 use light::{Rgb, Rgba};
+use planar::Planar;
+use scale::scale;
+use taps::Axis;
+
+/// From this reduction on pixels that share a sample of colour may have the same one: more of them make a pixel.
+const SMOOTH_BELOW: u32 = 2;
+
+impl Pixels {
+    /// The part that a rendering keeps, scaled to `output`.
+    ///
+    /// # Errors
+    /// [`ImagingError::Internal`] where memory's address range has no room for it.
+    pub fn resize(&self, output: Size, crop: Option<Gravity>) -> Result<Cow<'_, Raster>, ImagingError> {
+        if let Self::Planes(planes) = self
+            && let Some(window) = kept(planes.size(), output, crop)
+            && let Some(resized) = resize_planes(planes, window, output)
+        {
+            return resized.map(Cow::Owned);
+        }
+        match self.raster()? {
+            Cow::Borrowed(raster) => resize(raster, window(raster, output, crop), output),
+            Cow::Owned(raster) => {
+                resize(&raster, window(&raster, output, crop), output).map(|resized| Cow::Owned(resized.into_owned()))
+            }
+        }
+    }
+}
 
 /// A part of the raster, scaled to `output`; stretched if the ratios differ.
 pub fn resize(raster: &Raster, window: Window, output: Size) -> Result<Cow<'_, Raster>, ImagingError> {
@@ -27,11 +60,37 @@ pub fn resize(raster: &Raster, window: Window, output: Size) -> Result<Cow<'_, R
     if window.size == output {
         return cut(raster, window).map(Cow::Owned);
     }
+    let (columns, lines) = axes(window, output);
+    let kernel = Kernel::best();
     let data = match raster.channels() {
-        Channels::Rgb => scale::scale::<Rgb, 3>(raster, window, output, Kernel::best()),
-        Channels::Rgba => scale::scale::<Rgba, 4>(raster, window, output, Kernel::best()),
+        Channels::Rgb => {
+            scale(interleaved::<Rgb, 3>(raster, window, &columns, &lines), &columns.taps, &lines.taps, kernel)
+        }
+        Channels::Rgba => {
+            scale(interleaved::<Rgba, 4>(raster, window, &columns, &lines), &columns.taps, &lines.taps, kernel)
+        }
     };
     Raster::new(output.width, output.height, raster.channels(), data).map(Cow::Owned)
+}
+
+/// The same of planes, where their pixels have to be neither copied nor averaged first.
+fn resize_planes(planes: &Planes, window: Window, output: Size) -> Option<Result<Raster, ImagingError>> {
+    if window.size == output {
+        return None;
+    }
+    let (columns, lines) = axes(window, output);
+    if (columns.side, lines.side) != (1, 1) {
+        return None;
+    }
+    let is_smooth = window.size.width < output.width.saturating_mul(SMOOTH_BELOW)
+        || window.size.height < output.height.saturating_mul(SMOOTH_BELOW);
+    let data = scale(Planar::new(planes, window, is_smooth), &columns.taps, &lines.taps, Kernel::best());
+    Some(Raster::new(output.width, output.height, Channels::Rgb, data))
+}
+
+/// Columns and lines.
+fn axes(window: Window, output: Size) -> (Axis, Axis) {
+    (Axis::new(window.size.width, output.width), Axis::new(window.size.height, output.height))
 }
 
 fn cut(raster: &Raster, window: Window) -> Result<Raster, ImagingError> {

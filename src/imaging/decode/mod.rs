@@ -9,7 +9,7 @@ mod webp;
 
 use crate::transform::{Size, SourceFormat};
 
-use super::{Frame, ImagingError, Limits, Orientation, Probe, RefusedKind, Shrink, colour, orient};
+use super::{Frame, ImagingError, Limits, Orientation, Pixels, Probe, RefusedKind, Shrink, colour, orient};
 
 /// Interleaved channels as a file stores them, 8 bits each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +67,22 @@ pub fn decode(bytes: &[u8], probe: &Probe, shrink: Shrink, limits: &Limits) -> R
         SourceFormat::Gif => first(bytes, probe),
         SourceFormat::Ico => Err(ImagingError::KindRefused { kind: RefusedKind::Ico }),
     }
+}
+
+/// The pixels of what `probe` found in the same `bytes`, upright and in sRGB: [`decode`] → [`colour`] → [`orient`], or for most
+/// JPEGs the planes that they are stored in.
+///
+/// # Errors
+/// As [`decode`].
+pub fn open(bytes: &[u8], probe: &Probe, shrink: Shrink, limits: &Limits) -> Result<Pixels, ImagingError> {
+    probe.admit(limits)?;
+    if probe.natural.format == SourceFormat::Jpeg
+        && shrink == Shrink::Whole
+        && let Some(planes) = jpeg::planes(bytes, probe)?
+    {
+        return Ok(Pixels::Planes(planes));
+    }
+    orient(colour(decode(bytes, probe, shrink, limits)?)?).map(Pixels::Raster)
 }
 
 /// Decodes an animation frame by frame: only one canvas is in memory beside what the decoder keeps.

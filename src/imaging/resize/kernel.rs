@@ -19,7 +19,7 @@ pub(super) type Turned<const N: usize> = [[Pair; ROWS]; N];
 
 /// How it is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kernel {
+pub(in crate::imaging) enum Kernel {
     Plain,
     /// Only ever made where the processor has AVX2.
     #[cfg(target_arch = "x86_64")]
@@ -29,7 +29,7 @@ pub(super) enum Kernel {
 /// Proof that the processor has AVX2.
 #[cfg(target_arch = "x86_64")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Avx2(());
+pub(in crate::imaging) struct Avx2(());
 
 /// Calls the function of this name, with the same arguments, in the way that `self` says.
 macro_rules! either {
@@ -63,6 +63,22 @@ impl Kernel {
         either!(self, widen_premultiplied(bytes, row));
     }
 
+    /// What a row of colours, Cb and Cr, adds to the brightness: red, green, blue. `doubled`: for two pixels each.
+    pub fn tint(self, chroma: [&[u8]; 2], doubled: bool, tints: &mut [Vec<i16>; 3]) {
+        either!(self, tint(chroma, doubled, tints));
+    }
+
+    /// Twice as many samples as `near` has, each of three parts of the nearer and one of the farther; the same before that of
+    /// `near` and `far`, a row beside it. `sums` has room for one more at both ends.
+    pub fn smooth(self, near: &[u8], far: Option<&[u8]>, sums: &mut [u16], smoothed: &mut [u8]) {
+        either!(self, smooth(near, far, sums, smoothed));
+    }
+
+    /// Linear light of 15 bits of each brightness with its tints; the rows may be longer.
+    pub fn mix(self, luma: &[u8], tints: [&[i16]; 3], rows: [&mut [i16]; 3]) {
+        either!(self, mix(luma, tints, rows));
+    }
+
     /// Lays two rows side by side, as [`Self::sum_rows`] wants them.
     pub fn pair(self, upper: &[Lanes], lower: &[Lanes], lanes: &mut [[Lanes; 2]]) {
         either!(self, pair(upper, lower, lanes));
@@ -77,6 +93,12 @@ impl Kernel {
     /// eight values from the last pixel on.
     pub fn turn<const N: usize>(self, rows: &[Vec<Lanes>; ROWS], turned: &mut [Turned<N>]) {
         either!(self, turn::<N>(rows, turned));
+    }
+
+    /// The same of rows of three planes, one after the other, each of twice as many values as `turned` is long: a multiple
+    /// of sixteen.
+    pub fn turn_planes(self, rows: &[Vec<Lanes>; ROWS], turned: &mut [Turned<3>]) {
+        either!(self, turn_planes(rows, turned));
     }
 
     /// The weighted sums of pairs of columns, rounded and less `bits` bits, as places of the table of 8-bit values: what
@@ -129,7 +151,62 @@ mod tests {
         (line, sums)
     }
 
+    /// What a kernel makes of a row of colours beside another one, and of the brightness of twice as many pixels.
+    fn colours(kernel: Kernel, samples: &[Vec<u8>; 4], luma: &[u8]) -> (Vec<u8>, Vec<i16>, Vec<Turned<3>>) {
+        let [blue, red, near, far] = samples;
+        let width = luma.len();
+        let mut smoothed = vec![0; blue.len() * 2];
+        let mut sums = vec![0; blue.len() + 2];
+        kernel.smooth(near, Some(far), &mut sums, &mut smoothed);
+        let mut alone = smoothed.clone();
+        kernel.smooth(near, None, &mut sums, &mut alone);
+        let mut tints: [Vec<i16>; 3] = std::array::from_fn(|_| vec![0; blue.len() * 2]);
+        kernel.tint([blue, red], true, &mut tints);
+        let plane = width.next_multiple_of(16);
+        let mut row = vec![0; plane * 3];
+        let (first, rest) = row.split_at_mut(plane);
+        let (second, third) = rest.split_at_mut(plane);
+        kernel.mix(luma, tints.each_ref().map(|tints| &tints[..width]), [first, second, third]);
+        kernel.tint([&smoothed, &alone], false, &mut tints);
+        let rows: [Vec<Lanes>; ROWS] = std::array::from_fn(|at| {
+            let mut row = row.clone();
+            row.rotate_right(at);
+            lanes(&row)
+        });
+        let mut turned = vec![[[[0; 2]; ROWS]; 3]; plane / 2];
+        kernel.turn_planes(&rows, &mut turned);
+        (smoothed, tints.concat(), turned)
+    }
+
+    #[test]
+    fn columns_of_planes_lie_together() {
+        let row: Vec<i16> = (0..96).collect();
+        let rows: [Vec<Lanes>; ROWS] =
+            std::array::from_fn(|at| lanes(&row.iter().map(|value| value + at as i16 * 100).collect::<Vec<_>>()));
+        let mut turned = vec![[[[0; 2]; ROWS]; 3]; 16];
+        Kernel::best().turn_planes(&rows, &mut turned);
+        for (pair, channels) in turned.iter().enumerate() {
+            for (channel, rows) in channels.iter().enumerate() {
+                for (row, values) in rows.iter().enumerate() {
+                    let first = (channel * 32 + pair * 2 + row * 100) as i16;
+                    assert_eq!(*values, [first, first + 1]);
+                }
+            }
+        }
+    }
+
     proptest! {
+        #[test]
+        fn every_processor_makes_the_same_of_planes(
+            seed in proptest::collection::vec(any::<u8>(), 6 * 50),
+            count in 8_usize..50,
+            is_odd: bool,
+        ) {
+            let samples: [Vec<u8>; 4] = std::array::from_fn(|at| seed[at * 50..at * 50 + count].to_vec());
+            let luma = &seed[200..200 + count * 2 - usize::from(is_odd)];
+            prop_assert_eq!(colours(Kernel::best(), &samples, luma), colours(Kernel::Plain, &samples, luma));
+        }
+
         #[test]
         fn every_processor_comes_to_the_same_numbers(
             seed in proptest::collection::vec(any::<u8>(), 2 * 4 * 37),

@@ -1,69 +1,63 @@
 //! Rows first, then columns, eight output rows at a time.
 
-use crate::imaging::srgb::ENCODED;
-use crate::imaging::{Raster, Window};
-use crate::transform::Size;
+use crate::imaging::srgb::{ENCODED, PLACES};
 
-use super::boxes::Boxes;
 use super::kernel::{Kernel, Lanes, ROWS, Turned};
-use super::light::Light;
-use super::rows;
 use super::taps::{Pair, Taps};
 
-/// Where a side shrinks by at least twice this, a box average goes first and leaves at least this much to Lanczos: the
-/// kernel's rows would not fit into a cache.
-const LEFT_TO_LANCZOS: usize = 4;
+/// Source rows of pixels of `N` channels, in premultiplied linear light of 15 bits.
+pub(super) trait Source<const N: usize> {
+    /// Values of a row.
+    fn values(&self) -> usize;
+    /// Pairs of neighbouring columns.
+    fn pairs(&self) -> usize;
+    /// Writes the next row, which may be longer. Says whether there was one.
+    fn next(&mut self, kernel: Kernel, row: &mut [i16]) -> bool;
+    /// Turns summed rows so that the same column of all of them lies together.
+    fn turn(&self, kernel: Kernel, rows: &[Vec<Lanes>; ROWS], turned: &mut [Turned<N>]);
+    /// Places of [`ENCODED`] to bytes, for one pixel of each row.
+    fn narrow(table: &[u8; PLACES], places: &[[i32; ROWS]; N]) -> [[u8; N]; ROWS];
+}
 
-/// The window's pixels, `output.width` × `output.height` × `N` channels.
-pub(super) fn scale<L: Light<N>, const N: usize>(
-    raster: &Raster,
-    window: Window,
-    output: Size,
+/// As many pixels as `columns` and `lines` say, of `N` channels.
+pub(super) fn scale<S: Source<N>, const N: usize>(
+    mut source: S,
+    columns: &Taps,
+    lines: &Taps,
     kernel: Kernel,
 ) -> Vec<u8> {
-    let (width, height) = (output.width as usize, output.height as usize);
-    let (columns, across) = axis(window.size.width as usize, width);
-    let (lines, down) = axis(window.size.height as usize, height);
-    let source_width = (window.size.width as usize).div_ceil(across);
-    let mut boxes = Boxes::<N>::new(window.size.width as usize, across, down);
-    let mut ring = Ring::new(lines.pairs, source_width * N);
+    let (width, height) = (columns.firsts.len(), lines.firsts.len());
+    let mut ring = Ring::new(lines.pairs, source.values());
     let mut summed: [Vec<Lanes>; ROWS] = std::array::from_fn(|_| vec![[0; 16]; ring.chunks]);
-    let mut turned = vec![[[[0; 2]; ROWS]; N]; source_width.div_ceil(2)];
+    let mut turned = vec![[[[0; 2]; ROWS]; N]; source.pairs()];
     let mut data = vec![0; width * height * N];
-    let mut source = rows(raster, window);
     for (group, target) in data.chunks_mut(ROWS * width * N).enumerate() {
         let outputs = group * ROWS..height.min((group + 1) * ROWS);
         for (output, line) in outputs.zip(&mut summed) {
             let first = lines.firsts[output];
             while ring.filled < first + lines.pairs {
-                ring.fill(kernel, |row| boxes.fill::<L>(&mut source, row, kernel));
+                ring.fill(kernel, |row| source.next(kernel, row));
             }
             // From 15 bits to 14: the sum may be driven out of 0 to 1.
             ring.sum(kernel, first, lines.weights(output), lines.bits + 1, line);
         }
-        kernel.turn(&summed, &mut turned);
-        across_rows::<L, N>(kernel, &columns, &turned, target);
+        source.turn(kernel, &summed, &mut turned);
+        across_rows::<S, N>(kernel, columns, &turned, target);
     }
     data
 }
 
 /// Sums the columns of up to [`ROWS`] rows, and writes their bytes into `target`.
-fn across_rows<L: Light<N>, const N: usize>(kernel: Kernel, columns: &Taps, turned: &[Turned<N>], target: &mut [u8]) {
+fn across_rows<S: Source<N>, const N: usize>(kernel: Kernel, columns: &Taps, turned: &[Turned<N>], target: &mut [u8]) {
     let stride = columns.firsts.len() * N;
     let table = &**ENCODED;
     for (output, &first) in columns.firsts.iter().enumerate() {
         let places = kernel.sum_columns(&turned[first..first + columns.pairs], columns.weights(output), columns.bits);
-        let pixels = L::narrow(table, &places);
+        let pixels = S::narrow(table, &places);
         for (row, pixel) in target.chunks_exact_mut(stride).zip(pixels) {
             row[output * N..(output + 1) * N].copy_from_slice(&pixel);
         }
     }
-}
-
-/// The taps of one side, and how many samples a box averages before.
-fn axis(length: usize, outputs: usize) -> (Taps, usize) {
-    let side = (length / outputs / LEFT_TO_LANCZOS).max(1);
-    (Taps::lanczos3(length.div_ceil(side), length as f64 / side as f64, outputs), side)
 }
 
 /// The newest pairs of widened rows, as many as one output row needs.

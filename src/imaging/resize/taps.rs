@@ -2,6 +2,10 @@
 
 use std::f64::consts::PI;
 
+/// Where a side shrinks by at least twice this, a box average goes first and leaves at least this much to Lanczos: the
+/// kernel's rows would not fit into a cache.
+const LEFT_TO_LANCZOS: usize = 4;
+
 /// Half the width of the Lanczos3 kernel, in output samples.
 const LOBES: f64 = 3.0;
 
@@ -21,9 +25,25 @@ pub(super) struct Taps {
     pub bits: u32,
 }
 
+/// One axis of a picture.
+pub(super) struct Axis {
+    /// Samples that a box averages before, at most: 1 where there are no boxes.
+    pub side: usize,
+    pub taps: Taps,
+}
+
+impl Axis {
+    /// From `length` samples to `outputs`. Both at least 1.
+    pub fn new(length: u32, outputs: u32) -> Self {
+        let (length, outputs) = (length as usize, outputs as usize);
+        let side = (length / outputs / LEFT_TO_LANCZOS).max(1);
+        Self { side, taps: Taps::lanczos3(length.div_ceil(side), length as f64 / side as f64, outputs) }
+    }
+}
+
 impl Taps {
     /// From `length` source samples, the last of which may be cut short at `exact`, to `outputs`. Both at least 1.
-    pub fn lanczos3(length: usize, exact: f64, outputs: usize) -> Self {
+    fn lanczos3(length: usize, exact: f64, outputs: usize) -> Self {
         let ratio = exact / outputs as f64;
         let stretch = ratio.max(1.0);
         let radius = LOBES * stretch;

@@ -5,7 +5,10 @@ mod avif;
 mod hostile;
 mod make;
 mod placeholder;
+mod planes;
 mod still;
+
+use std::borrow::Cow;
 
 use crate::transform::{Blur, Format, Gravity, Quality, Rendering, Size};
 
@@ -17,8 +20,7 @@ fn open(bytes: &[u8]) -> Result<Raster, ImagingError> {
 }
 
 fn open_within(bytes: &[u8], limits: &Limits) -> Result<Raster, ImagingError> {
-    let probe = probe(bytes)?;
-    orient(colour(decode(bytes, &probe, Shrink::Whole, limits)?)?)
+    super::open(bytes, &probe(bytes)?, Shrink::Whole, limits)?.raster().map(Cow::into_owned)
 }
 
 /// All frames of an animation.

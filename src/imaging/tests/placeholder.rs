@@ -9,7 +9,7 @@ use crate::transform::Placeholder;
 
 fn sample(raster: &Raster) -> Sample {
     let natural = raster.size();
-    Sample::of(raster, natural).expect("resizes")
+    Sample::of(&raster.clone().into(), natural).expect("resizes")
 }
 
 fn text(raster: &Raster, placeholder: Placeholder) -> String {

@@ -3,11 +3,11 @@
 use std::arch::x86_64::{
     __m128i, __m256i, _mm_cvtsi32_si128, _mm_loadu_si128, _mm256_add_epi16, _mm256_add_epi32, _mm256_adds_epi16,
     _mm256_blend_epi16, _mm256_broadcastsi128_si256, _mm256_castsi128_si256, _mm256_cvtepu8_epi16,
-    _mm256_inserti128_si256, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_max_epi32, _mm256_min_epi32,
-    _mm256_mulhrs_epi16, _mm256_or_si256, _mm256_packs_epi32, _mm256_set1_epi16, _mm256_set1_epi32,
-    _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_slli_epi16, _mm256_sra_epi32, _mm256_srli_epi16,
-    _mm256_storeu_si256, _mm256_unpackhi_epi16, _mm256_unpackhi_epi32, _mm256_unpackhi_epi64, _mm256_unpacklo_epi16,
-    _mm256_unpacklo_epi32, _mm256_unpacklo_epi64,
+    _mm256_inserti128_si256, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_max_epi16, _mm256_max_epi32,
+    _mm256_min_epi16, _mm256_min_epi32, _mm256_mulhrs_epi16, _mm256_or_si256, _mm256_packs_epi32,
+    _mm256_permute2x128_si256, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_setzero_si256, _mm256_shuffle_epi8,
+    _mm256_slli_epi16, _mm256_sra_epi32, _mm256_srli_epi16, _mm256_storeu_si256, _mm256_unpackhi_epi16,
+    _mm256_unpackhi_epi32, _mm256_unpackhi_epi64, _mm256_unpacklo_epi16, _mm256_unpacklo_epi32, _mm256_unpacklo_epi64,
 };
 
 use super::{Lanes, ROWS, Turned, plain};
@@ -21,7 +21,7 @@ const ABREAST: usize = 4;
 pub fn widen(bytes: &[u8], row: &mut [i16]) {
     let ((chunks, rest), (targets, _)) = (bytes.as_chunks::<16>(), row.as_chunks_mut::<16>());
     for (chunk, target) in chunks.iter().zip(targets) {
-        store(target, curve(fraction(chunk)));
+        store(target, curve(fraction(values(chunk))));
     }
     plain::widen(rest, &mut row[bytes.len() - rest.len()..]);
 }
@@ -32,12 +32,80 @@ pub fn widen_premultiplied(bytes: &[u8], row: &mut [i16]) {
     // The fourth of four, four times.
     let spread = twice([6, 7, 6, 7, 6, 7, 6, 7, 14, 15, 14, 15, 14, 15, 14, 15]);
     for (chunk, target) in chunks.iter().zip(targets) {
-        let fraction = fraction(chunk);
+        let fraction = fraction(values(chunk));
         let opacity = _mm256_shuffle_epi8(fraction, spread);
         let light = _mm256_mulhrs_epi16(curve(fraction), opacity);
         store(target, _mm256_blend_epi16::<0b1000_1000>(light, opacity));
     }
     plain::widen_premultiplied(rest, &mut row[bytes.len() - rest.len()..]);
+}
+
+#[target_feature(enable = "avx2")]
+pub fn tint(chroma: [&[u8]; 2], doubled: bool, tints: &mut [Vec<i16>; 3]) {
+    plain::tint(chroma, doubled, tints);
+}
+
+#[target_feature(enable = "avx2")]
+pub fn smooth(near: &[u8], far: Option<&[u8]>, sums: &mut [u16], smoothed: &mut [u8]) {
+    plain::smooth(near, far, sums, smoothed);
+}
+
+#[target_feature(enable = "avx2")]
+pub fn mix(luma: &[u8], tints: [&[i16]; 3], rows: [&mut [i16]; 3]) {
+    let (chunks, rest) = luma.as_chunks::<16>();
+    let done = luma.len() - rest.len();
+    let (least, most) = (_mm256_setzero_si256(), _mm256_set1_epi16(255));
+    for (tints, row) in tints.into_iter().zip(rows) {
+        let targets = row.as_chunks_mut::<16>().0;
+        for ((chunk, tint), target) in chunks.iter().zip(tints.as_chunks::<16>().0).zip(targets) {
+            let value = _mm256_add_epi16(values(chunk), load(tint));
+            store(target, curve(fraction(_mm256_min_epi16(_mm256_max_epi16(value, least), most))));
+        }
+        plain::mix_one(rest, &tints[done..], &mut row[done..]);
+    }
+}
+
+#[target_feature(enable = "avx2")]
+pub fn turn_planes(rows: &[Vec<Lanes>; ROWS], turned: &mut [Turned<3>]) {
+    let (eights, _) = turned.as_chunks_mut::<8>();
+    let plane = eights.len();
+    for (place, targets) in eights.iter_mut().enumerate() {
+        for channel in 0..3 {
+            let pairs = transposed(std::array::from_fn(|row| load(&rows[row][channel * plane + place])));
+            for (target, pair) in targets.iter_mut().zip(pairs) {
+                store_pairs(&mut target[channel], pair);
+            }
+        }
+    }
+}
+
+/// Eight rows of eight pairs, as eight columns.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn transposed(rows: [__m256i; 8]) -> [__m256i; 8] {
+    let [first, second, third, fourth, fifth, sixth, seventh, eighth] = rows;
+    let upper = quarters(first, second, third, fourth);
+    let lower = quarters(fifth, sixth, seventh, eighth);
+    let mut columns = [_mm256_setzero_si256(); 8];
+    for (place, (upper, lower)) in upper.into_iter().zip(lower).enumerate() {
+        columns[place] = _mm256_permute2x128_si256::<0x20>(upper, lower);
+        columns[place + 4] = _mm256_permute2x128_si256::<0x31>(upper, lower);
+    }
+    columns
+}
+
+/// Four rows of eight pairs: in each result a pair of all four, and beside it the pair four places on.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn quarters(first: __m256i, second: __m256i, third: __m256i, fourth: __m256i) -> [__m256i; 4] {
+    let low = [_mm256_unpacklo_epi32(first, second), _mm256_unpacklo_epi32(third, fourth)];
+    let high = [_mm256_unpackhi_epi32(first, second), _mm256_unpackhi_epi32(third, fourth)];
+    [
+        _mm256_unpacklo_epi64(low[0], low[1]),
+        _mm256_unpackhi_epi64(low[0], low[1]),
+        _mm256_unpacklo_epi64(high[0], high[1]),
+        _mm256_unpackhi_epi64(high[0], high[1]),
+    ]
 }
 
 #[target_feature(enable = "avx2")]
@@ -136,12 +204,17 @@ pub fn sum_columns<const N: usize>(columns: &[Turned<N>], weights: &[Pair], bits
     rows
 }
 
-/// Bytes as 0 to 1 in 15 bits.
 #[target_feature(enable = "avx2")]
 #[inline]
-fn fraction(bytes: &[u8; 16]) -> __m256i {
+fn values(bytes: &[u8; 16]) -> __m256i {
     // SAFETY: any sixteen bytes may be loaded, wherever they begin.
-    let values = _mm256_cvtepu8_epi16(unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) });
+    _mm256_cvtepu8_epi16(unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) })
+}
+
+/// 0 to 255 as 0 to 1 in 15 bits.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn fraction(values: __m256i) -> __m256i {
     _mm256_or_si256(_mm256_slli_epi16::<7>(values), _mm256_srli_epi16::<1>(values))
 }
 

@@ -18,6 +18,78 @@ pub fn widen_premultiplied(bytes: &[u8], row: &mut [i16]) {
     }
 }
 
+/// ITU-T T.871, section 7, in libjpeg's fixed point of 16 bits.
+#[expect(clippy::inline_always, reason = "compiled anew for the processor that the caller is for")]
+#[inline(always)]
+pub fn tint([blue, red]: [&[u8]; 2], doubled: bool, tints: &mut [Vec<i16>; 3]) {
+    let tint = |blue: u8, red: u8| {
+        let (blue, red) = (i32::from(blue) - 128, i32::from(red) - 128);
+        let sums = [91_881 * red, -22_554 * blue - 46_802 * red, 116_130 * blue];
+        sums.map(|sum| ((sum + (1 << 15)) >> 16) as i16)
+    };
+    let [reds, greens, blues] = tints;
+    let samples = blue.iter().zip(red);
+    if doubled {
+        let targets = reds.as_chunks_mut::<2>().0.iter_mut().zip(greens.as_chunks_mut::<2>().0);
+        for ((blue, red), ((to_red, to_green), to_blue)) in samples.zip(targets.zip(blues.as_chunks_mut::<2>().0)) {
+            let [red, green, blue] = tint(*blue, *red);
+            (*to_red, *to_green, *to_blue) = ([red; 2], [green; 2], [blue; 2]);
+        }
+    } else {
+        let targets = reds.iter_mut().zip(greens).zip(blues);
+        for ((blue, red), ((to_red, to_green), to_blue)) in samples.zip(targets) {
+            [*to_red, *to_green, *to_blue] = tint(*blue, *red);
+        }
+    }
+}
+
+#[expect(clippy::inline_always, reason = "compiled anew for the processor that the caller is for")]
+#[inline(always)]
+pub fn smooth(near: &[u8], far: Option<&[u8]>, sums: &mut [u16], smoothed: &mut [u8]) {
+    let [_, inner @ .., _] = &mut *sums else { return };
+    // libjpeg rounds the left of two pixels in another way than the right one.
+    let (left, right, bits) = if let Some(far) = far {
+        for (sum, (near, far)) in inner.iter_mut().zip(near.iter().zip(far)) {
+            *sum = 3 * u16::from(*near) + u16::from(*far);
+        }
+        (8, 7, 4)
+    } else {
+        for (sum, near) in inner.iter_mut().zip(near) {
+            *sum = u16::from(*near);
+        }
+        (1, 2, 2)
+    };
+    let last = sums.len() - 1;
+    (sums[0], sums[last]) = (sums[1], sums[last - 1]);
+    for (target, [before, sum, after]) in smoothed.as_chunks_mut::<2>().0.iter_mut().zip(sums.array_windows()) {
+        let pair = ((3 * sum + before + left) >> bits) | ((3 * sum + after + right) >> bits) << 8;
+        *target = pair.to_le_bytes();
+    }
+}
+
+pub fn mix(luma: &[u8], tints: [&[i16]; 3], rows: [&mut [i16]; 3]) {
+    for (tints, row) in tints.into_iter().zip(rows) {
+        mix_one(luma, tints, row);
+    }
+}
+
+pub fn mix_one(luma: &[u8], tints: &[i16], row: &mut [i16]) {
+    for ((luma, tint), target) in luma.iter().zip(tints).zip(row) {
+        *target = WIDENED[(i16::from(*luma) + tint).clamp(0, 255) as usize];
+    }
+}
+
+pub fn turn_planes(rows: &[Vec<Lanes>; ROWS], turned: &mut [Turned<3>]) {
+    for (row, lanes) in rows.iter().enumerate() {
+        let pairs = lanes.as_flattened().as_chunks::<2>().0;
+        for (channel, plane) in pairs.chunks_exact(turned.len()).take(3).enumerate() {
+            for (target, pair) in turned.iter_mut().zip(plane) {
+                target[channel][row] = *pair;
+            }
+        }
+    }
+}
+
 pub fn pair(upper: &[Lanes], lower: &[Lanes], lanes: &mut [[Lanes; 2]]) {
     for ((upper, lower), target) in upper.iter().zip(lower).zip(lanes) {
         let pairs = target.as_flattened_mut().as_chunks_mut::<2>().0;
