@@ -59,12 +59,13 @@ impl Shrink {
     }
 
     /// Bytes of memory that decoding so many stored pixels takes at most: what comes out, and what the decoder keeps beside
-    /// it (an inflated PNG, the coefficients of a progressive JPEG, the planes of an AVIF).
+    /// it (a few rows of a PNG, the coefficients of a progressive JPEG, the planes of an AVIF).
     pub fn bytes(self, format: SourceFormat, pixels: u64) -> u64 {
         let beside = match format {
             SourceFormat::Avif => 12,
             SourceFormat::Jpeg => 6,
-            SourceFormat::Png | SourceFormat::Gif | SourceFormat::WebP | SourceFormat::Ico => 4,
+            SourceFormat::Gif | SourceFormat::WebP | SourceFormat::Ico => 4,
+            SourceFormat::Png => 1,
         };
         let pixel = 4 / u64::from(self.divisor() * self.divisor());
         pixels.saturating_mul(pixel.max(1) + beside)

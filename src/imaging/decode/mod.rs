@@ -139,6 +139,11 @@ impl Decoded {
 
 /// A zeroed buffer of `size` × `layout`, or an error where that does not fit in memory's address range.
 fn buffer(size: Size, layout: Layout) -> Result<Vec<u8>, ImagingError> {
+    Ok(vec![0; length(size, layout)?])
+}
+
+/// Bytes of `size` × `layout`.
+fn length(size: Size, layout: Layout) -> Result<usize, ImagingError> {
     let length = super::raster::byte_length(size.width, size.height, layout.channels());
-    Ok(vec![0; length.ok_or_else(|| ImagingError::internal("a picture larger than memory"))?])
+    length.ok_or_else(|| ImagingError::internal("a picture larger than memory"))
 }

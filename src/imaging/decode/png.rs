@@ -1,3 +1,4 @@
+mod deflate;
 mod unfilter;
 mod whole;
 
@@ -48,20 +49,22 @@ pub(super) fn profile(reader: &PngReader<'_>) -> Option<Vec<u8>> {
 pub(super) fn decode(bytes: &[u8], probe: &Probe) -> Result<Decoded, ImagingError> {
     let mut reader = reader(bytes, probe)?;
     let layout = layout(&reader);
-    let mut data = super::buffer(probe.stored, layout)?;
-    if reader.output_buffer_size() != Some(data.len()) {
+    if reader.output_buffer_size() != super::length(probe.stored, layout).ok() {
         return Err(ImagingError::corrupt(SourceFormat::Png, "the header's size is not the decoder's"));
     }
-    if whole::decode(bytes, reader.info(), &mut data).is_none() {
-        by_rows(&mut reader, &mut data)?;
-    }
+    let data = match whole::decode(bytes, reader.info()) {
+        Some(data) => data,
+        None => by_rows(&mut reader, super::buffer(probe.stored, layout)?)?,
+    };
     Ok(Decoded::still(probe, layout, data, profile(&reader)))
 }
 
-fn by_rows(reader: &mut PngReader<'_>, data: &mut [u8]) -> Result<(), ImagingError> {
-    reader.next_frame(data).map_err(|error| corrupt(&error))?;
+/// Fills `data`.
+fn by_rows(reader: &mut PngReader<'_>, mut data: Vec<u8>) -> Result<Vec<u8>, ImagingError> {
+    reader.next_frame(&mut data).map_err(|error| corrupt(&error))?;
     // A file that ends before its IEND is cut off.
-    reader.finish().map_err(|error| corrupt(&error))
+    reader.finish().map_err(|error| corrupt(&error))?;
+    Ok(data)
 }
 
 #[cfg(test)]
@@ -77,10 +80,8 @@ mod tests {
         let Ok(probe) = probe(bytes) else { return (None, None) };
         let Ok(mut reader) = reader(bytes, &probe) else { return (None, None) };
         let length = reader.output_buffer_size().unwrap();
-        let (mut whole, mut rows) = (vec![0; length], vec![0; length]);
-        let at_once = whole::decode(bytes, reader.info(), &mut whole);
-        let one_by_one = by_rows(&mut reader, &mut rows);
-        (at_once.map(|()| whole), one_by_one.ok().map(|()| rows))
+        let at_once = whole::decode(bytes, reader.info());
+        (at_once, by_rows(&mut reader, vec![0; length]).ok())
     }
 
     fn encoded(pixels: &[u8], width: u32, colour: ColorType, filter: Filter) -> Vec<u8> {

@@ -12,35 +12,59 @@ pub(super) fn is_quick() -> bool {
     return false;
 }
 
-/// Undoes the filters of `raw`, which is rows of a filter's number and `pixels.len() / height` bytes, into `pixels`.
-/// False where a filter's number is unknown or the sizes do not fit.
-pub(super) fn unfilter<const BYTES: usize>(raw: &[u8], pixels: &mut [u8], stride: usize) -> bool {
-    if stride == 0 || !stride.is_multiple_of(BYTES) || raw.len() / (stride + 1) * stride != pixels.len() {
+/// Undoes the filters of `data`, which is rows of a filter's number and `stride` bytes; the pixels come to lie at its
+/// beginning. False where a filter's number is unknown or the sizes do not fit.
+pub(super) fn unfilter<const BYTES: usize>(data: &mut [u8], stride: usize) -> bool {
+    if stride == 0 || !stride.is_multiple_of(BYTES) || !data.len().is_multiple_of(stride + 1) {
         return false;
     }
     let zeros = vec![0; stride];
-    let mut above: &[u8] = &zeros;
-    let (mut rows, mut targets) = (raw.chunks_exact(stride + 1), pixels.chunks_exact_mut(stride));
-    while rows.len() > 0 {
-        #[cfg(target_arch = "x86_64")]
-        if rows.len() >= 4 && stride >= four::LEAST * BYTES && is_quick() {
-            let raw = std::array::from_fn(|_| rows.next().unwrap_or_default());
-            let mut out = std::array::from_fn(|_| targets.next().unwrap_or_default());
-            // SAFETY: the processor has AVX2, the only thing that the function asks for.
-            if !unsafe { four::rows::<BYTES>(raw, above, &mut out) } {
-                return false;
-            }
-            let [_, _, _, last] = out;
-            above = last;
-            continue;
-        }
-        let (Some([filter, raw @ ..]), Some(target)) = (rows.next(), targets.next()) else { return false };
-        if !row::<BYTES>(*filter, raw, above, target) {
+    // Pixels are written over the ends of the rows that they are made of.
+    let mut filtered = vec![0; ABREAST * (stride + 1)];
+    let (mut row, height) = (0, data.len() / (stride + 1));
+    while row < height {
+        let is_abreast = height - row >= ABREAST && is_wide::<BYTES>(stride);
+        let count = if is_abreast { ABREAST } else { 1 };
+        let raw = &mut filtered[..count * (stride + 1)];
+        raw.copy_from_slice(&data[row * (stride + 1)..][..count * (stride + 1)]);
+        let (done, rest) = data.split_at_mut(row * stride);
+        let above = done.rchunks_exact(stride).next().unwrap_or(&zeros);
+        let is_undone = if is_abreast { abreast::<BYTES>(raw, above, rest) } else { alone::<BYTES>(raw, above, rest) };
+        if !is_undone {
             return false;
         }
-        above = target;
+        row += count;
     }
     true
+}
+
+/// Rows that are done together.
+const ABREAST: usize = 4;
+
+/// Whether rows of this many bytes are done together.
+fn is_wide<const BYTES: usize>(stride: usize) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return stride >= four::LEAST * BYTES && is_quick();
+    #[cfg(not(target_arch = "x86_64"))]
+    return false;
+}
+
+#[cfg(target_arch = "x86_64")]
+fn abreast<const BYTES: usize>(raw: &[u8], above: &[u8], targets: &mut [u8]) -> bool {
+    let (mut rows, mut targets) = (raw.chunks_exact(above.len() + 1), targets.chunks_exact_mut(above.len()));
+    let raw = std::array::from_fn(|_| rows.next().unwrap_or_default());
+    let mut out = std::array::from_fn(|_| targets.next().unwrap_or_default());
+    // SAFETY: `is_wide` was true, so the processor has AVX2, the only thing that the function asks for.
+    unsafe { four::rows::<BYTES>(raw, above, &mut out) }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn abreast<const BYTES: usize>(_: &[u8], _: &[u8], _: &mut [u8]) -> bool {
+    false
+}
+
+fn alone<const BYTES: usize>(raw: &[u8], above: &[u8], targets: &mut [u8]) -> bool {
+    row::<BYTES>(raw[0], &raw[1..], above, &mut targets[..above.len()])
 }
 
 /// One row; `above` is the row before it, or zeros.
@@ -249,9 +273,9 @@ mod tests {
         let stride = width * BYTES;
         raw.truncate(raw.len() / (stride + 1) * (stride + 1));
         raw.chunks_exact_mut(stride + 1).for_each(|row| row[0] %= 5);
-        let mut pixels = vec![0; raw.len() / (stride + 1) * stride];
-        prop_assert!(unfilter::<BYTES>(&raw, &mut pixels, stride));
-        prop_assert!(pixels == plainly::<BYTES>(&raw, stride));
+        let pixels = plainly::<BYTES>(&raw, stride);
+        prop_assert!(unfilter::<BYTES>(&mut raw, stride));
+        prop_assert!(raw[..pixels.len()] == pixels);
         Ok(())
     }
 
@@ -270,9 +294,9 @@ mod tests {
         for height in 1..9 {
             let mut raw = vec![0; (30 + 1) * height];
             raw[31 * (height - 1)] = 5;
-            assert!(!unfilter::<3>(&raw, &mut vec![0; 30 * height], 30), "{height}");
+            assert!(!unfilter::<3>(&mut raw, 30), "{height}");
         }
-        assert!(!unfilter::<3>(&[0; 31], &mut [0; 29], 30));
-        assert!(!unfilter::<3>(&[0; 32], &mut [0; 31], 31));
+        assert!(!unfilter::<3>(&mut [0; 30], 30));
+        assert!(!unfilter::<3>(&mut [0; 32], 31));
     }
 }

@@ -1,21 +1,21 @@
-//! The ordinary PNG at once: all of it inflated into one buffer, then four rows unfiltered together. Twice the pixels' memory
-//! for two thirds of the time that row after row takes.
+//! The ordinary PNG at once: all of it inflated into one buffer, then four rows unfiltered together in place. It takes two
+//! thirds of the time that row after row takes.
 
 use std::borrow::Cow;
 
-use libdeflater::{Crc, Decompressor};
 use png::{BitDepth, ColorType, Info};
 
 use crate::imaging::probe::png::{Chunk, chunks};
 
+use super::deflate::{crc32, inflate};
 pub(super) use super::unfilter::is_quick as is_possible;
 use super::unfilter::unfilter;
 
 /// Bytes of filtered rows up to which their memory is taken.
 const LARGEST: usize = 64 << 20;
 
-/// Fills `pixels`. `None` for other kinds of PNG, and for any that is not sound: the plain decoder says what is wrong with it.
-pub(super) fn decode(bytes: &[u8], info: &Info<'_>, pixels: &mut [u8]) -> Option<()> {
+/// The pixels. `None` for other kinds of PNG, and for any that is not sound: the plain decoder says what is wrong with it.
+pub(super) fn decode(bytes: &[u8], info: &Info<'_>) -> Option<Vec<u8>> {
     let is_plain = info.bit_depth == BitDepth::Eight
         && !info.interlaced
         && info.trns.is_none()
@@ -30,15 +30,13 @@ pub(super) fn decode(bytes: &[u8], info: &Info<'_>, pixels: &mut [u8]) -> Option
     if !is_plain || !is_possible() {
         return None;
     }
-    let compressed = sound_data(bytes)?;
-    let mut raw = vec![0; length];
-    let inflated = Decompressor::new().zlib_decompress(&compressed, &mut raw).ok()?;
-    let undone = inflated == length
-        && match channels {
-            3 => unfilter::<3>(&raw, pixels, stride),
-            _ => unfilter::<4>(&raw, pixels, stride),
-        };
-    undone.then_some(())
+    let mut data = inflate(&sound_data(bytes)?, length)?;
+    let is_undone = match channels {
+        3 => unfilter::<3>(&mut data, stride),
+        _ => unfilter::<4>(&mut data, stride),
+    };
+    data.truncate(length - info.height as usize);
+    is_undone.then_some(data)
 }
 
 /// The compressed pixels of a file whose chunks all are what their checksums say, and which has an end.
@@ -67,7 +65,5 @@ fn is_sound(chunk: &Chunk<'_>) -> bool {
     else {
         return false;
     };
-    let mut crc = Crc::new();
-    crc.update(checked);
-    crc.sum() == sum
+    crc32(checked) == sum
 }
