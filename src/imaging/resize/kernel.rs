@@ -1,9 +1,11 @@
-//! What is done to many numbers at once, in two ways that come to the same numbers: for any processor, and for AVX2.
+//! What is done to many numbers at once, in ways that come to the same numbers: for any processor, for AVX2, and for AVX-512.
 
-#![cfg_attr(target_arch = "x86_64", expect(unsafe_code, reason = "AVX2 is called where it was found"))]
+#![cfg_attr(target_arch = "x86_64", expect(unsafe_code, reason = "AVX2 and AVX-512 are called where they were found"))]
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 mod plain;
 
 use super::taps::Pair;
@@ -24,12 +26,20 @@ pub(in crate::imaging) enum Kernel {
     /// Only ever made where the processor has AVX2.
     #[cfg(target_arch = "x86_64")]
     Avx2(Avx2),
+    /// Only ever made where the processor has AVX-512BW, AVX-512VNNI and AVX2.
+    #[cfg(target_arch = "x86_64")]
+    Avx512(Avx512),
 }
 
 /// Proof that the processor has AVX2.
 #[cfg(target_arch = "x86_64")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::imaging) struct Avx2(());
+
+/// Proof that the processor has AVX-512BW, AVX-512VNNI and AVX2.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::imaging) struct Avx512(());
 
 /// Calls the function of this name, with the same arguments, in the way that `self` says.
 macro_rules! either {
@@ -38,7 +48,19 @@ macro_rules! either {
             Kernel::Plain => plain::$name $(::<$count>)? ($($argument),*),
             #[cfg(target_arch = "x86_64")]
             // SAFETY: the proof is made in `best` alone, where the processor has AVX2, the only thing that is asked for.
-            Kernel::Avx2(_) => unsafe { avx2::$name $(::<$count>)? ($($argument),*) },
+            Kernel::Avx2(_) | Kernel::Avx512(_) => unsafe { avx2::$name $(::<$count>)? ($($argument),*) },
+        }
+    };
+}
+
+/// The same of three ways.
+macro_rules! widest {
+    ($self:expr, $name:ident ($($argument:expr),*)) => {
+        match $self {
+            // SAFETY: the proof is made in `best` alone, where the processor has all that the function asks for.
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx512(_) => unsafe { avx512::$name($($argument),*) },
+            _ => either!($self, $name($($argument),*)),
         }
     };
 }
@@ -48,14 +70,29 @@ impl Kernel {
     pub fn best() -> Self {
         #[cfg(target_arch = "x86_64")]
         if std::arch::is_x86_feature_detected!("avx2") {
+            let is_wide = std::arch::is_x86_feature_detected!("avx512bw");
+            if is_wide && std::arch::is_x86_feature_detected!("avx512vnni") {
+                return Self::Avx512(Avx512(()));
+            }
             return Self::Avx2(Avx2(()));
         }
         Self::Plain
     }
 
+    /// All that the processor can.
+    #[cfg(test)]
+    fn every() -> Vec<Self> {
+        let mut every = vec![Self::Plain, Self::best()];
+        #[cfg(target_arch = "x86_64")]
+        if matches!(Self::best(), Self::Avx512(_)) {
+            every.push(Self::Avx2(Avx2(())));
+        }
+        every
+    }
+
     /// Linear light of 15 bits of each byte; `row` may be longer.
     pub fn widen(self, bytes: &[u8], row: &mut [i16]) {
-        either!(self, widen(bytes, row));
+        widest!(self, widen(bytes, row));
     }
 
     /// The same of pixels with alpha, by which their colours are multiplied.
@@ -76,7 +113,7 @@ impl Kernel {
 
     /// Linear light of 15 bits of each brightness with its tints; the rows may be longer.
     pub fn mix(self, luma: &[u8], tints: [&[i16]; 3], rows: [&mut [i16]; 3]) {
-        either!(self, mix(luma, tints, rows));
+        widest!(self, mix(luma, tints, rows));
     }
 
     /// Lays two rows side by side, as [`Self::sum_rows`] wants them.
@@ -86,7 +123,7 @@ impl Kernel {
 
     /// The weighted sums of the pairs of rows that begin in `lanes` at `begins`, rounded and less `shift` bits.
     pub fn sum_rows(self, lanes: &[[Lanes; 2]], begins: &[usize], weights: &[Pair], shift: u32, line: &mut [Lanes]) {
-        either!(self, sum_rows(lanes, begins, weights, shift, line));
+        widest!(self, sum_rows(lanes, begins, weights, shift, line));
     }
 
     /// Turns rows of pixels of `N` channels so that the same column of all of them lies together. Each row has room for
@@ -204,20 +241,24 @@ mod tests {
         ) {
             let samples: [Vec<u8>; 4] = std::array::from_fn(|at| seed[at * 50..at * 50 + count].to_vec());
             let luma = &seed[200..200 + count * 2 - usize::from(is_odd)];
-            prop_assert_eq!(colours(Kernel::best(), &samples, luma), colours(Kernel::Plain, &samples, luma));
+            for kernel in Kernel::every() {
+                prop_assert_eq!(colours(kernel, &samples, luma), colours(Kernel::Plain, &samples, luma));
+            }
         }
 
         #[test]
         fn every_processor_comes_to_the_same_numbers(
-            seed in proptest::collection::vec(any::<u8>(), 2 * 4 * 37),
-            width in 3_usize..37,
+            seed in proptest::collection::vec(any::<u8>(), 2 * 4 * 87),
+            width in 3_usize..87,
             weights in proptest::collection::vec([-9000_i16..22_000, -9000_i16..22_000], 2),
         ) {
             let cut = |channels: usize| -> Vec<Vec<u8>> {
-                seed.chunks(4 * 37).map(|row| row[..width * channels].to_vec()).collect()
+                seed.chunks(4 * 87).map(|row| row[..width * channels].to_vec()).collect()
             };
-            prop_assert_eq!(walk::<3>(Kernel::best(), &cut(3), &weights), walk::<3>(Kernel::Plain, &cut(3), &weights));
-            prop_assert_eq!(walk::<4>(Kernel::best(), &cut(4), &weights), walk::<4>(Kernel::Plain, &cut(4), &weights));
+            for kernel in Kernel::every() {
+                prop_assert_eq!(walk::<3>(kernel, &cut(3), &weights), walk::<3>(Kernel::Plain, &cut(3), &weights));
+                prop_assert_eq!(walk::<4>(kernel, &cut(4), &weights), walk::<4>(Kernel::Plain, &cut(4), &weights));
+            }
         }
     }
 }
