@@ -246,6 +246,23 @@ describe('the page for avatars', () => {
       await wire.stop();
     });
 
+    test('what is told meanwhile takes no focus away', async () => {
+      Object.assign(provider, { delay: 0, answer: painted() });
+      const { page, problems, close } = await visit(browser, tintype);
+      await press(page, 'Generate');
+      await page.waitForFunction(() => document.querySelectorAll('#history img').length === 1);
+      provider.hold();
+      await press(page, 'Generate');
+      await painting(page);
+      const older = page.locator('#history li').nth(1).getByRole('button');
+      await older.focus();
+      provider.release();
+      await page.waitForFunction(() => document.querySelectorAll('#history img').length === 2);
+      assert.ok(await older.evaluate((button) => button === document.activeElement));
+      assert.deepEqual(problems, []);
+      await close();
+    });
+
     test('a cancelled job says so, and is taken up again', async () => {
       Object.assign(provider, { delay: 30_000, answer: painted() });
       const { page, problems, close } = await visit(browser, tintype);
