@@ -5,9 +5,10 @@ import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { after, afterEach, before, test } from 'node:test';
 import { painted, refused, startProvider } from '../next/browser/support/provider.js';
+import { eventually } from '../next/browser/support/patience.js';
 import { startTintypeWith } from '../next/browser/support/tintype.js';
 import { startWire } from '../next/browser/support/wire.js';
-import { addCharacter, finished, fixture, inspect, PATIENCE, press, reach, secret, startApp, visit, whatWentWrong } from './support.js';
+import { addCharacter, finished, fixture, inspect, press, reach, secret, startApp, visit, whatWentWrong } from './support.js';
 
 const WAYS = { 'a channel of supabase-js': 'a channel', 'Server-Sent Events': 'events' };
 /** Milliseconds. */
@@ -21,12 +22,14 @@ const HOUR = 3600;
 
 const encoded = (part) => Buffer.from(JSON.stringify(part)).toString('base64url');
 
-/** A token for Ann by a secret that is not the server's. */
-function strangersToken() {
-  const claims = { role: 'authenticated', sub: '7a1f6c1e-0d5b-4a53-9c57-1f0a7c1d5a01', exp: Math.floor(Date.now() / 1000) + HOUR };
-  const signed = `${encoded({ alg: 'HS256', typ: 'JWT' })}.${encoded(claims)}`;
-  return `${signed}.${createHmac('sha256', 'another secret that nobody here believes').update(signed).digest('base64url')}`;
+/** A token with these claims. */
+function signToken(claims, key) {
+  const signed = `${encoded({ alg: 'HS256', typ: 'JWT' })}.${encoded({ ...claims, exp: Math.floor(Date.now() / 1000) + HOUR })}`;
+  return `${signed}.${createHmac('sha256', key).update(signed).digest('base64url')}`;
 }
+
+/** A token for Ann by a secret that is not the server's. */
+const strangersToken = () => signToken({ role: 'authenticated', sub: '7a1f6c1e-0d5b-4a53-9c57-1f0a7c1d5a01' }, 'another secret that nobody here believes');
 
 export function suiteOfHooks(given) {
   let browser;
@@ -54,6 +57,7 @@ export function suiteOfHooks(given) {
   });
   afterEach(async () => {
     wire?.mend();
+    provider?.release();
     await Promise.all([...open].map((close) => close()));
     open.clear();
   });
@@ -74,12 +78,19 @@ export function suiteOfHooks(given) {
     return visited;
   }
 
+  /** Waits until the newest job has come to its end, as the server itself says. */
+  const isMade = () => eventually(async () => {
+    const headers = { authorization: `Bearer ${signToken({ role: 'service_role' }, secret())}` };
+    const { jobs: [newest] } = await (await fetch(`${tintype.url}/api/avatars/jobs?limit=1`, { headers })).json();
+    assert.equal(newest.status, 'completed');
+  });
   const painting = (page) => page.getByText(/being painted/).waitFor();
   const isLost = (page) => page.getByText(/The connection is lost/);
 
   for (const [way, short] of Object.entries(WAYS)) {
     test(`by ${short}: a connection lost in the middle is shown, healed, and the picture is there`, async () => {
-      Object.assign(provider, { delay: 2_500, answer: painted() });
+      Object.assign(provider, { delay: 0, answer: painted() });
+      provider.hold();
       const { page } = await begin(`Lost by ${short}`, { way });
       // Only what is told again to who comes back can bring the end: the job's row is out of reach.
       await page.route('**/api/avatars/jobs/*', (route) => route.abort());
@@ -89,24 +100,29 @@ export function suiteOfHooks(given) {
       wire.cut();
       await isLost(page).waitFor();
       await inspect(page, `lost-by-${short.replace(' ', '-')}`);
-      // Long enough for the picture to be made while nobody hears of it.
-      await page.waitForTimeout(3_000);
+      // The picture is made while nobody hears of it.
+      provider.release();
+      await isMade();
       wire.mend();
       await page.getByText('Connected again.').waitFor();
       await finished(page);
     });
 
     test(`by ${short}: a page that was closed takes its job up, and asks for nothing twice`, async () => {
-      Object.assign(provider, { delay: 3_000, answer: painted() });
+      Object.assign(provider, { delay: 0, answer: painted() });
+      provider.hold();
       const { page, problems } = await begin(`Closed by ${short}`, { way });
+      const asked = provider.asked.length;
       await press(page, 'Generate');
       await painting(page);
-      const asked = provider.asked.length;
+      // It is said first, and asked then.
+      await eventually(() => assert.equal(provider.asked.length, asked + 1));
       await page.reload();
       await page.getByRole('button', { name: `Closed by ${short}` }).click();
       await reach(page, 'generating');
+      provider.release();
       await finished(page);
-      assert.equal(provider.asked.length, asked);
+      assert.equal(provider.asked.length, asked + 1);
       assert.deepEqual(whatWentWrong(problems), []);
     });
 
@@ -195,7 +211,8 @@ export function suiteOfHooks(given) {
   });
 
   test('a token that ends while a picture is painted does not lose it', async () => {
-    Object.assign(provider, { delay: 3_000, answer: painted() });
+    Object.assign(provider, { delay: 0, answer: painted() });
+    provider.hold();
     const { page } = await begin('Ended meanwhile', { way: 'Server-Sent Events' });
     await page.clock.install();
     await press(page, 'Generate');
@@ -205,6 +222,7 @@ export function suiteOfHooks(given) {
     wire.cut();
     wire.mend();
     await signInAgain(page, 'sign-in-again-meanwhile');
+    provider.release();
     await finished(page);
   });
 
@@ -219,6 +237,6 @@ export function suiteOfHooks(given) {
     const proofs = page.getByRole('region', { name: 'Proofs' });
     await page.getByLabel('Add a proof').setInputFiles(fixture('photos/avatar-reader.png'));
     await proofs.getByRole('button', { name: 'Upload' }).click();
-    await page.getByRole('button', { name: 'View avatar-reader.png' }).waitFor({ timeout: PATIENCE });
+    await page.getByRole('button', { name: 'View avatar-reader.png' }).waitFor();
   });
 }

@@ -8,16 +8,15 @@ import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { keepScreenshot, open } from '../next/browser/support/chromium.js';
+import { eventually } from '../next/browser/support/patience.js';
 import { makeFolder, removeFolder, startServer } from '../next/browser/support/processes.js';
 
 const repository = resolve(import.meta.dirname, '../..');
 export const example = join(repository, 'deploy/example');
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-/** Milliseconds; longer than anything takes that is to come. */
-export const PATIENCE = 30_000;
-/** The same for a build. */
-const BUILD = 300_000;
+/** Milliseconds; longer than a build takes on a slow machine. */
+const BUILD = 900_000;
 const READY = /Local:\s+(http:\/\/[^\s]+)[\s\S]*Ready/;
 
 export const fixture = (name) => join(repository, 'fixtures', name);
@@ -92,7 +91,6 @@ function noteStates() {
 export async function visit(browser, url, { user, ...options } = {}) {
   const visited = await open(browser, 'about:blank', options);
   const { page } = visited;
-  page.setDefaultTimeout(PATIENCE);
   await page.addInitScript(noteStates);
   await page.goto(url);
   if (user) await press(page, `Sign in as ${user}`);
@@ -114,6 +112,13 @@ export async function addCharacter(page, name) {
   await press(page, 'Add');
   await page.getByRole('region', { name: `Sheet of ${name}` }).waitFor();
 }
+
+/** Waits until these words are beside a field, and the field is marked as wrong. */
+export const hasFault = (field, words) => eventually(async () => {
+  assert.equal(await field.getAttribute('aria-invalid'), 'true');
+  const described = (await field.getAttribute('aria-describedby')).split(' ').at(-1);
+  assert.equal(await field.page().locator(`[id="${described}"]`).textContent(), words);
+});
 
 /** Waits for the end of a generation, and for its picture. Answers where it is from. */
 export async function finished(page, before) {

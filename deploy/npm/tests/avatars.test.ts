@@ -150,7 +150,7 @@ test('a session cookie does without a stream', async () => {
 });
 
 test('patience has an end, after a last look', async () => {
-  const generation = make({ timeout: 150 });
+  const generation = make({ timeout: 1000 });
   server.row = told('generating', 1);
   await generation.generate({ name: 'Rook' });
   expect((await over(generation)).error).toBe('The avatar did not come in time');

@@ -446,7 +446,11 @@ function showHistory() {
   const rows = [...jobs.values()].toSorted((one, other) => (one.job_id < other.job_id ? 1 : -1));
   const list = byId('history');
   const known = new Map([...list.children].map((item) => [item.dataset.job, item]));
-  list.replaceChildren(...rows.map((job) => showCard(known.get(job.job_id) ?? newCard(job), job)));
+  rows.forEach((job, at) => {
+    const card = showCard(known.get(job.job_id) ?? newCard(job), job);
+    // A card that is taken out, however shortly, loses its focus and the press that was begun on it.
+    if (list.children[at] !== card) list.insertBefore(card, list.children[at] ?? null);
+  });
 }
 
 function newCard(job) {

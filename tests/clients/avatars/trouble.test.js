@@ -28,11 +28,14 @@ describe('with a provider that does as it is told', () => {
     await server?.stop();
     await provider?.stop();
   });
-  afterEach(() => Object.assign(provider, { delay: 0, answer: painted() }));
+  afterEach(() => {
+    provider.release();
+    Object.assign(provider, { delay: 0, answer: painted() });
+  });
 
   for (const vsn of ['1.0.0', '2.0.0']) {
     test(`${vsn}: a client that was cut off in the middle of a job finds back and hears the end`, async () => {
-      provider.delay = 1500;
+      provider.hold();
       const user = await newUser();
       const wire = await startWire(server.url);
       const app = appOf(wire.url, user, { vsn });
@@ -41,6 +44,7 @@ describe('with a provider that does as it is told', () => {
       assert.equal((await heard.next('the first state')).payload.status, 'generating');
       wire.cut();
       assert.equal((await states.next('the end of the connection')).status, 'CHANNEL_ERROR');
+      provider.release();
       wire.mend();
       const told = await heardOf(heard, job);
       assert.equal(told.at(-1).status, 'completed');

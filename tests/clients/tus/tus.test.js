@@ -26,7 +26,8 @@ after(() => server.stop());
 function options(objectName, further = {}) {
   return {
     endpoint: `${server.url}/storage/v1/upload/resumable`,
-    retryDelays: [0, 100, 300, 500, 1000, 2000, 4000, 8000],
+    // A server that is started again may take its time.
+    retryDelays: [0, 100, 300, 500, 1000, 2000, 4000, 8000, 16_000, 32_000],
     headers: { authorization: `Bearer ${ann}`, apikey: anon, 'x-upsert': 'false' },
     uploadDataDuringCreation: true,
     removeFingerprintOnSuccess: true,

@@ -2,8 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { after, before, describe, test } from 'node:test';
-import { keepScreenshot, launchChromium, open } from './support/chromium.js';
+import { after, afterEach, before, describe, test } from 'node:test';
+import { holdBack, keepScreenshot, launchChromium, open } from './support/chromium.js';
+import { eventually } from './support/patience.js';
 import { painted, refused, startProvider } from './support/provider.js';
 import { startTintype, startTintypeWith } from './support/tintype.js';
 import { startWire } from './support/wire.js';
@@ -11,8 +12,6 @@ import { startWire } from './support/wire.js';
 const SIZES = [640, 256, 64];
 const STATES = ['empty', 'generating', 'downloading', 'uploading', 'completed'];
 const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true };
-/** Milliseconds; longer than anything takes that is to come. */
-const PATIENCE = 30_000;
 
 /** Notes every state that the page shows, from before its own script runs. */
 function noteStates() {
@@ -41,7 +40,7 @@ async function visit(browser, tintype, options = {}) {
 const isNotCutOff = (problem) => !/ERR_ABORTED/.test(problem);
 
 const states = (page) => page.evaluate(() => window.states);
-const reach = (page, state) => page.locator(`#plate[data-state=${state}]`).waitFor({ timeout: PATIENCE });
+const reach = (page, state) => page.locator(`#plate[data-state=${state}]`).waitFor();
 const press = (page, name) => page.getByRole('button', { name, exact: true }).click();
 
 /** Bytes of the avatar's picture as shown at a width, once it is decoded; and the pixels that it has. */
@@ -71,7 +70,14 @@ describe('the page for avatars', () => {
     test('from typing to the finished avatar at three sizes, and another description is another picture', async () => {
       const { page, problems, close } = await open(browser, tintype.url);
       await page.addInitScript(noteStates);
-      await page.getByRole('link', { name: 'Have an avatar painted' }).click();
+      // The page listens, and has asked what it missed, before anything is generated: all states are told it.
+      const [jobs] = await Promise.all([
+        page.waitForResponse((answer) => answer.url().includes('/api/avatars/jobs?')),
+        page.getByRole('link', { name: 'Have an avatar painted' }).click(),
+      ]);
+      await jobs.finished();
+      // A job's row may be ahead of what is told.
+      const release = await holdBack(page, '**/api/avatars/jobs/*');
       assert.match(await page.locator('.pitch').textContent(), /built-in painter/);
       await page.getByLabel('Name', { exact: true }).fill('Ada');
       await page.getByLabel('Archetype').fill('Captain of an airship');
@@ -89,6 +95,7 @@ describe('the page for avatars', () => {
       await page.getByLabel('Name', { exact: true }).press('Enter');
       await reach(page, 'completed');
       assert.deepEqual(await states(page), STATES);
+      release();
       const times = (await page.locator('#steps .at').allTextContents()).map(Number.parseFloat);
       assert.ok(times.every((time, step) => step === 0 || time >= times[step - 1]), `${times}`);
       assert.equal(await page.locator('#progress').evaluate((bar) => bar.value), 1);
@@ -102,19 +109,20 @@ describe('the page for avatars', () => {
       // Made before the end was told.
       await page.waitForFunction(() => document.querySelectorAll('[id^=figures-] .state').length === 3);
       assert.deepEqual(await page.locator('[id^=figures-] .state').allTextContents(), ['hit', 'hit', 'hit']);
-      assert.match(await page.locator('#detail').textContent(), /painter-1/);
+      await eventually(async () => assert.match(await page.locator('#detail').textContent(), /painter-1/));
       await keepScreenshot(page, 'avatars-completed', { fullPage: true });
 
+      const address = await page.locator('#address').textContent();
       await press(page, 'Somebody else');
       await press(page, 'Generate');
       await page.waitForFunction((path) => document.querySelector('#plate[data-state=completed]')
-        && document.getElementById('address').textContent !== path, await page.locator('#address').textContent());
+        && document.getElementById('address').textContent !== path, address);
       const second = await shownAt(page, 256);
       assert.notEqual(second.digest, first[1].digest);
       await page.waitForFunction(() => document.querySelectorAll('#history img').length === 2);
 
       // The first one is still there, and its description too.
-      await page.locator('#history button', { hasText: 'Ada' }).click();
+      await page.locator('#history button', { has: page.getByText('Ada', { exact: true }) }).click();
       assert.equal((await shownAt(page, 256)).url, first[1].url);
       await press(page, 'Use this description');
       assert.equal(await page.getByLabel('Clothing').inputValue(), 'red coat');
@@ -124,12 +132,7 @@ describe('the page for avatars', () => {
 
     test('what is written before the script runs stays', async () => {
       const { page, problems, close } = await open(browser, 'about:blank');
-      let release;
-      const written = new Promise((resolve) => { release = resolve; });
-      await page.route('**/assets/avatars.js', async (route) => {
-        await written;
-        await route.continue();
-      });
+      const release = await holdBack(page, '**/assets/avatars.js');
       await page.goto(`${tintype.url}/demo/avatars`, { waitUntil: 'commit' });
       await page.getByLabel('Name', { exact: true }).fill('Ada');
       await page.getByLabel('glasses').check({ force: true });
@@ -163,8 +166,8 @@ describe('the page for avatars', () => {
       await page.getByLabel('Name', { exact: true }).fill(name);
       await press(page, 'Generate');
       await reach(page, 'completed');
-      assert.equal(await page.locator('#sitter').textContent(), name);
-      assert.equal(await page.locator('#history .who').textContent(), name);
+      // The end may be told before the request is answered, with whose sheet it is.
+      for (const place of ['#sitter', '#history .who']) await eventually(async () => assert.equal(await page.locator(place).textContent(), name));
       await page.waitForFunction((text) => document.getElementById('prompt').textContent.includes(text), name);
       assert.equal(await page.locator('[onerror]').count(), 0);
       assert.deepEqual(problems, []);
@@ -197,6 +200,7 @@ describe('the page for avatars', () => {
       provider = await startProvider();
       tintype = await startTintypeWith({ ...provider.variables, TINTYPE_AVATARS__PER_USER_PER_MINUTE: '3' }, 'demo');
     });
+    afterEach(() => provider?.release());
     after(async () => {
       await tintype?.stop();
       await provider?.stop();
@@ -205,35 +209,58 @@ describe('the page for avatars', () => {
     const painting = (page) => page.waitForFunction(() => document.getElementById('message').textContent.includes('being painted'));
 
     test('a reload in the middle of a job comes to the same end', async () => {
-      Object.assign(provider, { delay: 2500, answer: painted() });
+      Object.assign(provider, { delay: 0, answer: painted() });
+      provider.hold();
       const { page, problems, close } = await visit(browser, tintype);
       assert.match(await page.locator('.pitch').textContent(), /gpt-image-2\b.*costs money/);
+      const before = provider.asked.length;
       await press(page, 'Generate');
       await painting(page);
+      // It is said first, and asked then.
+      await eventually(() => assert.equal(provider.asked.length, before + 1));
       await keepScreenshot(page, 'avatars-generating');
-      const before = provider.asked.length;
       await page.reload();
       await reach(page, 'generating');
+      provider.release();
       await reach(page, 'completed');
       assert.equal((await shownAt(page, 640)).pixels, 640);
-      assert.equal(provider.asked.length, before);
+      assert.equal(provider.asked.length, before + 1);
       assert.deepEqual(problems.filter(isNotCutOff), []);
       await close();
     });
 
     test('a lost connection is told, and found again with what was missed', async () => {
-      Object.assign(provider, { delay: 1500, answer: painted() });
+      Object.assign(provider, { delay: 0, answer: painted() });
+      provider.hold();
       const wire = await startWire(tintype.url);
       const { page, close } = await visit(browser, wire);
       await press(page, 'Generate');
       await painting(page);
       wire.cut();
-      await page.locator('#offline').waitFor({ timeout: PATIENCE });
+      await page.locator('#offline').waitFor();
+      provider.release();
       wire.mend();
       await reach(page, 'completed');
       await page.locator('#offline').waitFor({ state: 'hidden' });
       await close();
       await wire.stop();
+    });
+
+    test('what is told meanwhile takes no focus away', async () => {
+      Object.assign(provider, { delay: 0, answer: painted() });
+      const { page, problems, close } = await visit(browser, tintype);
+      await press(page, 'Generate');
+      await page.waitForFunction(() => document.querySelectorAll('#history img').length === 1);
+      provider.hold();
+      await press(page, 'Generate');
+      await painting(page);
+      const older = page.locator('#history li').nth(1).getByRole('button');
+      await older.focus();
+      provider.release();
+      await page.waitForFunction(() => document.querySelectorAll('#history img').length === 2);
+      assert.ok(await older.evaluate((button) => button === document.activeElement));
+      assert.deepEqual(problems, []);
+      await close();
     });
 
     test('a cancelled job says so, and is taken up again', async () => {

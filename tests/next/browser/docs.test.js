@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import axe from 'axe-core';
-import { keepScreenshot, launchChromium, open } from './support/chromium.js';
+import { clipboard, keepScreenshot, launchChromium, open } from './support/chromium.js';
+import { eventually } from './support/patience.js';
 import { servePhotos } from './support/tintype.js';
 
 const SCREENS = {
@@ -99,8 +100,7 @@ describe('the documentation', () => {
     const block = page.locator('.copied').first();
     await block.hover();
     await block.locator('button').click();
-    const copied = await page.evaluate(() => navigator.clipboard.readText());
-    assert.match(copied, /^deploy\/quickstart/);
+    await eventually(async () => assert.match(await clipboard(page), /^deploy\/quickstart/));
     await close();
   });
 

@@ -108,11 +108,14 @@ describe('the gallery', () => {
     }
 
     async function answered(path) {
-      await page.waitForFunction((part) => document.getElementById('variant').currentSrc.includes(part)
-        && !document.getElementById('stage').hasAttribute('aria-busy'), path);
+      // The picture is that of the address, which is there at once: the one before may have these words too.
+      await page.waitForFunction((part) => {
+        const [address, variant] = ['address', 'variant'].map((id) => document.getElementById(id));
+        return address.value.includes(part) && variant.currentSrc.startsWith(`${address.value}&`)
+          && !document.getElementById('stage').hasAttribute('aria-busy');
+      }, path);
       assert.ok(await page.locator('#fault').isHidden(), await page.locator('#fault').textContent());
       assert.ok(await page.locator('#variant').evaluate((image) => image.naturalWidth) > 0);
-      assert.ok((await page.locator('#address').inputValue()).includes(path));
     }
 
     test('opens by keyboard', async () => {
@@ -161,9 +164,10 @@ describe('the gallery', () => {
     test('Escape closes it and gives the focus back', async () => {
       await page.keyboard.press('Escape');
       await page.locator('#workbench:not([open])').waitFor({ state: 'attached' });
-      assert.ok(await page.evaluate(() => document.activeElement.matches('.plate')));
+      await page.waitForFunction(() => document.activeElement.matches('.plate'));
     });
 
-    test('nothing went wrong on the way', () => assert.deepEqual(visit.problems, []));
+    // What is not waited for any more, on the way through the choices, is cut off.
+    test('nothing went wrong on the way', () => assert.deepEqual(visit.problems.filter((problem) => !/ERR_ABORTED/.test(problem)), []));
   });
 });

@@ -4,8 +4,9 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { keepScreenshot, launchChromium } from './support/chromium.js';
-import { KEY, PATIENCE, VARIABLES, drop, goTo, makeBucket, newUser, option, pictured, press, put, serious, signIn, unexpected, visit } from './support/studio.js';
+import { clipboard, keepScreenshot, launchChromium } from './support/chromium.js';
+import { eventually } from './support/patience.js';
+import { KEY, VARIABLES, drop, goTo, makeBucket, newUser, option, pictured, press, put, serious, signIn, unexpected, visit } from './support/studio.js';
 import { startTintypeWith } from './support/tintype.js';
 
 const photo = (name) => readFileSync(join(resolve(import.meta.dirname, '../../../fixtures/photos'), name));
@@ -49,8 +50,8 @@ describe('the studio in front of an upstream', () => {
     for (const dialect of ['native', 'supabase', 'next', 'original']) {
       await preview(page).getByLabel('Dialect').selectOption(dialect);
       await press(preview(page), 'Copy the address');
-      const copied = await page.evaluate(() => navigator.clipboard.readText());
-      assert.equal(copied, await shown.inputValue());
+      const copied = await shown.inputValue();
+      await eventually(async () => assert.equal(await clipboard(page), copied));
       assert.ok(copied.startsWith(front.url), copied);
       const answer = await page.request.get(copied, { headers: { accept: 'image/webp,*/*' } });
       assert.equal(answer.status(), 200, copied);
@@ -71,7 +72,7 @@ describe('the studio in front of an upstream', () => {
     const { page, problems, close } = await enter('#/objects/photos', KEY);
     await option(page, 'coffee-cup.png').waitFor();
     await drop(page, [{ name: 'new.png', type: 'image/png', bytes: photo('coffee-cup.png') }]);
-    await page.locator('.upload[data-state=done]').waitFor({ timeout: PATIENCE });
+    await page.locator('.upload[data-state=done]').waitFor();
     assert.equal((await at(upstream, 'new.png')).status, 200);
     const remove = async () => {
       await option(page, 'new.png').locator('.tick-box').click();
@@ -79,15 +80,16 @@ describe('the studio in front of an upstream', () => {
       await option(page, 'new.png').waitFor({ state: 'detached' });
       await notices(page).getByText('Deleting new.png').waitFor();
     };
-    await option(page, 'new.png').waitFor({ timeout: PATIENCE });
+    await option(page, 'new.png').waitFor();
     await remove();
     assert.equal((await at(upstream, 'new.png')).status, 200, 'nothing was sent yet');
     await press(notices(page), 'Undo');
     await option(page, 'new.png').waitFor();
     await remove();
-    await notices(page).getByText('Deleting').waitFor({ state: 'detached', timeout: PATIENCE });
-    for (let tries = 0; tries < 50 && (await at(upstream, 'new.png')).ok; tries += 1) await page.waitForTimeout(100);
-    for (const server of [upstream, front]) assert.ok(!(await at(server, 'new.png')).ok);
+    await notices(page).getByText('Deleting').waitFor({ state: 'detached' });
+    await eventually(async () => {
+      for (const server of [upstream, front]) assert.ok(!(await at(server, 'new.png')).ok);
+    });
     // It is gone there, so the log here offers nothing.
     await goTo(page, '#/audit');
     const log = page.getByLabel('Audit log');

@@ -2,9 +2,8 @@
 
 import { createClient } from '@supabase/supabase-js';
 import ws from 'ws';
+import { PATIENCE } from '../../../next/browser/support/patience.js';
 
-/** Milliseconds; longer than anything takes that is to come. */
-const PATIENCE = 20_000;
 /** Milliseconds; long enough for what is not to come. */
 const SILENCE = 300;
 

@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
+import { PATIENCE } from './patience.js';
 
 const QUIET = [
   '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
@@ -26,6 +27,7 @@ export function launchChromium(hosts = {}) {
  */
 export async function open(browser, url, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+  context.setDefaultTimeout(PATIENCE);
   const page = await context.newPage();
   const problems = [];
   const pictures = [];
@@ -48,6 +50,21 @@ export async function loadEveryPicture(page) {
   await page.waitForFunction(() => [...document.images].every((image) => image.complete || !image.checkVisibility()));
   await page.evaluate(() => scrollTo(0, 0));
 }
+
+/** Keeps requests to these URLs back, until what is answered is called. */
+export async function holdBack(page, urls) {
+  let release;
+  const released = new Promise((resolve) => { release = resolve; });
+  await page.route(urls, async (route) => {
+    await released;
+    // Who asked may be gone.
+    await route.continue().catch(() => {});
+  });
+  return release;
+}
+
+/** What was copied last. A page writes there in its own time. */
+export const clipboard = (page) => page.evaluate(() => navigator.clipboard.readText());
 
 /** Keeps a screenshot as `{TINTYPE_ARTEFACTS}/{name}.png`; never in the repository. */
 export async function keepScreenshot(page, name, options = {}) {

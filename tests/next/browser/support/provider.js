@@ -14,15 +14,17 @@ export const painted = (picture = FOX) => ({ status: 200, body: { created: 1, da
 export const refused = (status, code, message, headers = {}) => ({ status, headers, body: { error: { code, message, type: 'error' } } });
 
 /**
- * Starts one. Answers {url, asked, delay, answer, variables, stop()}: `asked` are the bodies in order; `delay` (in
- * milliseconds) and `answer` may be set at any time; `variables` are those of a tintype that asks it.
+ * Starts one. Answers {url, asked, delay, answer, variables, hold(), release(), stop()}: `asked` are the bodies in order;
+ * `delay` (in milliseconds) and `answer` may be set at any time; `variables` are those of a tintype that asks it. What is
+ * asked after `hold` is answered after `release`: a test that wants to see a job under way names no time.
  */
 export async function startProvider({ delay = 0, answer = painted() } = {}) {
-  const provider = { asked: [], delay, answer };
+  const provider = { asked: [], delay, answer, held: null, release: () => {} };
   const server = createServer(async (request, response) => {
     const pieces = await request.toArray();
     provider.asked.push(JSON.parse(Buffer.concat(pieces).toString() || '{}'));
     const { status, headers, body } = provider.answer;
+    await provider.held;
     const timer = setTimeout(() => {
       response.writeHead(status, { 'content-type': 'application/json', ...headers });
       response.end(typeof body === 'string' ? body : JSON.stringify(body));
@@ -37,6 +39,14 @@ export async function startProvider({ delay = 0, answer = painted() } = {}) {
     TINTYPE_AVATARS__OPENAI__KEY: 'sk-of-the-tests',
     TINTYPE_AVATARS__MODEL: 'gpt-image-2',
     TINTYPE_AVATARS__RETRY_MS: '10',
+  };
+  provider.hold = () => {
+    provider.held = new Promise((resolve) => {
+      provider.release = () => {
+        provider.held = null;
+        resolve();
+      };
+    });
   };
   provider.stop = async () => {
     server.closeAllConnections();

@@ -8,8 +8,6 @@ import { open } from './chromium.js';
 
 export const KEY = 'sb_secret_studio-tests-0123456789abcdef';
 const SECRET = 'secret of the studio tests: nobody else believes it';
-/** Milliseconds; longer than anything takes that is to come. */
-export const PATIENCE = 30_000;
 
 export const VARIABLES = { TINTYPE_JWT_SECRET: SECRET, TINTYPE_AUTH__SECRET_KEYS: KEY, TINTYPE_STORAGE__UTF8_KEYS: 'true' };
 
@@ -57,10 +55,17 @@ export async function signIn(page, secret) {
   await page.getByLabel('Key or token').fill(secret);
   await page.getByRole('button', { name: 'Sign in', exact: true }).click();
   await page.locator('#desk').waitFor();
+  await page.locator('#main > *').first().waitFor({ state: 'attached' });
 }
 
+/** Goes to a view, and waits until it is there in the place of the one before, which may look the same. */
 export async function goTo(page, hash) {
-  await page.evaluate((to) => { location.hash = to; }, hash);
+  await page.evaluate((to) => {
+    if (location.hash === to) return;
+    document.querySelectorAll('#main > *').forEach((left) => { left.dataset.left = ''; });
+    location.hash = to;
+  }, hash);
+  await page.locator('#main > :not([data-left])').first().waitFor({ state: 'attached' });
 }
 
 export const option = (page, name) => page.locator('[role=option]', { hasText: name });
@@ -84,8 +89,6 @@ export async function drop(page, files) {
 /** Waits until every picture that is to be seen is there. */
 export const pictured = (page) => page.waitForFunction(
   () => [...document.images].every((image) => !image.closest('.thumb') || image.closest('.thumb').classList.contains('loaded')),
-  null,
-  { timeout: PATIENCE },
 );
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
