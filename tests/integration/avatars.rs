@@ -723,12 +723,14 @@ async fn a_url_is_stored_from_listed_hosts_and_by_its_content() {
 async fn where_an_operator_removed_the_bucket_storing_is_refused_in_words() {
     let host = Origin::start();
     host.serve("/fox", Reply::ok("image/png", fox()));
-    let server = Setup::new().with_all(&trusting(&host)).start().await;
+    let server = Setup::new().with_all(&trusting(&host)).with("AVATARS__PROVIDER", "painter").start().await;
     let (ann, service) = (Client::new(&server, ANN), Client::service(&server));
     service.call_with(Method::DELETE, "/storage/v1/bucket/kinkster-avatars", &[], &Value::Null).await.expect(200);
     let refused = ann.post("/api/kinksters/avatar/store", &json!({"image_url": host.url("/fox")})).await.expect(409);
     let told = refused.json()["error"].as_str().unwrap().to_owned();
     assert!(told.contains("bucket") && told.contains("create it again"), "{told}");
+    let unpainted = ann.generate(&rook()).await.expect(409).json();
+    assert_eq!((&unpainted["error"], &unpainted["details"]["code"]), (&json!(told), &json!("no_bucket")));
 }
 
 #[tokio::test(flavor = "multi_thread")]

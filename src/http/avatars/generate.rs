@@ -126,7 +126,7 @@ fn answer(job: &Job) -> Value {
 /// Where only the storing failed, the provider's own URL is of use for a while.
 fn failed(job: &Job, failure: &Failure) -> Result<Value, Fault> {
     let has_url = job.answered.as_ref().is_some_and(|answered| answered.provider_url.is_some());
-    if has_url && matches!(failure.code.as_str(), "storage" | "internal" | "download" | "busy") {
+    if has_url && matches!(failure.code.as_str(), "storage" | "no_bucket" | "internal" | "download" | "busy") {
         let mut body = answer(job);
         body["warning"] = json!(format!("{}; the URL is a temporary one of the provider's", failure.text));
         return Ok(body);
@@ -140,6 +140,7 @@ fn told(job: &Job, failure: &Failure, now: OffsetDateTime) -> Fault {
     const A_WHILE: Duration = Duration::from_mins(1);
     let status = match failure.code.as_str() {
         "no_key" | "internal" | "storage" | "abandoned" | "lost" => StatusCode::INTERNAL_SERVER_ERROR,
+        "no_bucket" => StatusCode::CONFLICT,
         "disabled" | "busy" => StatusCode::SERVICE_UNAVAILABLE,
         "rate_limited" | "budget" => StatusCode::TOO_MANY_REQUESTS,
         "refused" => StatusCode::UNPROCESSABLE_ENTITY,

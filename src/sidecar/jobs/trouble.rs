@@ -81,7 +81,12 @@ impl From<BucketError> for Trouble {
             BucketError::Busy(GateError::Busy { retry_after }) => {
                 Self::new("busy", "The server is busy; please try again later", Again::Later(Some(retry_after)))
             }
-            BucketError::ReadOnly | BucketError::Catalog(CatalogError::NoBucket | CatalogError::Denied) => {
+            BucketError::Catalog(CatalogError::NoBucket) => Self::new(
+                "no_bucket",
+                "The bucket of the avatars was removed; create it again to store pictures",
+                Again::Never,
+            ),
+            BucketError::ReadOnly | BucketError::Catalog(CatalogError::Denied) => {
                 tracing::error!(%error, "avatars have no bucket to be stored in");
                 Self::new("storage", "The picture could not be stored", Again::Never)
             }
