@@ -10,7 +10,8 @@ def part_of_an_upload(_, value):
 
 
 @schemathesis.hook
-def filter_case(_, case):
-    """Avatars are stored in their bucket: an operator who removes it gets none, which is no defect of theirs."""
-    bucket = (case.path_parameters or {}).get("bucket")
-    return not (case.method.upper() == "DELETE" and bucket == "kinkster-avatars")
+def before_call(_, case, _kwargs):
+    """The bucket of the avatars stays as it is: an operator who removes or restricts it gets none painted."""
+    parameters = case.path_parameters or {}
+    if case.method.upper() in ("DELETE", "PUT") and parameters.get("bucket") == "kinkster-avatars":
+        parameters["bucket"] = "somebody-elses"
