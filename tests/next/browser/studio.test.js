@@ -556,6 +556,42 @@ describe('the studio', () => {
     await wire.stop();
   });
 
+  test('a press is not lost on what is drawn or fetched anew', async () => {
+    const { page, problems, close } = await enter('#/objects/photos');
+    const picture = option(page, 'coffee-cup.png');
+    await picture.hover();
+    await page.evaluate(async () => {
+      const { drawUnpressed } = await import('/assets/studio/dom.js');
+      window.drawings = 0;
+      window.drawAgain = () => drawUnpressed(document.querySelector('[role=listbox]'), () => { window.drawings += 1; });
+    });
+    await page.mouse.down();
+    await page.evaluate(() => window.drawAgain());
+    assert.equal(await page.evaluate(() => window.drawings), 0);
+    await page.mouse.up();
+    await page.waitForFunction(() => window.drawings === 1);
+    await preview(page).waitFor();
+    await page.keyboard.press('Escape');
+    await preview(page).waitFor({ state: 'detached' });
+
+    let release;
+    const isReleased = new Promise((resolve) => { release = resolve; });
+    await page.route('**/object/list-v2/**', async (route) => {
+      await isReleased;
+      await route.continue();
+    });
+    const asked = page.waitForRequest('**/object/list-v2/**');
+    await page.getByLabel('Sort').selectOption('size asc');
+    await asked;
+    await picture.click();
+    await preview(page).waitFor();
+    const answered = page.waitForResponse('**/object/list-v2/**');
+    release();
+    await answered;
+    assert.deepEqual(unexpected(problems), []);
+    await close();
+  });
+
   test('names that look like markup are names', async () => {
     await put(tintype.url, 'photos', `odd/${MARKUP}`, 'text');
     await put(tintype.url, 'photos', 'odd/"><script>alert(2)</script>/a.txt', 'text');

@@ -1,6 +1,6 @@
 // Avatars by user: every picture that is kept, with what it was painted from.
 
-import { button, make, time } from './dom.js';
+import { button, drawUnpressed, make, time } from './dom.js';
 import { call } from './api.js';
 import { deleting, removeWithUndo } from './changes.js';
 import { jobRow } from './jobs.js';
@@ -89,6 +89,10 @@ class History {
   }
 
   draw() {
+    drawUnpressed(this.element, () => this.drawAll());
+  }
+
+  drawAll() {
     const under = this.jobs.list.filter((job) => !isOver(job) || (job.state === 'error' && job === this.jobs.list[0]));
     this.running.replaceChildren(...under.map((job) => jobRow(job, (row) => this.jobs.take(row))));
     const gone = deleting(this.bucket.id);

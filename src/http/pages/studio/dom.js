@@ -83,6 +83,12 @@ export function facts(pairs) {
   return make('dl', { class: 'facts' }, rows.map(([term, value]) => make('div', {}, make('dt', {}, term), make('dd', {}, value))));
 }
 
+/** Draws `place` anew, or once nobody presses anything in it: the press would be lost with what it was begun on. */
+export function drawUnpressed(place, draw) {
+  if (place.matches(':active')) setTimeout(() => drawUnpressed(place, draw), 50);
+  else draw();
+}
+
 export const pause = (milliseconds) => new Promise((resolve) => { setTimeout(resolve, milliseconds); });
 
 /** Copies, also where the clipboard's own door is shut (plain http). */

@@ -1,6 +1,6 @@
 // Jobs live: what is painted, how far it is, what it cost.
 
-import { button, make, time } from './dom.js';
+import { button, drawUnpressed, make, time } from './dom.js';
 import { cancel, paintAgain, retry } from './painting.js';
 import { complain } from './notices.js';
 import { who } from './session.js';
@@ -44,7 +44,7 @@ export function view() {
     const running = rows.filter((job) => !isOver(job)).length;
     status.textContent = running ? `${running} under way` : '';
   };
-  const jobs = new Jobs(() => { waiting ||= requestAnimationFrame(draw); });
+  const jobs = new Jobs(() => { waiting ||= requestAnimationFrame(() => drawUnpressed(list, draw)); });
   const watching = watch(jobs);
   watching.first.then(draw, (fault) => { empty.textContent = fault.message; if (!fault.isForbidden) complain(fault); });
   const element = make('section', { class: 'view', 'aria-label': 'Jobs' }, make('div', { class: 'view-head' }, make('h1', {}, 'Jobs')), status, list, empty);

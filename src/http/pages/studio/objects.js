@@ -149,10 +149,13 @@ export class Objects {
     const option = event.target.closest('[role=option]');
     if (!option) return;
     const index = Number(option.dataset.index);
-    const row = this.rows[index];
-    // What is drawn while other rows are being fetched.
-    if (!row) return;
+    const { row } = option;
     const ticks = event.target.closest('[data-tick]') || event.ctrlKey || event.metaKey;
+    // What is still drawn while other rows are being fetched can be opened, and is no part of a selection.
+    if (this.rows[index] !== row) {
+      if (!ticks && !event.shiftKey) this.openRow(row);
+      return;
+    }
     this.stand(index);
     if (event.shiftKey) this.selection.extend(this.rows, index);
     else if (ticks) this.selection.toggle(row, index);
