@@ -157,12 +157,34 @@ listens() {
     return 1
 }
 
+# What servers and clients are started by: `keep_apart` gives each its own cores.
+server_pin=()
+client_pin=()
+server_cores=$(nproc)
+client_cores=$(nproc)
+
+# Half of the cores for servers and the others for clients, where there are two and taskset: neither waits for the other's turn.
+keep_apart() {
+    local all
+    all=$(nproc)
+    if [ "$all" -lt 2 ] || ! command -v taskset >/dev/null; then return; fi
+    server_cores=$((all / 2))
+    client_cores=$((all - server_cores))
+    server_pin=(taskset -c "0-$((server_cores - 1))")
+    client_pin=(taskset -c "$server_cores-$((all - 1))")
+}
+
+keep_together() {
+    server_pin=() client_pin=()
+    server_cores=$(nproc) client_cores=$(nproc)
+}
+
 # start_tintype [ARGUMENTS…]: with the bucket `photos`, by default the folder of photographs, or another ORIGIN.
 start_tintype() {
     # What the last one said is no answer.
     rm -rf "$work/data" "$work/tintype.out"
     touch "$work/tintype.out"
-    TINTYPE_LOG__LEVEL=warn "$tintype" serve --listen 127.0.0.1:0 --data "$work/data" \
+    TINTYPE_LOG__LEVEL=warn "${server_pin[@]}" "$tintype" serve --listen 127.0.0.1:0 --data "$work/data" \
         --bucket "photos=${ORIGIN:-$work/photos}" "$@" >"$work/tintype.out" 2>"$work/tintype.err" &
     pid[tintype]=$!
     for _ in $(seq 100); do
@@ -173,7 +195,7 @@ start_tintype() {
     fail "tintype does not start: $(cat "$work/tintype.err")"
 }
 
-# Tuned as an operator would: no log, a worker for every core, sendfile, open files remembered. Without a certificate no TLS.
+# Tuned as an operator would: no log, a worker for every core of servers, sendfile, open files remembered. Without a certificate no TLS.
 start_nginx() {
     local port tls_port tls=
     port=$(free_port)
@@ -183,7 +205,7 @@ start_nginx() {
     [ ! -f "$work/cert.pem" ] || tls="listen 127.0.0.1:$tls_port ssl http2; ssl_certificate $work/cert.pem;
         ssl_certificate_key $work/key.pem; http2_max_requests 1000000000;"
     cat >"$work/nginx.conf" <<CONF
-worker_processes auto;
+worker_processes $server_cores;
 daemon off;
 pid $work/nginx.pid;
 error_log $work/nginx.err;
@@ -203,7 +225,7 @@ http {
     server { listen 127.0.0.1:$port; $tls root $work/www; }
 }
 CONF
-    nginx -c "$work/nginx.conf" 2>"$work/nginx.out" &
+    "${server_pin[@]}" nginx -c "$work/nginx.conf" 2>"$work/nginx.out" &
     pid[nginx]=$!
     url[nginx]=http://127.0.0.1:$port
     url[nginx-tls]=https://127.0.0.1:$tls_port
@@ -275,7 +297,7 @@ make_photos() {
 measure() {
     local name=$1
     shift
-    timeout $((seconds + 30)) wrk -d "${seconds}s" -s "$here/load.lua" --timeout 10s "$@" | tail -1 >>"$work/$name"
+    timeout $((seconds + 30)) "${client_pin[@]}" wrk -d "${seconds}s" -s "$here/load.lua" --timeout 10s "$@" | tail -1 >>"$work/$name"
     tail -1 "$work/$name"
 }
 

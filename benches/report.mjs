@@ -56,7 +56,7 @@ section(
 section(
   'hits',
   'Hits',
-  'The same bytes from tintype’s memory and from a static file of nginx with open_file_cache, 64 connections that stay open (HTTP/2: 8 with 8 streams each).',
+  'The same bytes from tintype’s memory and from a static file of nginx with open_file_cache, 64 connections that stay open (HTTP/2: 8 with 8 streams each). Servers have half of the cores, clients the others.',
   ['what', 'server', 'answers a second (lowest–highest)', 'tintype is', 'p99 ms', 'bytes', 'failed'],
   ({ row, server, values: [rate, p99, [bytes], [failed]] }, ours) => {
     const time = Number(p99[0]) > 0 ? p99[0] : '';
